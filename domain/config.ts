@@ -3,6 +3,8 @@
  * sizes in bytes, times as written. It holds references to secrets, never secrets.
  * The signed `config/<hash>.json` is the canonical text of exactly this shape.
  */
+import type { TimeLimits } from './time-limits.ts'
+
 export interface Config {
   readonly format: 1
   readonly organisation: string
@@ -12,6 +14,8 @@ export interface Config {
   readonly people: Readonly<Record<string, PersonConfig>>
   readonly systems: Readonly<Record<string, SystemConfig>>
   readonly notifications: NotificationsConfig
+  /** Defaults of domain/time-limits.ts where absent. */
+  readonly limits?: TimeLimits
 }
 
 export interface SiteConfig {

@@ -42,6 +42,10 @@ export interface Signer {
 
 /** Whose signatures count for a kind of document at a time. */
 export interface Verifier {
-  /** @throws MusterError SignatureInvalid | KeyNotTrusted */
-  verify(kind: SignedKind, text: Uint8Array, armor: string): { readonly publicKey: string }
+  /**
+   * `at` is the time that the document itself states (ISO-8601 UTC): the key must have been trusted then.
+   * Without it the key must be trusted now and must never have been revoked.
+   * @throws MusterError SignatureInvalid | KeyNotTrusted
+   */
+  verify(kind: SignedKind, text: Uint8Array, armor: string, at?: string): { readonly publicKey: string }
 }

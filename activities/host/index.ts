@@ -1,0 +1,54 @@
+/** The activities of a host's queues: whatever touches a component or moves bytes. */
+import type { Agent } from '../agent.ts'
+import { atBoundary } from '../boundary.ts'
+import { archiveWal } from './archive-wal.ts'
+import { produceBackup } from './produce-backup.ts'
+import { publishCopy } from './publish-copy.ts'
+import { releaseStaging } from './release-staging.ts'
+import { openDatabase, startClosed, startOldDatabase, stopClosed, stopDatabase } from './restore/database.ts'
+import { checkRestored, promoteAside, replayTail } from './restore/held.ts'
+import { observeTargets } from './restore/observe-targets.ts'
+import { planRestore } from './restore/plan-restore.ts'
+import { protectAgain, protectOld } from './restore/protect.ts'
+import { holdAtTarget, prefetchWal, restoreDatabaseAside, restoreTreeAside } from './restore/restore-aside.ts'
+import { awaitHealthy, startService, stopService } from './restore/services.ts'
+import { discardAside, keepNewerFiles, keepSafetySet, placeElsewhere, runAfter, swapBack, swapIn } from './restore/swap.ts'
+import { saveTail } from './restore/tail.ts'
+
+export function createHostActivities(agent: Agent) {
+  return {
+    archiveWal: atBoundary(agent, archiveWal(agent)),
+    awaitHealthy: atBoundary(agent, awaitHealthy(agent)),
+    checkRestored: atBoundary(agent, checkRestored(agent)),
+    discardAside: atBoundary(agent, discardAside(agent)),
+    holdAtTarget: atBoundary(agent, holdAtTarget(agent)),
+    keepNewerFiles: atBoundary(agent, keepNewerFiles(agent)),
+    keepSafetySet: atBoundary(agent, keepSafetySet(agent)),
+    observeTargets: atBoundary(agent, observeTargets(agent)),
+    openDatabase: atBoundary(agent, openDatabase(agent)),
+    placeElsewhere: atBoundary(agent, placeElsewhere(agent)),
+    planRestore: atBoundary(agent, planRestore(agent)),
+    prefetchWal: atBoundary(agent, prefetchWal(agent)),
+    produceBackup: atBoundary(agent, produceBackup(agent)),
+    promoteAside: atBoundary(agent, promoteAside(agent)),
+    protectAgain: atBoundary(agent, protectAgain(agent)),
+    protectOld: atBoundary(agent, protectOld(agent)),
+    publishCopy: atBoundary(agent, publishCopy(agent)),
+    releaseStaging: atBoundary(agent, releaseStaging(agent)),
+    replayTail: atBoundary(agent, replayTail(agent)),
+    restoreDatabaseAside: atBoundary(agent, restoreDatabaseAside(agent)),
+    restoreTreeAside: atBoundary(agent, restoreTreeAside(agent)),
+    runAfter: atBoundary(agent, runAfter(agent)),
+    saveTail: atBoundary(agent, saveTail(agent)),
+    startClosed: atBoundary(agent, startClosed(agent)),
+    startOldDatabase: atBoundary(agent, startOldDatabase(agent)),
+    startService: atBoundary(agent, startService(agent)),
+    stopClosed: atBoundary(agent, stopClosed(agent)),
+    stopDatabase: atBoundary(agent, stopDatabase(agent)),
+    stopService: atBoundary(agent, stopService(agent)),
+    swapBack: atBoundary(agent, swapBack(agent)),
+    swapIn: atBoundary(agent, swapIn(agent)),
+  }
+}
+
+export type HostActivities = ReturnType<typeof createHostActivities>

@@ -1,0 +1,103 @@
+/** What is done with a copy that is held in quarantine: checks, more WAL, promotion. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MusterError } from '../../../domain/failures.ts'
+import { formatLsn, parseLsn } from '../../../domain/wal.ts'
+import type { PostgresqlComponentConfig } from '../../../domain/config.ts'
+import { type Agent, componentOf } from '../../agent.ts'
+import type { Work } from '../../boundary.ts'
+import { asideQuarantine, closedPlace, databaseMember, restoreShort, walDirectory } from './places.ts'
+import { tailDirectories } from './tail.ts'
+import type { Checked, DatabaseStep, Held, Promoted } from './types.ts'
+
+/**
+ * Runs the configured checks, read-only, on the held copy or on the closed server in place.
+ *
+ * Effect: none.
+ * Idempotent: yes, it only reads.
+ * Heartbeat: none needed.
+ * Fails with: CheckFailed naming each check that failed and its value.
+ */
+export function checkRestored(agent: Agent) {
+  return async (step: DatabaseStep & { readonly where: 'aside' | 'closed' }, _work: Work): Promise<Checked> => {
+    const { config } = await agent.config(step.configHash)
+    const instance = await agent.instance(config, step.system, step.component)
+    const { checks } = componentOf(config, step.system, step.component) as PostgresqlComponentConfig
+    const place = step.where === 'aside' ? asideQuarantine(agent, step) : closedPlace(agent, step)
+    const now = step.target.kind === 'time' ? new Date(step.target.time) : agent.now()
+    const results = await agent.postgresql.runChecks(instance, place, checks, { now })
+    const failed = results.filter(({ ok }) => !ok)
+    if (failed.length > 0) {
+      throw new MusterError('CheckFailed', `${failed.length} of ${results.length} checks of ${step.system}/${step.component} failed: ${failed.map(({ name, detail }) => `${name}: ${detail}`).join('; ')}`)
+    }
+    return { checks: results }
+  }
+}
+
+/**
+ * Gives the held copy the tail that was saved, and waits until its last commit is replayed.
+ *
+ * Effect: more segments in the member's `wal` folder; the copy in quarantine replays them.
+ * Idempotent: yes.
+ * Heartbeat: the LSN replayed.
+ * Fails with: WalGap, RestoreFailed, DiskFull, Timeout.
+ */
+export function replayTail(agent: Agent) {
+  return async (step: DatabaseStep & { readonly untilLsn: string }, work: Work): Promise<Held> => {
+    const { config } = await agent.config(step.configHash)
+    const instance = await agent.instance(config, step.system, step.component)
+    const directory = walDirectory(databaseMember(agent, step.system, step.decision))
+    for (const wal of await tailDirectories(agent, config, step, parseLsn(step.untilLsn))) await agent.postgresql.copyStoppedWal(wal, directory)
+    const options = { signal: work.signal, onProgress: (progress: Parameters<Work['progress']>[0]) => work.progress(progress) }
+    return agent.postgresql.awaitHeld(instance, asideQuarantine(agent, step), { target: { kind: 'end' }, untilLsn: step.untilLsn }, options)
+  }
+}
+
+/**
+ * Promotes the held copy, proves it, and stops it: ready to be swapped in, without recovery settings.
+ *
+ * Effect: a new timeline in `aside/data`; no server on it.
+ * Idempotent: yes; a copy that is promoted already is only proven, one that is stopped is started for that.
+ * Heartbeat: none needed.
+ * Fails with: RestoreFailed, NotReadyYet, DiskFull.
+ */
+export function promoteAside(agent: Agent) {
+  return async (step: DatabaseStep, work: Work): Promise<Promoted> => {
+    const { config } = await agent.config(step.configHash)
+    const instance = await agent.instance(config, step.system, step.component)
+    if (step.decision.safetyPath !== null) return safetyLife(agent, step)
+    const quarantine = asideQuarantine(agent, step)
+    const note = join(databaseMember(agent, step.system, step.decision).workDirectory, `promoted-${restoreShort(step)}.json`)
+    const before = await readFile(note, 'utf8').then((text) => JSON.parse(text) as Promoted, () => null)
+    const result = before ?? (await promote(agent, step, instance, work))
+    await writeFile(note, JSON.stringify(result), { mode: 0o600, flush: true })
+    await agent.postgresql.stopQuarantined(instance, quarantine)
+    await agent.postgresql.clearRecoverySettings(quarantine.directory)
+    return result
+  }
+}
+
+async function promote(agent: Agent, step: DatabaseStep, instance: Awaited<ReturnType<Agent['instance']>>, work: Work): Promise<Promoted> {
+  const quarantine = asideQuarantine(agent, step)
+  // An attempt that was lost may have promoted already; then the copy does not hold any more.
+  const held = await agent.postgresql.awaitHeld(instance, quarantine, { target: told(step) }, { signal: work.signal }).catch((error: unknown) => {
+    if (work.attempt > 1 && error instanceof MusterError && error.type === 'RestoreFailed') return null
+    throw error
+  })
+  const { timelineId, forkLsn } = await agent.postgresql.promoteHeld(instance, quarantine, { signal: work.signal, label: work.label })
+  return { timelineId, forkLsn, lastCommitAt: held?.lastCommitAt ?? null }
+}
+
+/** The copy already holds, so any target it was started with answers at once. */
+function told(step: DatabaseStep) {
+  return step.target.kind === 'time' || step.target.kind === 'lsn' || step.target.kind === 'name' ? step.target : ({ kind: 'end' } as const)
+}
+
+/** A safety set goes on where it was stopped, on its own timeline. */
+async function safetyLife(agent: Agent, step: DatabaseStep): Promise<Promoted> {
+  const { config } = await agent.config(step.configHash)
+  const instance = await agent.instance(config, step.system, step.component)
+  const facts = await agent.postgresql.inspectDataDirectory(instance, step.decision.safetyPath as string)
+  if (!facts) throw new MusterError('BackupNotFound', `the safety set is not at ${step.decision.safetyPath} any more`)
+  return { timelineId: facts.timelineId, forkLsn: formatLsn(parseLsn(facts.checkpointLsn)), lastCommitAt: null }
+}

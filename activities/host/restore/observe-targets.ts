@@ -1,0 +1,122 @@
+import { access, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FilesComponentConfig, PostgresqlComponentConfig } from '../../../domain/config.ts'
+import type { DatabaseObservation, ServiceObservation, TargetObservation, TreeObservation } from '../../../domain/target.ts'
+import { type Agent, componentOf } from '../../agent.ts'
+import type { Work } from '../../boundary.ts'
+import { freeBytesAt } from '../../free-bytes.ts'
+import { treeMemberName } from './places.ts'
+
+export interface ObserveTargetsInput {
+  readonly system: string
+  readonly components: readonly string[]
+  readonly services: readonly string[]
+  readonly configHash: string
+  readonly into: { readonly directory: string; readonly port: number | null } | null
+}
+
+/**
+ * Looks at what a restore would change on this host.
+ *
+ * Effect: none.
+ * Idempotent: yes, it only reads.
+ * Heartbeat: each thing looked at.
+ * Fails with: UnknownName, SecretMissing, CredentialsRejected.
+ */
+export function observeTargets(agent: Agent) {
+  return async (input: ObserveTargetsInput, work: Work): Promise<readonly TargetObservation[]> => {
+    const { config } = await agent.config(input.configHash)
+    const observations: TargetObservation[] = []
+    for (const name of input.components) {
+      work.progress({ phase: name, doneBytes: observations.length, totalBytes: null })
+      const component = componentOf(config, input.system, name)
+      const observed =
+        component.type === 'postgresql'
+          ? await observeDatabase(agent, input, name, component, config)
+          : await observeTree(agent, input, name, component)
+      observations.push(observed)
+    }
+    for (const service of input.services) {
+      const state = await agent.service(config, input.system, service).observe(work.signal)
+      observations.push({ type: 'service', service, host: agent.host, state } satisfies ServiceObservation)
+    }
+    return observations
+  }
+}
+
+async function observeDatabase(
+  agent: Agent,
+  input: ObserveTargetsInput,
+  component: string,
+  configured: PostgresqlComponentConfig,
+  config: Parameters<Agent['instance']>[0],
+): Promise<DatabaseObservation> {
+  const instance = await agent.instance(config, input.system, component)
+  const wanted = input.into?.directory ?? configured.dataDirectory
+  const member = await agent.members.inspectMember(wanted, `${input.system}-${component}`)
+  const facts = await agent.postgresql.inspectDataDirectory(instance, member.path).catch(() => null)
+  const inPlace = input.into === null
+  const running = inPlace && (await agent.postgresql.observeServer(instance)).state === 'running'
+  const live = running ? await agent.postgresql.inspectServer(instance).catch(() => null) : null
+  return {
+    type: 'postgresql',
+    component,
+    directory: member.path,
+    content: facts ? 'database' : await contentOf(member.path, agent),
+    running,
+    systemIdentifier: facts?.systemIdentifier ?? null,
+    timelineId: live?.timelineId ?? facts?.timelineId ?? null,
+    setAside: member.method,
+    setAsideReason: member.reason,
+    tablespaces: await mountFacts(agent, live?.tablespaces ?? []),
+    walDirectory: live?.walDirectory ?? null,
+    sizeBytes: facts ? await agent.members.sizeOf(member.path) : 0,
+    freeBytes: await freeBytesAt(member.workDirectory),
+    memberDirectory: member.workDirectory,
+    managedBy: live?.managedBy ?? null,
+    tailSources: inPlace ? await tailSources(agent, component, input.system, running, facts !== null, member.path) : [],
+  }
+}
+
+async function mountFacts(agent: Agent, tablespaces: readonly { readonly oid: number; readonly path: string }[]) {
+  return Promise.all(
+    tablespaces.map(async ({ oid, path }) => ({ oid, path, mountPoint: await agent.members.isMountPoint(path).catch(() => false) })),
+  )
+}
+
+/** Where later WAL could still be: each source looked for, found or not. */
+async function tailSources(agent: Agent, component: string, system: string, running: boolean, hasDirectory: boolean, directory: string) {
+  const wal = hasDirectory && (await readdir(join(directory, 'pg_wal')).then((names) => names.length > 0, () => false))
+  const status = await agent.postgresql.shipperRequest(agent.shipperSocket, 'status', undefined).catch(() => null)
+  const instance = status?.instances.find((one) => one.system === system && one.component === component)
+  const spool = instance !== undefined && instance.spoolBytes > 0
+  return [
+    { source: 'running server', found: running, detail: running ? 'it will be stopped and its WAL saved' : 'no server runs on the data directory' },
+    { source: 'pg_wal', found: wal, detail: wal ? `${directory}/pg_wal` : `${directory} holds no WAL` },
+    { source: 'spool', found: spool, detail: spool ? `received to ${instance.receivedLsn ?? 'unknown'}` : 'the WAL shipper has nothing received' },
+    { source: 'standby', found: false, detail: 'none is configured' },
+  ]
+}
+
+async function observeTree(agent: Agent, input: ObserveTargetsInput, component: string, configured: FilesComponentConfig): Promise<TreeObservation> {
+  const members = await Promise.all(
+    configured.paths.map(async (path, index) => {
+      const wanted = input.into ? (configured.paths.length === 1 ? input.into.directory : join(input.into.directory, String(index))) : path
+      const member = await agent.members.inspectMember(wanted, treeMemberName(input.system, component, index))
+      return {
+        path: member.path,
+        content: await contentOf(member.path, agent),
+        setAside: member.method,
+        sizeBytes: await agent.members.sizeOf(member.path),
+        freeBytes: await freeBytesAt(member.workDirectory),
+      }
+    }),
+  )
+  return { type: 'files', component, members: members.map((one) => ({ ...one, content: one.content === 'other' ? ('tree' as const) : one.content })) }
+}
+
+async function contentOf(path: string, _agent: Agent): Promise<'absent' | 'empty' | 'other'> {
+  if (!(await access(path).then(() => true, () => false))) return 'absent'
+  const names = await readdir(path).catch(() => ['?'])
+  return names.filter((name) => !name.startsWith('pgsql_tmp.muster-') && name !== 'lost+found').length === 0 ? 'empty' : 'other'
+}

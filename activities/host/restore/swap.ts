@@ -1,0 +1,260 @@
+/** The destructive steps in place: each attempt takes the next epoch first, and looks before it acts. */
+import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Member } from '../../../adapters/component/member/member.ts'
+import type { AnySwapStep } from './swap-types.ts'
+import { MusterError } from '../../../domain/failures.ts'
+import type { FilesComponentConfig } from '../../../domain/config.ts'
+import { readManifest } from '../../../repository/catalog.ts'
+import { appendRecord } from '../../../repository/control-records.ts'
+import { createBackupSource } from '../../../repository/read-backup.ts'
+import type { FilesManifest, SafetyMember } from '../../../domain/repository-format.ts'
+import { type Agent, componentOf } from '../../agent.ts'
+import type { Work } from '../../boundary.ts'
+import { recordWriter } from '../incarnations.ts'
+import { asideQuarantine, closedPlace, databaseMember, restoreShort, treeMembers, walDirectory } from './places.ts'
+import type { AnyStep, DatabaseStep, SwappedIn, TreeStep } from './types.ts'
+
+/**
+ * Copies files that are newer than the backup into the restored tree (`newerFiles: keep`).
+ *
+ * Effect: files added to `aside/data`.
+ * Idempotent: yes; a file that was copied is copied again.
+ * Heartbeat: bytes copied.
+ * Fails with: SourceUnreadable, DiskFull.
+ */
+export function keepNewerFiles(agent: Agent) {
+  return async (step: TreeStep, work: Work): Promise<{ readonly copied: number; readonly sizeBytes: number; readonly list: readonly string[] }> => {
+    if (step.decision.newerFiles === 'discard' || step.decision.only !== null || step.mode === 'back') return { copied: 0, sizeBytes: 0, list: [] }
+    const { config } = await agent.config(step.configHash)
+    const store = await agent.store(config, step.decision.fromStore)
+    const deps = { verifier: await agent.verifier(config), cache: agent.cache }
+    const manifest = (await readManifest(deps, store, step.system, step.component, step.decision.backup)) as FilesManifest
+    const source = createBackupSource(store, await agent.decryption(config, step.identityFile), manifest, { signal: work.signal, label: work.label })
+    const stagingDirectory = join(agent.hostDirectory, 'staging', `newer.${step.system}.${step.component}`)
+    const target = step.target.kind === 'time' ? new Date(step.target.time) : ('latest' as const)
+    let copied = 0
+    let sizeBytes = 0
+    const list: string[] = []
+    for (const [root, member] of treeMembers(agent, step.system, step.decision).entries()) {
+      await rm(stagingDirectory, { recursive: true, force: true })
+      await mkdir(stagingDirectory, { recursive: true, mode: 0o711 })
+      const index = await agent.files.openIndex(source, stagingDirectory, { signal: work.signal, label: work.label })
+      const newer = await agent.files.copyNewerFiles(
+        { oldRoot: member.path, newRoot: agent.members.asideData(member), root, index: index.entries(), backupStartedAt: manifest.startedAt, target, stagingDirectory },
+        { signal: work.signal, label: work.label, onProgress: (progress) => work.progress(progress) },
+      )
+      await index.remove()
+      copied += newer.copied
+      sizeBytes += newer.bytes
+      list.push(...newer.list)
+    }
+    await rm(stagingDirectory, { recursive: true, force: true })
+    return { copied, sizeBytes, list: list.slice(0, 20) }
+  }
+}
+
+function membersOf(agent: Agent, step: AnyStep): readonly Member[] {
+  return step.decision.type === 'postgresql' ? [databaseMember(agent, step.system, step.decision)] : treeMembers(agent, step.system, step.decision)
+}
+
+function sourcesOf(agent: Agent, step: AnyStep, member: Member, index: number): string {
+  const safety = step.decision.type === 'postgresql' ? step.decision.safetyPath : (step.decision.members[index]?.safetyPath ?? null)
+  return safety ?? agent.members.asideData(member)
+}
+
+/**
+ * Sets aside what is at each member and puts the restored copy in its place.
+ *
+ * Effect: the member's path holds the restored data; what was there is in `epoch-N/old`.
+ * Idempotent: yes; it goes on where an earlier attempt ended. The epoch keeps a late attempt from acting.
+ * Heartbeat: none needed.
+ * Fails with: TargetRunning, WrongTarget, EpochSuperseded, PreconditionFailed.
+ */
+export function swapIn(agent: Agent) {
+  return async (step: AnyStep, _work: Work): Promise<SwappedIn> => {
+    const startedAt = Date.now()
+    if (step.decision.type === 'postgresql') await refuseRunning(agent, step as DatabaseStep)
+    const safety: SwappedIn['safety'][number][] = []
+    for (const [index, member] of membersOf(agent, step).entries()) {
+      const epoch = await agent.members.takeEpoch(member)
+      await refuseOther(agent, step, member)
+      const sizeBytes = await agent.members.sizeOf(member.path)
+      await agent.members.swapIn(member, epoch, sourcesOf(agent, step, member, index))
+      safety.push({ path: member.path, safetyPath: agent.members.safetyPath(member, restoreShort(step)), sizeBytes })
+    }
+    return { safety, seconds: (Date.now() - startedAt) / 1000 }
+  }
+}
+
+/** "Stopped" is what is observed right before acting. */
+async function refuseRunning(agent: Agent, step: DatabaseStep): Promise<void> {
+  const { config } = await agent.config(step.configHash)
+  const instance = await agent.instance(config, step.system, step.component)
+  const { state, processes } = await agent.postgresql.observeServer(instance)
+  if (state === 'running') {
+    const [first] = processes
+    throw new MusterError('TargetRunning', `${step.decision.directory} is in use${first ? ` by process ${first.pid} (${first.command})` : ''}`)
+  }
+}
+
+/** The identity that was planned, looked at again. A swap that began may have it set aside already. */
+async function refuseOther(agent: Agent, step: AnyStep, member: Member): Promise<void> {
+  if (step.decision.type !== 'postgresql' || step.decision.identity === null) return
+  const { config } = await agent.config(step.configHash)
+  const instance = await agent.instance(config, step.system, step.component)
+  const facts = await agent.postgresql.inspectDataDirectory(instance, member.path).catch(() => null)
+  if (facts && facts.systemIdentifier !== step.decision.identity.systemIdentifier) {
+    throw new MusterError('WrongTarget', `${member.path} is now another database (${facts.systemIdentifier}, planned ${step.decision.identity.systemIdentifier})`)
+  }
+}
+
+/**
+ * Undoes a swap, however far it came.
+ *
+ * Effect: the member's path holds what was there before; what was restored is in `epoch-N/new`.
+ * Idempotent: yes.
+ * Heartbeat: none needed.
+ * Fails with: EpochSuperseded, PreconditionFailed.
+ */
+export function swapBack(agent: Agent) {
+  return async (step: AnyStep, _work: Work): Promise<{ readonly members: number }> => {
+    let members = 0
+    for (const [index, member] of membersOf(agent, step).entries()) {
+      const epoch = await agent.members.takeEpoch(member)
+      await agent.members.swapBack(member, epoch)
+      // A safety set that was brought in goes back to where it was kept.
+      const source = sourcesOf(agent, step, member, index)
+      if (step.mode === 'back') await rename(join(epoch.directory, 'new'), source).catch(ignoreMissing)
+      members++
+    }
+    return { members }
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
+}
+
+/**
+ * Ends the swap of a component: what was set aside is the safety set from now on, and is recorded.
+ *
+ * Effect: `safety-<run>` of each member; a control record; work files are removed.
+ * Idempotent: yes.
+ * Heartbeat: none needed.
+ * Fails with: EpochSuperseded, RecordConflict, Unreachable.
+ */
+export function keepSafetySet(agent: Agent) {
+  return async (step: AnySwapStep, _work: Work): Promise<{ readonly kept: readonly SafetyMember[] }> => {
+    const { config } = await agent.config(step.configHash)
+    const kept: SafetyMember[] = []
+    for (const member of membersOf(agent, step)) {
+      const epoch = await agent.members.takeEpoch(member)
+      const safetyPath = await agent.members.keepSafetySet(member, epoch, agent.members.safetyPath(member, restoreShort(step)))
+      await agent.members.removeAside(member)
+      await rm(join(member.workDirectory, 'tail'), { recursive: true, force: true })
+      await rm(join(member.workDirectory, `promoted-${restoreShort(step)}.json`), { force: true })
+      const sizeBytes = step.safety.find((one) => one.path === member.path)?.sizeBytes ?? 0
+      if (safetyPath !== null) kept.push({ component: step.component, path: member.path, safetyPath, sizeBytes })
+    }
+    if (step.decision.type === 'postgresql') {
+      await rm(walDirectory(databaseMember(agent, step.system, step.decision)), { recursive: true, force: true })
+      kept.push(...step.decision.tablespaces.filter(({ path, into }) => path !== into).map(({ path }) => ({ component: step.component, path, safetyPath: path, sizeBytes: 0 })))
+    }
+    const keepUntil = new Date(agent.now().getTime() + step.keepSeconds * 1000).toISOString()
+    if (kept.length > 0) {
+      await appendRecord(await recordWriter(agent, config), step.system, (records) =>
+        records.some(({ body }) => body.kind === 'safety-set' && body.run === step.run && body.members.some((one) => one.component === step.component))
+          ? null
+          : { kind: 'safety-set', run: step.run, host: agent.host, members: kept, keepUntil },
+      )
+    }
+    return { kept }
+  }
+}
+
+/**
+ * Removes what a restore left aside when it did not go on: never what was set aside.
+ *
+ * Effect: no server in quarantine, no `aside`, no fetched WAL, no new tablespace directories.
+ * Idempotent: yes.
+ * Heartbeat: none needed.
+ * Fails with: TargetRunning when something else uses the copy.
+ */
+export function discardAside(agent: Agent) {
+  return async (step: AnyStep, _work: Work): Promise<{ readonly discarded: boolean }> => {
+    if (step.mode === 'back') return { discarded: false }
+    const { config } = await agent.config(step.configHash)
+    if (step.decision.type === 'postgresql') {
+      const instance = await agent.instance(config, step.system, step.component)
+      await agent.postgresql.stopQuarantined(instance, asideQuarantine(agent, step as DatabaseStep))
+      for (const { into } of step.decision.tablespaces) await rm(into, { recursive: true, force: true })
+      await rm(closedPlace(agent, step as DatabaseStep).socketDirectory, { recursive: true, force: true })
+    }
+    for (const member of membersOf(agent, step)) {
+      const epoch = await agent.members.takeEpoch(member)
+      await rm(join(epoch.directory, 'new'), { recursive: true, force: true })
+      await rm(join(member.workDirectory, 'tail'), { recursive: true, force: true })
+      await rm(join(member.workDirectory, `promoted-${restoreShort(step)}.json`), { force: true })
+      await agent.members.removeAside(member)
+    }
+    return { discarded: true }
+  }
+}
+
+/**
+ * Puts a copy that was restored elsewhere into the directory that was asked for.
+ *
+ * Effect: the directory; a server on loopback where a port was given; `restore.after` commands for trees.
+ * Idempotent: yes.
+ * Heartbeat: none needed.
+ * Fails with: TargetNotEmpty, CommandFailed, Timeout.
+ */
+export function placeElsewhere(agent: Agent) {
+  return async (step: AnyStep, work: Work): Promise<{ readonly directories: readonly string[] }> => {
+    const { config } = await agent.config(step.configHash)
+    const directories: string[] = []
+    for (const member of membersOf(agent, step)) {
+      await mkdir(dirname(member.path), { recursive: true })
+      // An empty directory may be there; one that is not empty makes this fail, which is right.
+      await rmdir(member.path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return
+        if (error.code === 'ENOTEMPTY' && work.attempt > 1) return
+        throw new MusterError('TargetNotEmpty', `${member.path} is not empty`, { cause: error })
+      })
+      const epoch = await agent.members.takeEpoch(member)
+      await agent.members.swapIn(member, epoch)
+      await rm(member.workDirectory, { recursive: true, force: true })
+      directories.push(member.path)
+      if (step.decision.type === 'files') {
+        const component = componentOf(config, step.system, step.component) as FilesComponentConfig
+        await agent.files.runAfterCommands(component.restore.after, member.path, { signal: work.signal, label: work.label })
+      }
+    }
+    if (step.decision.type === 'postgresql' && step.decision.port !== null) {
+      const instance = await agent.instance(config, step.system, step.component)
+      const { socketDirectory, logFile } = closedPlace(agent, step as DatabaseStep)
+      await agent.postgresql.startElsewhere(instance, { directory: step.decision.directory, port: step.decision.port, socketDirectory, logFile })
+    }
+    return { directories }
+  }
+}
+
+/**
+ * Runs the `restore.after` commands of a tree that was swapped in.
+ *
+ * Effect: whatever the commands do, in the member's directory.
+ * Idempotent: as far as the commands are; they may run again after a crash.
+ * Heartbeat: none needed.
+ * Fails with: CommandFailed, Timeout.
+ */
+export function runAfter(agent: Agent) {
+  return async (step: TreeStep, work: Work): Promise<{ readonly commands: number }> => {
+    const { config } = await agent.config(step.configHash)
+    const { restore } = componentOf(config, step.system, step.component) as FilesComponentConfig
+    for (const member of treeMembers(agent, step.system, step.decision)) {
+      await agent.files.runAfterCommands(restore.after, agent.members.asideData(member), { signal: work.signal, label: work.label })
+    }
+    return { commands: restore.after.length }
+  }
+}

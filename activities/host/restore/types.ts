@@ -1,0 +1,104 @@
+/** What the activities of a restore take and give; small, by id, never a command or an address. */
+import type { ComponentDecision, FilesDecision, PostgresqlDecision, RecoveryTarget, RestoreDecision, RestoreForecast } from '../../../domain/decision.ts'
+import type { CheckResult } from '../../../domain/repository-format.ts'
+import type { TimeLimits } from '../../../domain/time-limits.ts'
+import type { TargetObservation } from '../../../domain/target.ts'
+
+export interface PlanRestoreInput {
+  readonly procedure: RestoreDecision['procedure']
+  readonly system: string
+  readonly components: readonly string[] | null
+  readonly target: RecoveryTarget
+  readonly incarnation: string | null
+  readonly from: string | null
+  readonly into: { readonly directory: string; readonly port: number | null } | null
+  readonly path: string | null
+  readonly back: string | null
+  readonly openWith: readonly string[]
+  readonly newerFiles: 'keep' | 'discard' | null
+  readonly stopFirst: boolean | null
+  readonly requester: string
+  readonly configHash: string | null
+  readonly observations: readonly TargetObservation[]
+  /** The approved decision, when it is computed again: choices that were free are taken from it. */
+  readonly pinned: RestoreDecision | null
+}
+
+export interface RestorePlan {
+  readonly decision: RestoreDecision
+  readonly decisionHash: string
+  readonly forecast: RestoreForecast
+  readonly limits: TimeLimits
+  readonly commitAfterSeconds: number
+  readonly keepSafetySetsSeconds: number
+  readonly healthSeconds: number
+}
+
+/** What every step of one component's restore is told. */
+export interface RestoreStep {
+  readonly system: string
+  readonly component: string
+  readonly configHash: string
+  /** Workflow id and run id of the restore: the safety set is named by them. */
+  readonly run: string
+  readonly target: RecoveryTarget
+  readonly mode: RestoreDecision['mode']
+  readonly identityFile: string | null
+}
+
+export interface DatabaseStep extends RestoreStep {
+  readonly decision: PostgresqlDecision
+}
+
+export interface TreeStep extends RestoreStep {
+  readonly decision: FilesDecision
+}
+
+export interface AnyStep extends RestoreStep {
+  readonly decision: ComponentDecision
+}
+
+export interface RestoredAside {
+  readonly restoredBytes: number
+  readonly seconds: number
+}
+
+export interface PrefetchedWal {
+  readonly segments: number
+  readonly untilLsn: string
+  readonly lastCommitAt: string | null
+  readonly sizeBytes: number
+}
+
+export interface Held {
+  readonly replayedLsn: string
+  readonly lastCommitAt: string | null
+}
+
+export interface SavedTail {
+  readonly sources: readonly { readonly source: string; readonly found: boolean; readonly detail: string }[]
+  readonly untilLsn: string | null
+  readonly lastCommitAt: string | null
+  /** Stores the tail is in. */
+  readonly stores: readonly string[]
+}
+
+export interface Promoted {
+  readonly timelineId: number
+  readonly forkLsn: string
+  readonly lastCommitAt: string | null
+}
+
+export interface SwappedIn {
+  readonly safety: readonly { readonly path: string; readonly safetyPath: string; readonly sizeBytes: number }[]
+  readonly seconds: number
+}
+
+export interface Protected {
+  readonly incarnation: string
+  readonly stores: readonly string[]
+}
+
+export interface Checked {
+  readonly checks: readonly CheckResult[]
+}

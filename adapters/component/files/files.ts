@@ -1,0 +1,30 @@
+/**
+ * The `files` component: trees of files, links and directories. See domain/tree-index.ts for what a
+ * backup of one holds and docs/repository-format.md for how it is restored by hand.
+ */
+import { runAfterCommands } from './after.ts'
+import { inspectTree } from './inspect.ts'
+import { openIndex, readIndex } from './list.ts'
+import { copyNewerFiles } from './newer-files.ts'
+import { produceTree } from './produce.ts'
+import { restoreTree } from './restore.ts'
+
+export interface FilesPort {
+  readonly inspectTree: typeof inspectTree
+  readonly produceTree: typeof produceTree
+  readonly restoreTree: typeof restoreTree
+  readonly openIndex: typeof openIndex
+  readonly readIndex: typeof readIndex
+  readonly copyNewerFiles: typeof copyNewerFiles
+  readonly runAfterCommands: typeof runAfterCommands
+}
+
+export const files: FilesPort = {
+  inspectTree,
+  produceTree,
+  restoreTree,
+  openIndex,
+  readIndex,
+  copyNewerFiles,
+  runAfterCommands,
+}

@@ -1,0 +1,47 @@
+/** A restored copy that is looked at beside the service: on loopback only, and never archiving. */
+import { mkdir } from 'node:fs/promises'
+import { MusterError } from '../../../domain/failures.ts'
+import type { ProcessIdentity } from '../../process/process.ts'
+import { startService } from '../../process/start-service.ts'
+import { awaitAnswering } from './await-answering.ts'
+import { inspectDataDirectory } from './data-directory.ts'
+import { type PostgresqlInstance, osUserOf } from './instance.ts'
+import { chownTo } from './owned-files.ts'
+import { findServerProgram } from './programs.ts'
+import { isolation } from './quarantine.ts'
+
+/**
+ * Starts a promoted copy on a port of 127.0.0.1, isolated but for that. It outlives the run; whoever asked for it
+ * stops it.
+ * @throws MusterError WrongTarget, CommandFailed, Timeout
+ */
+export async function startElsewhere(
+  instance: PostgresqlInstance,
+  place: { readonly directory: string; readonly port: number; readonly socketDirectory: string; readonly logFile: string },
+): Promise<ProcessIdentity> {
+  const facts = await inspectDataDirectory(instance, place.directory)
+  if (facts === null) throw new MusterError('WrongTarget', `${place.directory} is not a data directory of PostgreSQL`)
+  const program = await findServerProgram(instance, 'postgres', facts.serverMajor)
+  const user = await osUserOf(instance)
+  await mkdir(place.socketDirectory, { recursive: true, mode: 0o700 })
+  await chownTo(place.socketDirectory, user)
+  const settings = {
+    ...isolation,
+    cluster_name: 'muster restored copy',
+    listen_addresses: '127.0.0.1',
+    port: String(place.port),
+    unix_socket_directories: place.socketDirectory,
+    shared_preload_libraries: '',
+  }
+  const args = ['-D', place.directory, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
+  const identity = await startService(program.path, args, {
+    cwd: place.directory,
+    logFile: place.logFile,
+    ...(user === undefined ? {} : { runAs: user }),
+  })
+  await awaitAnswering(instance, place.directory, {
+    timeoutSeconds: 60,
+    target: { socketDirectory: place.socketDirectory, port: place.port },
+  })
+  return identity
+}

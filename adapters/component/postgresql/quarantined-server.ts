@@ -1,0 +1,196 @@
+import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { MusterError } from '../../../domain/failures.ts'
+import { endProcess, processesUsing } from '../../process/find-processes.ts'
+import type { ProcessIdentity } from '../../process/process.ts'
+import { runTool } from '../../process/run-tool.ts'
+import { startService } from '../../process/start-service.ts'
+import { type ConnectionTarget, withConnection } from './connection.ts'
+import { inspectDataDirectory } from './data-directory.ts'
+import { type PostgresqlInstance, assertReachable, osUserOf } from './instance.ts'
+import { chownTo, replaceFile } from './owned-files.ts'
+import { type Program, findServerProgram } from './programs.ts'
+import {
+  type Quarantine, type QuarantineMode, checkQuarantine, hbaFileName, hbaText, quarantineArguments, quarantineClusterName,
+} from './quarantine.ts'
+import { readLog } from './recovery-log.ts'
+import { dropStaleLock } from './stale-lock.ts'
+
+export interface QuarantineStart {
+  readonly mode: QuarantineMode
+  readonly preload: readonly string[]
+  readonly label?: string
+}
+
+interface StartNote extends QuarantineStart {
+  /** Where this start's part of the log begins. */
+  readonly logFromByte: number
+}
+
+const stopTimeoutSeconds = 120
+
+/**
+ * Starts a server in quarantine as a service; it is not yet asked whether it answers.
+ * @throws MusterError TargetRunning, WrongTarget (no data directory), InvalidInput, PreconditionFailed, ToolTooOld
+ */
+export async function launchQuarantined(
+  instance: PostgresqlInstance,
+  quarantine: Quarantine,
+  start: QuarantineStart,
+): Promise<ProcessIdentity> {
+  checkQuarantine(quarantine, start.preload)
+  const facts = await inspectDataDirectory(instance, quarantine.directory)
+  if (facts === null) throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
+  const [other] = await processesUsing(quarantine.directory)
+  if (other) throw new MusterError('TargetRunning', `process ${other.pid} (${other.command}) uses ${quarantine.directory}`)
+  const program = await findServerProgram(instance, 'postgres', facts.serverMajor)
+  await dropStaleLock(quarantine.directory)
+  const user = await osUserOf(instance)
+  const hbaFile = await prepareSocketDirectory(instance, quarantine)
+  const configFile = await chooseConfigFile(quarantine, program, user)
+  const settings = { hbaFile, configFile, leastSettings: facts.leastSettings }
+  const logFromByte = await stat(quarantine.logFile).then(({ size }) => size, () => 0)
+  await replaceFile(noteOf(quarantine), JSON.stringify({ ...start, logFromByte } satisfies StartNote), user)
+  return startService(program.path, quarantineArguments(quarantine, { ...start, ...settings }), {
+    cwd: quarantine.directory,
+    logFile: quarantine.logFile,
+    ...(user === undefined ? {} : { runAs: user }),
+    ...(start.label === undefined ? {} : { label: start.label }),
+  })
+}
+
+async function prepareSocketDirectory(instance: PostgresqlInstance, quarantine: Quarantine): Promise<string> {
+  const user = await osUserOf(instance)
+  const { socketDirectory } = quarantine
+  await mkdir(socketDirectory, { recursive: true, mode: 0o700 })
+  await chmod(socketDirectory, 0o700)
+  await chownTo(socketDirectory, user)
+  await assertReachable(instance, socketDirectory)
+  const hbaFile = join(socketDirectory, hbaFileName)
+  await replaceFile(hbaFile, hbaText, user)
+  return hbaFile
+}
+
+/**
+ * The copy's own configuration, where the server can read it. Some lies outside the data directory and is not in the
+ * backup, some includes files that this host does not have: an empty one will do, since pg_control has all that a
+ * recovery needs.
+ */
+async function chooseConfigFile(quarantine: Quarantine, program: Program, user: string | undefined): Promise<string> {
+  const own = join(quarantine.directory, 'postgresql.conf')
+  const settings = ['-c', `data_directory=${quarantine.directory}`, '-c', `config_file=${own}`]
+  const { exitCode } = await runTool(program.path, ['-D', quarantine.directory, ...settings, '-C', 'port'], {
+    ...(user === undefined ? {} : { runAs: user }),
+    okExitCodes: [0, 1, 2],
+    timeoutSeconds: 30,
+  })
+  if (exitCode === 0) return own
+  const empty = join(quarantine.socketDirectory, 'postgresql.conf')
+  await replaceFile(empty, '', user)
+  return empty
+}
+
+/** Starts a quarantined server again as it was started last, with what its pg_control now says it needs at least. */
+export async function relaunchQuarantined(instance: PostgresqlInstance, quarantine: Quarantine): Promise<void> {
+  const note = await readNote(quarantine)
+  if (note === null) throw new MusterError('NotReadyYet', `no server was started in quarantine on ${quarantine.directory}`)
+  await stopQuarantined(instance, quarantine)
+  const { mode, preload, label } = note
+  await launchQuarantined(instance, quarantine, { mode, preload, ...(label === undefined ? {} : { label }) })
+}
+
+/** What the server wrote since it was last started in this quarantine. */
+export async function logOfStart(quarantine: Quarantine): Promise<string> {
+  return readLog(quarantine.logFile, (await readNote(quarantine))?.logFromByte ?? 0)
+}
+
+/** The processes of the server in quarantine; other processes that use its directory are not told. */
+export async function quarantinedProcesses(quarantine: Quarantine): Promise<readonly ProcessIdentity[]> {
+  const users = await processesUsing(quarantine.directory)
+  const ours = await Promise.all(users.map(isOurs))
+  return users.filter((_user, index) => ours[index])
+}
+
+/** A postmaster shows its arguments and its children show the cluster's name. */
+async function isOurs(identity: ProcessIdentity): Promise<boolean> {
+  const line = await readFile(`/proc/${identity.pid}/cmdline`, 'utf8').catch(() => '')
+  return line.includes(quarantineClusterName)
+}
+
+/**
+ * Stops the server in quarantine and sees it gone. Idempotent. A server that was started otherwise is not touched.
+ * @throws MusterError TargetRunning when such a server, or anything else, uses the directory; Timeout
+ */
+export async function stopQuarantined(instance: PostgresqlInstance, quarantine: Quarantine): Promise<void> {
+  const { directory } = quarantine
+  if ((await quarantinedProcesses(quarantine)).length > 0) await stopOrderly(instance, directory)
+  const left = await quarantinedProcesses(quarantine)
+  await Promise.all(left.map((identity) => endProcess(identity, { graceSeconds: 0 })))
+  const [other] = await processesUsing(directory)
+  if (!other) return
+  throw new MusterError('TargetRunning', `process ${other.pid} (${other.command}) uses ${directory}`, {
+    hint: 'it was not started by Muster: stop it first',
+  })
+}
+
+async function stopOrderly(instance: PostgresqlInstance, directory: string): Promise<void> {
+  const facts = await inspectDataDirectory(instance, directory).catch(() => null)
+  if (facts === null) return
+  const program = await findServerProgram(instance, 'pg_ctl', facts.serverMajor)
+  const runAs = await osUserOf(instance)
+  const args = ['stop', '-D', directory, '-m', 'fast', '-w', '-t', String(stopTimeoutSeconds)]
+  // Whatever it answers: what counts is which processes are left.
+  await runTool(program.path, args, { ...(runAs === undefined ? {} : { runAs }), okExitCodes: [0, 1] })
+  // The postmaster removes its lock file a moment before it has ended.
+  for (let waited = 0; waited < 20 && (await processesUsing(directory)).length > 0; waited++) await sleep(100)
+}
+
+/**
+ * Runs `fn` as the superuser that initdb made: the quarantine trusts whoever can enter its directory, and the
+ * configured role has no right to steer a recovery. By default in the configured database, which, like the role, may
+ * not have existed at the recovery's target.
+ * @throws MusterError as withConnection
+ */
+export async function withQuarantined<T>(
+  instance: PostgresqlInstance,
+  quarantine: Quarantine,
+  fn: (client: pg.Client) => Promise<T>,
+  where: { readonly database?: string } = {},
+): Promise<T> {
+  const at = { socketDirectory: quarantine.socketDirectory, port: quarantine.port }
+  return withConnection(instance, fn, { ...at, ...where, user: await superuserOf(instance, at) })
+}
+
+const alwaysThere = 'template1'
+
+async function superuserOf(instance: PostgresqlInstance, at: ConnectionTarget): Promise<string> {
+  const ask = (user: string): Promise<string> =>
+    withConnection(instance, async (client) => {
+      const { rows } = await client.query('select rolname from pg_roles where oid = 10')
+      return rows[0].rolname as string
+    }, { ...at, user, database: alwaysThere })
+  return ask(instance.config.connection.user).catch((error: unknown) => {
+    if (error instanceof MusterError && error.type === 'CredentialsRejected') return ask('postgres')
+    throw error
+  })
+}
+
+/** As `withQuarantined`, in a database that every cluster has: for what is asked of the server itself. */
+export async function withQuarantinedServer<T>(
+  instance: PostgresqlInstance,
+  quarantine: Quarantine,
+  fn: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  return withQuarantined(instance, quarantine, fn, { database: alwaysThere })
+}
+
+function noteOf(quarantine: Quarantine): string {
+  return join(quarantine.socketDirectory, 'muster-start.json')
+}
+
+async function readNote(quarantine: Quarantine): Promise<StartNote | null> {
+  const text = await readFile(noteOf(quarantine), 'utf8').catch(() => null)
+  return text === null ? null : (JSON.parse(text) as StartNote)
+}

@@ -1,0 +1,73 @@
+/** The WAL of a server that does not run, read from its own `pg_wal` or from a spool: the tail that must not be lost. */
+import { copyFile, mkdir, open, readdir, rename, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isSegmentName, type Lsn, parseSegmentName } from '../../../domain/wal.ts'
+import { findServerProgram } from './programs.ts'
+import type { PostgresqlInstance } from './instance.ts'
+import { readCommitTimes } from './waldump.ts'
+
+export interface StoppedWal {
+  /** Segments with their paths, in order; the last may be partly filled. */
+  readonly segments: readonly { readonly segment: string; readonly path: string; readonly startLsn: Lsn; readonly endLsn: Lsn }[]
+  readonly lastCommitAt: string | null
+  readonly lastCommitLsn: Lsn | null
+  readonly endLsn: Lsn | null
+}
+
+/**
+ * What WAL of a timeline lies in a directory from an LSN on. Recycled segments, whose content is of an older
+ * position, are told by their page header and left out.
+ */
+export async function endOfStoppedWal(
+  instance: PostgresqlInstance,
+  directory: string,
+  about: { readonly timelineId: number; readonly fromLsn: Lsn; readonly segmentSizeBytes: number; readonly serverMajor: number; readonly workDirectory: string },
+): Promise<StoppedWal> {
+  const names = (await readdir(directory)).map((name) => ({ name, segment: name.replace(/\.partial$/, '') })).filter(({ segment }) => isSegmentName(segment))
+  const segments: { segment: string; path: string; startLsn: Lsn; endLsn: Lsn }[] = []
+  for (const { name, segment } of names.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const { timelineId, startLsn } = parseSegmentName(segment, about.segmentSizeBytes)
+    const path = join(directory, name)
+    if (timelineId !== about.timelineId || startLsn + BigInt(about.segmentSizeBytes) <= about.fromLsn) continue
+    if ((await stat(path)).size !== about.segmentSizeBytes || !(await isOwnContent(path, startLsn))) continue
+    if (segments.at(-1)?.segment === segment) continue
+    segments.push({ segment, path, startLsn, endLsn: startLsn + BigInt(about.segmentSizeBytes) })
+  }
+  return { ...(await commitsOf(instance, segments, about)), segments, endLsn: segments.at(-1)?.endLsn ?? null }
+}
+
+/** The first page names the position it was written for, which a recycled segment's does not match. */
+async function isOwnContent(path: string, startLsn: Lsn): Promise<boolean> {
+  const handle = await open(path, 'r')
+  try {
+    const header = Buffer.alloc(16)
+    const { bytesRead } = await handle.read(header, 0, 16, 0)
+    return bytesRead === 16 && header.readBigUInt64LE(8) === startLsn
+  } finally {
+    await handle.close()
+  }
+}
+
+async function commitsOf(
+  instance: PostgresqlInstance,
+  segments: StoppedWal['segments'],
+  about: { readonly serverMajor: number; readonly workDirectory: string },
+): Promise<{ lastCommitAt: string | null; lastCommitLsn: Lsn | null }> {
+  const program = await findServerProgram(instance, 'pg_waldump', about.serverMajor)
+  await mkdir(about.workDirectory, { recursive: true })
+  for (const { segment, path, startLsn, endLsn } of [...segments].reverse()) {
+    const times = await readCommitTimes(program.path, { path, segment, recordLsn: startLsn, startLsn, endLsn }, about.workDirectory)
+    if (times.lastCommitAt !== null) return { lastCommitAt: times.lastCommitAt, lastCommitLsn: times.lastCommitLsn }
+  }
+  return { lastCommitAt: null, lastCommitLsn: null }
+}
+
+/** Gives segments to a recovery: each appears under its full name at once, over an older state of itself. */
+export async function copyStoppedWal(wal: StoppedWal, walDirectory: string): Promise<number> {
+  for (const { segment, path } of wal.segments) {
+    const temporary = join(walDirectory, `.tail-${segment}`)
+    await copyFile(path, temporary)
+    await rename(temporary, join(walDirectory, segment))
+  }
+  return wal.segments.length
+}

@@ -1,0 +1,59 @@
+/** Reads the times of commits out of WAL, so that a shipment says to which moments it leads. */
+import { createInterface } from 'node:readline'
+import { link, mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { formatLsn, parseLsn } from '../../../domain/wal.ts'
+import type { Lsn } from '../../../domain/wal.ts'
+import { startTool } from '../../process/run-tool.ts'
+import type { CommitRange, CommitTimes } from './wal-source.ts'
+
+const pageBytes = 8192n
+const pageHeaderBytes = 24n
+const commitLine =
+  /len \(rec\/tot\):\s*\d+\/\s*(\d+),.* lsn: ([0-9A-F]+\/[0-9A-F]+),.* desc: COMMIT(?:_PREPARED)? .*?(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?) UTC/
+
+/**
+ * First and last commit that end in a range of one segment. The range may end in the middle of a
+ * record, and the file may be written to meanwhile: what is not whole is not counted.
+ */
+export async function readCommitTimes(program: string, range: CommitRange, workDirectory: string): Promise<CommitTimes> {
+  const directory = await mkdtemp(join(workDirectory, 'waldump-'))
+  const times: { first: string | null; last: string | null; lsn: Lsn | null } = { first: null, last: null, lsn: null }
+  try {
+    // The program finds a segment by its name only; a second name costs no copy and survives a rename.
+    await link(range.path, join(directory, range.segment))
+    const args = ['--rmgr=Transaction', `--start=${formatLsn(range.recordLsn)}`, `--end=${formatLsn(range.endLsn)}`, join(directory, range.segment)]
+    // It ends with 1 at the first record that is not whole, which is how every live segment ends.
+    const tool = startTool(program, args, { stdin: '', stdout: 'stream', okExitCodes: [0, 1] })
+    for await (const line of createInterface({ input: tool.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
+      const commit = parseCommit(line)
+      if (commit === null || commit.endLsn <= range.startLsn || commit.endLsn > range.endLsn) continue
+      times.first ??= commit.at
+      times.last = commit.at
+      times.lsn = commit.lsn
+    }
+    await tool.done
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+  return { firstCommitAt: times.first, lastCommitAt: times.last, lastCommitLsn: times.lsn }
+}
+
+/** One line of pg_waldump → where the commit lies and when it was made, or null for another record. */
+export function parseCommit(line: string): { readonly lsn: Lsn; readonly endLsn: Lsn; readonly at: string } | null {
+  const match = commitLine.exec(line)
+  if (!match) return null
+  const lsn = parseLsn(match[2] as string)
+  // Cut to milliseconds: a target at this time is never after the commit.
+  const at = new Date(`${match[3]}T${(match[4] as string).slice(0, 12)}Z`).toISOString()
+  return { lsn, endLsn: recordEnd(lsn, BigInt(match[1] as string)), at }
+}
+
+/** Where a record of `lengthBytes` ends: a page header stands at each page it crosses. */
+function recordEnd(lsn: Lsn, lengthBytes: bigint): Lsn {
+  let end = lsn + lengthBytes
+  for (let page = (lsn / pageBytes + 1n) * pageBytes; page < end; page += pageBytes) {
+    end += pageHeaderBytes
+  }
+  return end
+}

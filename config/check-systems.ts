@@ -1,0 +1,118 @@
+/** Whether the components, backups and approvals of one system fit together and to the stores and hosts. */
+import type { ComponentConfig, Config, SystemConfig } from '../domain/config.ts'
+import { judgeCopies } from '../domain/copies.ts'
+import { MusterError } from '../domain/failures.ts'
+import { checkScheduleZone, parseSchedule } from '../domain/schedule-spec.ts'
+import { checkKnown, checkTwice } from './check-names.ts'
+import type { Report } from './problems.ts'
+
+/** Paths are reported below the system's own. */
+export function checkSystem(
+  config: Config,
+  system: SystemConfig,
+  hosts: readonly string[],
+  now: Date,
+  report: Report,
+): void {
+  for (const [name, component] of Object.entries(system.components)) {
+    checkComponent(config, system, name, component, hosts, report)
+  }
+  for (const service of system.services)
+    checkKnown(service.host, hosts, 'host', ['services', service.name, 'host'], report)
+  checkFollows(system, report)
+  checkBackups(system, now, report)
+  checkApprovals(config, system, report)
+}
+
+function checkComponent(
+  config: Config,
+  system: SystemConfig,
+  name: string,
+  component: ComponentConfig,
+  hosts: readonly string[],
+  report: Report,
+): void {
+  const path = ['components', name]
+  checkKnown(component.host, hosts, 'host', [...path, 'host'], report)
+  checkTwice(component.stores, [...path, 'stores'], 'store', report)
+  let usable = hosts.includes(component.host)
+  component.stores.forEach((store, index) => {
+    const at = [...path, 'stores', index]
+    if (!checkKnown(store, Object.keys(config.stores), 'store', at, report)) usable = false
+    else if (usable && !config.stores[store]?.hosts.includes(component.host)) {
+      report(
+        at,
+        `store ${store} is not reached by host ${component.host}, where ${name} is; add the host to the store's hosts`,
+      )
+      usable = false
+    }
+  })
+  if (!usable) return
+  if (component.stores.length === 0) {
+    report(path, `no store is reached by host ${component.host}; add it to the hosts of a store`, 'key')
+    return
+  }
+  const { met, missing } = judgeCopies(config, system.copies.required, component.host, component.stores)
+  if (met) return
+  report(
+    ['copies', 'required'],
+    `cannot be met for component ${name}: its stores (${component.stores.join(', ')}) can give ${missing}`,
+    'key',
+  )
+}
+
+function checkFollows(system: SystemConfig, report: Report): void {
+  const follows = (name: string) => {
+    const component = system.components[name]
+    return component?.type === 'files' ? component.follows : undefined
+  }
+  for (const name of Object.keys(system.components)) {
+    const leader = follows(name)
+    const path = ['components', name, 'follows']
+    if (leader === undefined || !checkKnown(leader, Object.keys(system.components), 'component', path, report)) continue
+    const seen = new Set([name])
+    let next: string | undefined = leader
+    while (next !== undefined && !seen.has(next)) {
+      seen.add(next)
+      next = follows(next)
+    }
+    if (next === name)
+      report(path, `${name} follows itself${seen.size > 1 ? ` by way of ${[...seen].slice(1).join(', ')}` : ''}`)
+  }
+}
+
+function checkBackups(system: SystemConfig, now: Date, report: Report): void {
+  const names = new Set<string>()
+  system.backups.forEach((rule, index) => {
+    const path = ['backups', index]
+    if (names.has(rule.name)) report([...path, 'name'], `two backup rules are called "${rule.name}"`)
+    if (rule.name.startsWith('archive-wal'))
+      report([...path, 'name'], 'names beginning with archive-wal belong to the schedules that Muster makes for WAL')
+    names.add(rule.name)
+    checkTwice(rule.components, [...path, 'components'], 'component', report)
+    rule.components.forEach((component, item) => {
+      checkKnown(component, Object.keys(system.components), 'component', [...path, 'components', item], report)
+    })
+    try {
+      checkScheduleZone(parseSchedule(rule.every), rule.zone, now)
+    } catch (error) {
+      if (!(error instanceof MusterError)) throw error
+      report([...path, 'zone'], error.message)
+    }
+  })
+}
+
+function checkApprovals(config: Config, system: SystemConfig, report: Report): void {
+  const { count, requesterMay } = system.restore.approvals
+  const people = Object.values(config.people)
+  const approvers = people.filter((person) => person.role !== 'viewer').length
+  const path = ['restore', 'approvals']
+  if (count === 0) return
+  if (people.length > 0 && approvers === 0) report(path, 'nobody in people may approve: they are all viewers', 'key')
+  else if (!requesterMay && approvers < 2) {
+    report(
+      [...path, 'requesterMay'],
+      'with requesterMay: no, two people who may approve are needed under people, else no restore can begin',
+    )
+  }
+}

@@ -1,0 +1,71 @@
+/** One component as written → as it counts. */
+import type { ComponentConfig } from '../domain/config.ts'
+import { parseDuration, parseSize } from '../domain/durations.ts'
+import { defined } from './defined.ts'
+import { isYes, plainPath } from './normalise-values.ts'
+import type { WrittenComponent } from './schema.ts'
+
+export function normaliseComponent(
+  written: WrittenComponent,
+  host: string,
+  everyStore: readonly string[],
+): ComponentConfig {
+  const stores = written.stores ?? everyStore
+  return written.type === 'files' ? filesComponent(written, host, stores) : postgresqlComponent(written, host, stores)
+}
+
+function filesComponent(
+  written: Extract<WrittenComponent, { type: 'files' }>,
+  host: string,
+  stores: readonly string[],
+): ComponentConfig {
+  return defined({
+    type: written.type,
+    host,
+    stores,
+    paths: written.paths.map(plainPath),
+    exclude: written.exclude,
+    allowUnreadable: written.allowUnreadable,
+    allowEmpty: isYes(written.allowEmpty),
+    follows: written.follows,
+    runAs: written.runAs,
+    restore: written.restore,
+  })
+}
+
+function postgresqlComponent(
+  written: Extract<WrittenComponent, { type: 'postgresql' }>,
+  host: string,
+  stores: readonly string[],
+): ComponentConfig {
+  const { server, wal, maxRatePerSecond } = written
+  return defined({
+    type: written.type,
+    host,
+    stores,
+    dataDirectory: plainPath(written.dataDirectory),
+    connection: defined({ ...written.connection, host: plainHost(written.connection.host) }),
+    binDirectory: written.binDirectory === undefined ? undefined : plainPath(written.binDirectory),
+    runAs: written.runAs,
+    server:
+      server.control === 'pg_ctl'
+        ? defined({ ...server, logFile: server.logFile && plainPath(server.logFile) })
+        : server,
+    checkpoint: written.checkpoint,
+    maxRateKbPerSecond: maxRatePerSecond === undefined ? undefined : Math.floor(parseSize(maxRatePerSecond) / 1024),
+    wal: defined({
+      from: wal.from,
+      shipEverySeconds: parseDuration(wal.shipEvery),
+      every: wal.every.trim(),
+      whenStoresAreOut: wal.whenStoresAreOut,
+      reserveBytes: wal.reserve === undefined ? undefined : parseSize(wal.reserve),
+    }),
+    checks: written.checks.map(({ maxAge, ...check }) =>
+      defined({ ...check, maxAgeSeconds: maxAge === undefined ? undefined : parseDuration(maxAge) }),
+    ),
+  })
+}
+
+function plainHost(host: string): string {
+  return host.startsWith('/') ? plainPath(host) : host
+}

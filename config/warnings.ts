@@ -1,0 +1,74 @@
+/** What is allowed and yet better known: one line each, with the name of what it is about. */
+import type { Config } from '../domain/config.ts'
+import { parseSchedule } from '../domain/schedule-spec.ts'
+
+export function configWarnings(config: Config, now: Date): readonly string[] {
+  return [
+    ...storeWarnings(config),
+    ...identityWarnings(config),
+    ...Object.keys(config.systems).flatMap((name) => systemWarnings(config, name, now)),
+  ]
+}
+
+function storeWarnings(config: Config): readonly string[] {
+  return Object.entries(config.stores).flatMap(([name, store]) => {
+    if (store.type === 's3') {
+      if (store.endpoint === undefined || !isLoopback(store.endpoint)) return []
+      return [
+        `store ${name}: its endpoint is on this machine, yet its copies count as off-host; they are lost with the machine`,
+      ]
+    }
+    const foreign = store.host !== undefined && store.hosts.some((host) => host !== store.host)
+    if (!foreign || store.mountRequired) return []
+    return [
+      `store ${name}: its disk is said to be on host ${store.host}; set mountRequired: yes, or copies fall on the local disk when it is not mounted`,
+    ]
+  })
+}
+
+function identityWarnings(config: Config): readonly string[] {
+  const { identity, restoreHosts } = config.encryption
+  const warnings: string[] = []
+  const path = identity.startsWith('file:') ? identity.slice('file:'.length) : null
+  for (const [system, { components }] of Object.entries(config.systems)) {
+    for (const [name, component] of Object.entries(components)) {
+      if (!restoreHosts.includes(component.host)) {
+        warnings.push(
+          `component ${system}/${name}: host ${component.host} is not in restoreHosts; a restore in place needs an identity lent for the run`,
+        )
+      }
+      if (
+        path !== null &&
+        component.type === 'files' &&
+        component.paths.some((tree) => path.startsWith(`${tree === '/' ? '' : tree}/`))
+      ) {
+        warnings.push(
+          `component ${system}/${name}: the private identity ${path} lies inside it; lost together, nothing can be read`,
+        )
+      }
+    }
+  }
+  return warnings
+}
+
+function systemWarnings(config: Config, name: string, now: Date): readonly string[] {
+  const system = config.systems[name]
+  if (!system) return []
+  const covered = new Set(system.backups.flatMap((rule) => rule.components))
+  const forgotten = Object.keys(system.components).filter((component) => !covered.has(component))
+  const past = system.backups.filter((rule) => {
+    const spec = parseSchedule(rule.every)
+    return spec.kind === 'at' && new Date(spec.at) <= now
+  })
+  return [
+    ...forgotten.map(
+      (component) => `component ${name}/${component}: no backup rule covers it; it is not backed up by any schedule`,
+    ),
+    ...past.map((rule) => `backup ${name}/${rule.name}: "${rule.every}" is past; it does not run again`),
+  ]
+}
+
+function isLoopback(address: string): boolean {
+  const { hostname } = new URL(address)
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+}

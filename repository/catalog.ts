@@ -1,0 +1,101 @@
+/**
+ * What a store holds: derived from its signed documents at every look (through a disposable
+ * cache), so that losing the catalog loses nothing.
+ */
+import type { Verifier } from '../adapters/crypto/crypto.ts'
+import type { Store } from '../adapters/store/store.ts'
+import { MusterError } from '../domain/failures.ts'
+import { backupsPrefix, componentBackupsPrefix, manifestKey, parseBackupKey } from '../domain/object-keys.ts'
+import type { Manifest } from '../domain/repository-format.ts'
+import type { DocumentCache } from './document-cache.ts'
+import { openDocument } from './signed-document.ts'
+
+export interface CatalogDeps {
+  readonly verifier: Verifier
+  readonly cache: DocumentCache
+}
+
+export interface StoreCatalog {
+  readonly store: string
+  /** Newest last. */
+  readonly manifests: readonly Manifest[]
+  /** Manifests that could not be believed, each with the reason. */
+  readonly invalid: readonly { readonly key: string; readonly problem: string }[]
+  /** Backups with objects but no manifest: attempts that died, or are still running. */
+  readonly unpublished: readonly { readonly system: string; readonly component: string; readonly backup: string; readonly keys: readonly string[]; readonly newestAt: string }[]
+  /** Published backups that lack an object they name, or have it with another size. */
+  readonly damaged: readonly { readonly backup: string; readonly key: string; readonly problem: string }[]
+}
+
+/** Reads one store, or one system of it. @throws what the store throws: an error is never an empty catalog */
+export async function readCatalog(deps: CatalogDeps, store: Store, system?: string): Promise<StoreCatalog> {
+  const sizes = new Map<string, { sizeBytes: number; modifiedAt: string }>()
+  const manifestKeys: string[] = []
+  for await (const { key, sizeBytes, modifiedAt } of store.list(system === undefined ? backupsPrefix : componentBackupsPrefix(system))) {
+    const parts = parseBackupKey(key)
+    if (!parts) continue
+    if (parts.rest === 'manifest.json') manifestKeys.push(key)
+    else sizes.set(key, { sizeBytes, modifiedAt })
+  }
+  const manifests: Manifest[] = []
+  const invalid: { key: string; problem: string }[] = []
+  for (const key of manifestKeys) {
+    try {
+      manifests.push(await readManifestAt(deps, store, key))
+    } catch (error) {
+      if (!(error instanceof MusterError) || error.type === 'Unreachable' || error.type === 'CredentialsRejected') throw error
+      invalid.push({ key, problem: error.message })
+    }
+  }
+  manifests.sort((a, b) => (a.backup < b.backup ? -1 : 1))
+  return { store: store.name, manifests, invalid, unpublished: findUnpublished(sizes, manifestKeys), damaged: findDamaged(sizes, manifests) }
+}
+
+/** @throws MusterError BackupNotFound | SignatureInvalid | ManifestInvalid */
+export async function readManifest(deps: CatalogDeps, store: Store, system: string, component: string, backup: string): Promise<Manifest> {
+  try {
+    return await readManifestAt(deps, store, manifestKey(system, component, backup))
+  } catch (error) {
+    if (error instanceof MusterError && error.type === 'ObjectMissing') {
+      throw new MusterError('BackupNotFound', `backup "${backup}" of ${system}/${component} is not in store "${store.name}"`, { cause: error })
+    }
+    throw error
+  }
+}
+
+async function readManifestAt(deps: CatalogDeps, store: Store, key: string): Promise<Manifest> {
+  const place = `${store.name}:${key}`
+  const { value } = openDocument<Manifest>(deps.verifier, 'manifest', await deps.cache.read(store, key), place)
+  const parts = parseBackupKey(key)
+  if (value.format !== 'muster-manifest-1' || value.backup !== parts?.backup || value.system !== parts.system || value.component !== parts.component) {
+    throw new MusterError('ManifestInvalid', `the manifest describes another backup than its key says [${place}]`)
+  }
+  return value
+}
+
+function findUnpublished(sizes: ReadonlyMap<string, { modifiedAt: string }>, manifestKeys: readonly string[]) {
+  const published = new Set(manifestKeys.map((key) => key.slice(0, -'manifest.json'.length)))
+  const found = new Map<string, { system: string; component: string; backup: string; keys: string[]; newestAt: string }>()
+  for (const [key, { modifiedAt }] of sizes) {
+    const parts = parseBackupKey(key)
+    if (!parts) continue
+    const prefix = `${backupsPrefix}${parts.system}/${parts.component}/${parts.backup}/`
+    if (published.has(prefix)) continue
+    const entry = found.get(prefix) ?? { system: parts.system, component: parts.component, backup: parts.backup, keys: [], newestAt: modifiedAt }
+    entry.keys.push(key)
+    if (modifiedAt > entry.newestAt) entry.newestAt = modifiedAt
+    found.set(prefix, entry)
+  }
+  return [...found.values()]
+}
+
+function findDamaged(sizes: ReadonlyMap<string, { sizeBytes: number }>, manifests: readonly Manifest[]) {
+  return manifests.flatMap((manifest) =>
+    manifest.objects.flatMap((object) => {
+      const there = sizes.get(object.key)
+      if (there?.sizeBytes === object.sizeBytes) return []
+      const problem = there ? `is ${there.sizeBytes} bytes long instead of ${object.sizeBytes}` : 'is missing'
+      return [{ backup: manifest.backup, key: object.key, problem }]
+    }),
+  )
+}

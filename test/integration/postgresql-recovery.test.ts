@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { access, readFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { runChecks } from '../../adapters/component/postgresql/checks.ts'
+import { awaitHeld } from '../../adapters/component/postgresql/held.ts'
+import { promoteHeld } from '../../adapters/component/postgresql/promote.ts'
+import {
+  quarantinedProcesses, stopQuarantined, withQuarantined,
+} from '../../adapters/component/postgresql/quarantined-server.ts'
+import { clearRecoverySettings } from '../../adapters/component/postgresql/recovery-settings.ts'
+import { startRecovery } from '../../adapters/component/postgresql/recovery.ts'
+import { copyWal } from '../support/postgres-backup.ts'
+import type { TestCluster } from '../support/postgres-cluster.ts'
+import { type RecoveryRig, createRecoveryRig } from '../support/recovery-rig.ts'
+
+describe('a restored PostgreSQL recovers in quarantine, holds and is promoted', function () {
+  this.timeout(60_000)
+  let rig: RecoveryRig
+  let cluster: TestCluster
+
+  before(async () => {
+    rig = await createRecoveryRig()
+    cluster = rig.cluster
+  })
+  after(() => cluster.destroy())
+  afterEach(() => rig.stopCopies())
+
+  it('holds at a time, answers checks read-only, and is promoted with what was committed until then', async () => {
+    const target = { kind: 'time', time: rig.afterTwo } as const
+    const quarantine = await rig.restored()
+    await startRecovery(cluster.instance, quarantine, { walDirectory: rig.wal, timelineId: 1, target })
+    const held = await awaitHeld(cluster.instance, quarantine, { target })
+    assert.ok(held.lastCommitAt !== null && held.lastCommitAt <= rig.afterTwo)
+    assert.equal(await rig.markers(quarantine), '1,2')
+    const checks = [{ sql: 'select count(*) from marker', min: 2, max: 2 }, { sql: 'select max(at) from marker', maxAgeSeconds: 60 }]
+    const results = await runChecks(cluster.instance, quarantine, checks, { now: new Date(rig.afterTwo) })
+    assert.deepEqual(results.map(({ ok }) => ok), [true, true], JSON.stringify(results))
+    await assert.rejects(withQuarantined(cluster.instance, quarantine, (client) => client.query('create table no (n int)')))
+
+    const [place] = await withQuarantined(cluster.instance, quarantine, async (client) =>
+      (await client.query("select pg_tablespace_location(oid) as path from pg_tablespace where spcname = 'side'")).rows)
+    assert.equal(place.path, join(quarantine.directory, '..', 'side'))
+
+    const promoted = await promoteHeld(cluster.instance, quarantine)
+    assert.equal(promoted.timelineId, 2)
+    assert.equal(promoted.parentTimelineId, 1)
+    assert.equal(promoted.forkLsn, held.replayedLsn)
+    assert.equal(await rig.markers(quarantine), '1,2')
+    assert.deepEqual(await promoteHeld(cluster.instance, quarantine), promoted)
+
+    // Neither production's archive nor its synchronous standby heard of it.
+    await assert.rejects(access(join(cluster.base, 'archive', '00000002.history')))
+    await assert.rejects(access(join(cluster.base, 'pid')))
+    await stopQuarantined(cluster.instance, quarantine)
+    assert.deepEqual(await quarantinedProcesses(quarantine), [])
+    await clearRecoverySettings(quarantine.directory)
+    await clearRecoverySettings(quarantine.directory)
+    const left = await readFile(join(quarantine.directory, 'postgresql.auto.conf'), 'utf8')
+    assert.doesNotMatch(left, /restore_command|recovery_target|muster recovery/)
+    const names = await readdir(quarantine.directory)
+    assert.ok(!names.includes('recovery.signal') && !names.includes('standby.signal'))
+  })
+
+  it('holds at a named point and before an LSN', async () => {
+    assert.equal(await rig.markers(await rig.heldAt({ kind: 'name', name: 'before four' })), '1,2,3')
+    const [row] = await cluster.sql<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn')
+    await cluster.sql('insert into marker values (5)')
+    const more = await copyWal(cluster, 'wal-lsn')
+    assert.equal(await rig.markers(await rig.heldAt({ kind: 'lsn', lsn: row?.lsn as string }, more)), '1,2,3,4')
+  })
+
+  it('holds at the end of the WAL and goes on when more of it arrives', async () => {
+    const directory = await copyWal(cluster, 'wal-end')
+    const quarantine = await rig.heldAt({ kind: 'end' }, directory)
+    const first = await rig.markers(quarantine)
+    await cluster.sql('insert into marker values (60)')
+    const [row] = await cluster.sql<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn')
+    const untilLsn = row?.lsn as string
+    await assert.rejects(
+      awaitHeld(cluster.instance, quarantine, { target: { kind: 'end' }, untilLsn, starvedAfterSeconds: 1 }),
+      { type: 'WalGap' },
+    )
+    await copyWal(cluster, 'wal-end')
+    const held = await awaitHeld(cluster.instance, quarantine, { target: { kind: 'end' }, untilLsn })
+    assert.ok(held.lastCommitAt !== null)
+    assert.equal(await rig.markers(quarantine), `${first},60`)
+    assert.equal((await promoteHeld(cluster.instance, quarantine)).timelineId, 2)
+  })
+
+  it('stops waiting when it is cancelled, and the copy is held on', async () => {
+    const quarantine = await rig.heldAt({ kind: 'end' })
+    const stop = new AbortController()
+    const order = { target: { kind: 'end' }, untilLsn: 'F/0' } as const
+    setTimeout(() => stop.abort(), 300)
+    await assert.rejects(awaitHeld(cluster.instance, quarantine, order, { signal: stop.signal }), { type: 'Cancelled' })
+    await awaitHeld(cluster.instance, quarantine, { target: { kind: 'end' } })
+  })
+
+  it('recovers past a moment when the server was given larger settings', async () => {
+    await cluster.sql('alter system set max_connections = 60')
+    await cluster.stop()
+    await cluster.start()
+    await cluster.sql('insert into marker values (99)')
+    const quarantine = await rig.heldAt({ kind: 'end' }, await copyWal(cluster, 'wal-grown'))
+    assert.match(await rig.markers(quarantine), /,99$/)
+  })
+})

@@ -1,0 +1,86 @@
+/**
+ * The spools of an instance on disk: one that is received into, and those set aside until their
+ * bytes are in the required stores. A directory's name says whose WAL it holds:
+ * `<incarnation>.tl<timeline>` and `<incarnation>.tl<timeline>.aside<milliseconds>`.
+ */
+import { readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Spool, SpoolListing, WalSource } from '../adapters/component/postgresql/wal-source.ts'
+import type { Incarnation } from '../domain/repository-format.ts'
+import { parseLsn, parseSegmentName } from '../domain/wal.ts'
+import type { Lsn } from '../domain/wal.ts'
+
+const namePattern = /^(.+)\.tl(\d+)(?:\.aside(\d+))?$/
+
+/** A spool with what was last seen in it. */
+export interface ShippingSource {
+  readonly incarnation: string
+  readonly timelineId: number
+  readonly segmentSizeBytes: number
+  readonly forkLsn: Lsn | null
+  readonly aside: boolean
+  readonly spool: Spool
+  listing: SpoolListing
+  /** End of what is in the partial segment; null where there is none. */
+  partialEnd: Lsn | null
+}
+
+const emptyListing: SpoolListing = { finished: [], partial: null, history: null, sizeBytes: 0 }
+
+export function spoolDirectory(root: string, incarnation: Incarnation): string {
+  return join(root, `${incarnation.incarnation}.tl${incarnation.timelineId}`)
+}
+
+/** Every spool on disk, those set aside first, oldest first. Idempotent. */
+export async function openSources(root: string, wal: WalSource, segmentSizeBytes: number, current: Incarnation | null): Promise<ShippingSource[]> {
+  const found: { source: ShippingSource; order: number }[] = []
+  for (const name of (await readdir(root)).sort()) {
+    const match = namePattern.exec(name)
+    if (!match) continue
+    const incarnation = match[1] as string
+    const timelineId = Number(match[2])
+    const isCurrent = match[3] === undefined && current !== null && current.incarnation === incarnation
+    found.push({
+      order: isCurrent ? Number.POSITIVE_INFINITY : Number(match[3] ?? 0),
+      source: {
+        incarnation,
+        timelineId,
+        segmentSizeBytes,
+        forkLsn: current !== null && current.incarnation === incarnation && current.forkLsn !== null ? parseLsn(current.forkLsn) : null,
+        aside: !isCurrent,
+        spool: wal.openSpool(join(root, name), timelineId, segmentSizeBytes),
+        listing: emptyListing,
+        partialEnd: null,
+      },
+    })
+  }
+  return found.sort((a, b) => a.order - b.order).map((one) => one.source)
+}
+
+/** Moves the spool of an incarnation out of the receiver's way. Nothing happens where there is none. */
+export async function setAside(directory: string): Promise<void> {
+  await rename(directory, `${directory}.aside${Date.now()}`).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
+}
+
+export async function removeSpool(source: ShippingSource): Promise<void> {
+  await rm(source.spool.directory, { recursive: true, force: true })
+}
+
+/** Looks again. The end never goes back within one segment, so that a store is never asked for less. */
+export async function refresh(source: ShippingSource, flushedLsn: Lsn | null): Promise<void> {
+  const listing = await source.spool.list()
+  const end = listing.partial === null ? null : await source.spool.partialEnd(listing.partial.segment, source.aside ? null : flushedLsn)
+  const sameSegment = listing.partial !== null && listing.partial.segment === source.listing.partial?.segment
+  source.partialEnd = end !== null && sameSegment && source.partialEnd !== null && source.partialEnd > end ? source.partialEnd : end
+  source.listing = listing
+}
+
+/** End of what is in a spool; null where nothing is. */
+export function receivedEnd(source: ShippingSource): Lsn | null {
+  if (source.partialEnd !== null) return source.partialEnd
+  const newest = source.listing.finished.at(-1)
+  if (newest === undefined) return null
+  return parseSegmentName(newest, source.segmentSizeBytes).startLsn + BigInt(source.segmentSizeBytes)
+}

@@ -1,0 +1,53 @@
+/**
+ * The only place that proxies activities. Every activity waits for its cancellation to be
+ * complete, beats from real progress, retries what the table of failures says may clear,
+ * and is ended by a limit of the plan.
+ */
+import type { ActivityOptions } from '@temporalio/workflow'
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow'
+import type { HostActivities } from '../activities/host/index.ts'
+import type { SiteActivities } from '../activities/site/index.ts'
+import { nonRetryableFailureTypes } from '../domain/failures.ts'
+import { defaultTimeLimits, type TimeLimits } from '../domain/time-limits.ts'
+
+/** `control`: short work; `transfer`: reads or restores a component; `copy`: one store. */
+export type ActivityWeight = 'control' | 'transfer' | 'copy' | 'notify'
+
+function options(queue: string, weight: ActivityWeight, limits: TimeLimits, urgent: boolean): ActivityOptions {
+  const totalSeconds = {
+    control: limits.controlSeconds,
+    transfer: limits.transferSeconds,
+    copy: limits.copySeconds,
+    notify: limits.notifySeconds,
+  }[weight]
+  return {
+    taskQueue: queue,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    heartbeatTimeout: `${limits.heartbeatSeconds}s`,
+    scheduleToCloseTimeout: `${totalSeconds}s`,
+    ...(urgent && { scheduleToStartTimeout: `${limits.agentSeconds}s` }),
+    retry: {
+      initialInterval: `${limits.retrySeconds}s`,
+      backoffCoefficient: 2,
+      maximumInterval: `${limits.retrySeconds * 16}s`,
+      nonRetryableErrorTypes: [...nonRetryableFailureTypes],
+    },
+  }
+}
+
+type Proxied<A> = ReturnType<typeof proxyActivities<A>>
+
+/** Activities on a host's ordinary queue: backups. */
+export function onHost(host: string, weight: ActivityWeight, limits: TimeLimits = defaultTimeLimits): Proxied<HostActivities> {
+  return proxyActivities<HostActivities>(options(`muster-host-${host}`, weight, limits, false))
+}
+
+/** Activities on a host's urgent queue: restores, which a backup storm must not starve. */
+export function urgentOnHost(host: string, weight: ActivityWeight, limits: TimeLimits = defaultTimeLimits): Proxied<HostActivities> {
+  return proxyActivities<HostActivities>(options(`muster-host-${host}-urgent`, weight, limits, true))
+}
+
+/** Short control work of a site. */
+export function onSite(site: string, weight: ActivityWeight = 'control', limits: TimeLimits = defaultTimeLimits): Proxied<SiteActivities> {
+  return proxyActivities<SiteActivities>(options(`muster-site-${site}`, weight, limits, false))
+}

@@ -1,0 +1,30 @@
+/** Reads what really went wrong out of the failures that Temporal wraps around each other. */
+import { TimeoutType } from '@temporalio/common'
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow'
+import { type FailureType, isFailureType } from '../domain/failures.ts'
+
+export interface PlainFailure {
+  readonly type: FailureType
+  readonly message: string
+}
+
+/** @returns the innermost failure's type and message, as one pair for results, notices and evidence */
+export function failureOf(error: unknown): PlainFailure {
+  if (isCancellation(error)) return { type: 'Cancelled', message: 'cancelled' }
+  if (error instanceof ActivityFailure) {
+    const cause = error.cause
+    if (cause instanceof TimeoutFailure) {
+      const type = cause.timeoutType === TimeoutType.SCHEDULE_TO_START ? 'AgentAbsent' : 'Timeout'
+      const last = cause.cause ? `; before that: ${failureOf(cause.cause).message}` : ''
+      const what = type === 'AgentAbsent' ? 'no agent took the step' : 'the step did not end in time'
+      return { type, message: `${what}: ${error.activityType}${last}` }
+    }
+    return cause ? failureOf(cause) : { type: 'MusterBug', message: error.message }
+  }
+  if (error instanceof ChildWorkflowFailure && error.cause) return failureOf(error.cause)
+  if (error instanceof ApplicationFailure) {
+    const type = error.type && isFailureType(error.type) ? error.type : 'MusterBug'
+    return { type, message: error.message }
+  }
+  return { type: 'MusterBug', message: error instanceof Error ? error.message : String(error) }
+}

@@ -1,0 +1,14 @@
+/** Every workflow type that exists. What is not here is refused by name. */
+import { workflowInfo } from '@temporalio/workflow'
+import { workflowTypes } from './messages.ts'
+import { fail } from './procedure.ts'
+
+export { archiveWal } from './archive-wal.ts'
+export { backupSystem } from './backup-system.ts'
+export { recoverToPointInTime } from './recover-to-point-in-time.ts'
+export { restoreSystem } from './restore-system.ts'
+
+/** Runs for every unknown type, so that a misspelt name ends with a clear failure instead of hanging. */
+export default async function unknownWorkflow(): Promise<never> {
+  throw fail('InvalidInput', `there is no workflow "${workflowInfo().workflowType}"; there are: ${workflowTypes.join(', ')}`)
+}

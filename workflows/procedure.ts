@@ -1,0 +1,73 @@
+/**
+ * The frame of every workflow: exactly one JSON object in, strictly parsed, and failures
+ * that end the run with a type of the table instead of a task that fails for ever. A plain
+ * error after the parse is a defect and fails the workflow task on purpose.
+ */
+import type { UpdateDefinition } from '@temporalio/common'
+import { ApplicationFailure, setHandler } from '@temporalio/workflow'
+import type { z } from 'zod'
+import { type FailureType, failures, MusterError } from '../domain/failures.ts'
+
+/** What a procedure's input looks like, with one right example for error messages and the UI. */
+export interface Message<T> {
+  readonly schema: z.ZodType<T>
+  readonly example: Record<string, unknown>
+}
+
+export function procedure<T, R>(message: Message<T>, run: (input: T) => Promise<R>): (...args: unknown[]) => Promise<R> {
+  return async (...args) => {
+    const input = parseOne(message, args)
+    try {
+      return await run(input)
+    } catch (error) {
+      throw asFailure(error)
+    }
+  }
+}
+
+/** Registers an Update whose one argument is parsed before `validate` sees it; a refusal leaves no history. */
+export function handleUpdate<T, R>(
+  definition: UpdateDefinition<R, [T]>,
+  message: Message<T>,
+  description: string,
+  validate: (input: T) => void,
+  handle: (input: T) => R | Promise<R>,
+): void {
+  setHandler(definition, (input: T) => handle(parseOne(message, [input])), {
+    description,
+    validator: (...args: unknown[]) => {
+      try {
+        validate(parseOne(message, args))
+      } catch (error) {
+        throw asFailure(error)
+      }
+    },
+  })
+}
+
+function parseOne<T>(message: Message<T>, args: readonly unknown[]): T {
+  const example = `a right input is ${JSON.stringify(message.example)}`
+  const [input] = args
+  if (args.length !== 1 || typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw fail('InvalidInput', `the input must be exactly one JSON object; ${example}`)
+  }
+  const parsed = message.schema.safeParse(input)
+  if (parsed.success) return parsed.data
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
+  throw fail('InvalidInput', `${problems.join('; ')}; ${example}`)
+}
+
+/** The only kind of error a workflow throws. */
+export function fail(type: FailureType, message: string, cause?: unknown): ApplicationFailure {
+  return ApplicationFailure.create({
+    type,
+    message,
+    nonRetryable: true,
+    details: [{ hint: failures[type].hint, exitCode: failures[type].exitCode }],
+    ...(cause instanceof Error && { cause }),
+  })
+}
+
+function asFailure(error: unknown): unknown {
+  return error instanceof MusterError ? fail(error.type, `${error.message}; ${error.hint}`) : error
+}

@@ -1,0 +1,57 @@
+/**
+ * How far a run is, where people look: search attributes for lists, the memo for when no
+ * worker is up, and current details for the Temporal UI's page of the run.
+ */
+import { defineSearchAttributeKey } from '@temporalio/common'
+import { setCurrentDetails, upsertMemo, upsertSearchAttributes } from '@temporalio/workflow'
+import { searchAttributeTypes } from '../domain/search-attributes.ts'
+
+const keys = {
+  system: defineSearchAttributeKey('MusterSystem', searchAttributeTypes.MusterSystem),
+  procedure: defineSearchAttributeKey('MusterProcedure', searchAttributeTypes.MusterProcedure),
+  phase: defineSearchAttributeKey('MusterPhase', searchAttributeTypes.MusterPhase),
+  outcome: defineSearchAttributeKey('MusterOutcome', searchAttributeTypes.MusterOutcome),
+}
+
+export type Outcome = 'succeeded' | 'degraded' | 'failed' | 'rolled-back' | 'cancelled' | 'refused'
+
+export interface ProgressBoard {
+  phase(name: string): void
+  /** Lines shown above the phases: the plan in short. */
+  note(lines: readonly string[]): void
+  outcome(outcome: Outcome): void
+  readonly current: string
+}
+
+export function createProgressBoard(procedure: string, system: string): ProgressBoard {
+  const phases: string[] = []
+  let notes: readonly string[] = []
+  const show = () => {
+    const done = phases.map((phase, index) => (index === phases.length - 1 ? `- **${phase}**` : `- ${phase} ✓`))
+    setCurrentDetails([`**${procedure}** · ${system}`, '', ...notes, '', ...done].join('\n'))
+  }
+  return {
+    get current() {
+      return phases.at(-1) ?? 'starting'
+    },
+    phase(name) {
+      if (phases.at(-1) === name) return
+      phases.push(name)
+      upsertSearchAttributes([
+        { key: keys.system, value: system },
+        { key: keys.procedure, value: procedure },
+        { key: keys.phase, value: name },
+      ])
+      upsertMemo({ phase: name })
+      show()
+    },
+    note(lines) {
+      notes = lines
+      show()
+    },
+    outcome(outcome) {
+      upsertSearchAttributes([{ key: keys.outcome, value: outcome }])
+      upsertMemo({ outcome })
+    },
+  }
+}

@@ -1,0 +1,68 @@
+/** What the phases of one restore share, and how a step is run: named, timed, shown. */
+import { workflowInfo } from '@temporalio/workflow'
+import type { RestorePlan, RestoreStep } from '../../activities/host/restore/types.ts'
+import type { ComponentDecision, FilesDecision, PostgresqlDecision } from '../../domain/decision.ts'
+import type { CheckResult } from '../../domain/repository-format.ts'
+import type { RecoverToPointInTimeInput, RestoreSystemInput } from '../messages.ts'
+import type { Notices } from '../notices.ts'
+import type { ProgressBoard } from '../progress.ts'
+import type { Saga } from '../saga.ts'
+import type { CorrectionDesk } from './correction.ts'
+
+export type RestoreInput = RestoreSystemInput | RecoverToPointInTimeInput
+
+export interface TimedStep {
+  readonly name: string
+  readonly startedAt: string
+  readonly seconds: number
+}
+
+export interface RestoreContext {
+  readonly input: RestoreInput
+  readonly plan: RestorePlan
+  readonly site: string
+  readonly board: ProgressBoard
+  readonly notices: Notices
+  readonly saga: Saga
+  readonly corrections: CorrectionDesk
+  readonly run: string
+  readonly steps: TimedStep[]
+  readonly checks: CheckResult[]
+}
+
+export function runName(): string {
+  const { workflowId, runId } = workflowInfo()
+  return `${workflowId}:${runId}`
+}
+
+/** Runs a phase under a name that the UI, the result and the demo's table show. */
+export async function timed<T>(context: RestoreContext, name: string, work: () => Promise<T>): Promise<T> {
+  context.board.phase(name)
+  const startedAt = Date.now()
+  try {
+    return await work()
+  } finally {
+    context.steps.push({ name, startedAt: new Date(startedAt).toISOString(), seconds: (Date.now() - startedAt) / 1000 })
+  }
+}
+
+export function stepOf<D extends ComponentDecision>(context: RestoreContext, decision: D): RestoreStep & { readonly decision: D } {
+  return {
+    system: context.input.system,
+    component: decision.component,
+    configHash: context.plan.decision.configHash,
+    run: context.run,
+    target: context.plan.decision.target,
+    mode: context.plan.decision.mode,
+    identityFile: context.input.identityFile ?? null,
+    decision,
+  }
+}
+
+export function databases(context: RestoreContext): readonly PostgresqlDecision[] {
+  return context.plan.decision.components.filter((one): one is PostgresqlDecision => one.type === 'postgresql')
+}
+
+export function trees(context: RestoreContext): readonly FilesDecision[] {
+  return context.plan.decision.components.filter((one): one is FilesDecision => one.type === 'files')
+}
