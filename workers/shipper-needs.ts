@@ -21,6 +21,11 @@ export function nextNeed(source: ShippingSource, coverage: WalCoverage): Need | 
   return historyNeed(source, coverage) ?? segmentNeed(source, coverage) ?? partialNeed(source, coverage)
 }
 
+/** Whether nothing of a spool is missing in a store; false while the store was not listed. */
+export function hasAll(source: ShippingSource, coverage: WalCoverage | null): boolean {
+  return coverage !== null && segmentNeed(source, coverage) === null && partialNeed(source, coverage) === null && historyNeed(source, coverage) === null
+}
+
 function historyNeed({ listing, forkLsn, segmentSizeBytes }: ShippingSource, coverage: WalCoverage): Need | null {
   if (listing.history === null || coverage.hasHistory(listing.history)) return null
   const begun = forkLsn === null ? coverage.newestStretch(segmentSizeBytes) !== null : coverage.endFrom(segmentStart(forkLsn, segmentSizeBytes)) > forkLsn

@@ -23,6 +23,8 @@ export interface ShippingSource {
   listing: SpoolListing
   /** End of what is in the partial segment; null where there is none. */
   partialEnd: Lsn | null
+  /** The partial's time of change when its records were last read. */
+  recordsReadAtMs: number | null
 }
 
 const emptyListing: SpoolListing = { finished: [], partial: null, history: null, sizeBytes: 0 }
@@ -51,6 +53,7 @@ export async function openSources(root: string, wal: WalSource, segmentSizeBytes
         spool: wal.openSpool(join(root, name), timelineId, segmentSizeBytes),
         listing: emptyListing,
         partialEnd: null,
+        recordsReadAtMs: null,
       },
     })
   }
@@ -68,13 +71,34 @@ export async function removeSpool(source: ShippingSource): Promise<void> {
   await rm(source.spool.directory, { recursive: true, force: true })
 }
 
-/** Looks again. The end never goes back within one segment, so that a store is never asked for less. */
-export async function refresh(source: ShippingSource, flushedLsn: Lsn | null): Promise<void> {
+/**
+ * Looks again. The end never goes back within one segment, so that a store is never asked for less.
+ * `flushedLsn` is what a running receiver reported; without one the WAL's own records say where it ends.
+ */
+export async function refresh(source: ShippingSource, wal: WalSource, flushedLsn: Lsn | null, workDirectory: string): Promise<void> {
   const listing = await source.spool.list()
-  const end = listing.partial === null ? null : await source.spool.partialEnd(listing.partial.segment, source.aside ? null : flushedLsn)
-  const sameSegment = listing.partial !== null && listing.partial.segment === source.listing.partial?.segment
-  source.partialEnd = end !== null && sameSegment && source.partialEnd !== null && source.partialEnd > end ? source.partialEnd : end
+  const before = source.listing.partial
+  const { partial } = listing
+  if (partial === null) {
+    source.partialEnd = null
+  } else {
+    let end = await source.spool.partialEnd(partial.segment, flushedLsn)
+    const resting = flushedLsn === null && before?.segment === partial.segment && before.modifiedAtMs === partial.modifiedAtMs
+    if (end !== null && resting && source.recordsReadAtMs !== partial.modifiedAtMs && partial.sizeBytes === source.segmentSizeBytes) {
+      const recordsEnd = await endOfRecords(source, wal, partial.segment, workDirectory)
+      if (recordsEnd !== null && recordsEnd > end) end = recordsEnd
+      source.recordsReadAtMs = partial.modifiedAtMs
+    }
+    const known = before?.segment === partial.segment ? source.partialEnd : null
+    source.partialEnd = end !== null && known !== null && known > end ? known : end
+  }
   source.listing = listing
+}
+
+/** Null where it cannot be read: the bytes that are not zero are known anyway. */
+async function endOfRecords(source: ShippingSource, wal: WalSource, segment: string, workDirectory: string): Promise<Lsn | null> {
+  const path = await source.spool.locate(segment)
+  return path === null ? null : wal.recordsEnd(path, segment, workDirectory).catch(() => null)
 }
 
 /** End of what is in a spool; null where nothing is. */

@@ -15,6 +15,7 @@ import { requiredEnd } from './shipper-coverage.ts'
 import { isDiskLow } from './shipper-disk-reserve.ts'
 import { LagTracker } from './shipper-lag.ts'
 import { StoreLane, endsFrom } from './shipper-lane.ts'
+import { hasAll } from './shipper-needs.ts'
 import { Receiving } from './shipper-receiving.ts'
 import { openSources, receivedEnd, refresh, removeSpool, setAside, spoolDirectory } from './shipper-spools.ts'
 import type { ShippingSource } from './shipper-spools.ts'
@@ -177,7 +178,7 @@ export class InstanceShipper {
   /** Looks into every spool and tells the lanes. */
   async #rescan(): Promise<void> {
     const flushedLsn = this.#receiving.receiver === null ? null : (this.#observation?.flushedLsn ?? null)
-    for (const source of this.#sources) await refresh(source, flushedLsn)
+    for (const source of this.#sources) await this.#refresh(source, source.aside ? null : flushedLsn)
     for (const lane of this.#lanes) lane.wake()
     const received = this.#received() ?? 0n
     if (received !== this.#progress.lsn) this.#progress = { lsn: received, atMs: Date.now() }
@@ -264,18 +265,20 @@ export class InstanceShipper {
     }
   }
 
+  /** Late stores get what was set aside too, as long as there is room for it. */
   async #removeDrained(source: ShippingSource): Promise<void> {
-    await refresh(source, null)
-    const { partial, finished } = source.listing
-    if (!finished.every((segment) => this.#isSafe(source.incarnation, segment))) return
-    if (partial !== null && source.partialEnd !== null) {
-      const { startLsn } = parseSegmentName(partial.segment, source.segmentSizeBytes)
-      const end = requiredEnd(endsFrom(this.#lanes, source.incarnation, startLsn), this.#instance.isRequiredMet)
-      if (source.partialEnd > startLsn && (end === null || end < source.partialEnd)) return
-    }
+    await this.#refresh(source, null)
+    const holders = this.#lanes.filter((lane) => hasAll(source, lane.coverage(source.incarnation)))
+    if (!this.#instance.isRequiredMet(new Set(holders.map((lane) => lane.store.name)))) return
+    const keepBytes = this.#instance.keepForLateStoresBytes ?? defaultKeepForLateStoresBytes
+    if (holders.length < this.#lanes.length && this.#spoolBytes() <= keepBytes) return
     this.#deps.log({ event: 'spool-removed', ...this.#place, spool: source.spool.directory })
     await removeSpool(source)
     this.#sources = this.#sources.filter((one) => one !== source)
+  }
+
+  #spoolBytes(): number {
+    return this.#sources.reduce((sum, source) => sum + source.listing.sizeBytes, 0)
   }
 
   #isSafe(incarnation: string, segment: string): boolean {
@@ -320,6 +323,7 @@ export class InstanceShipper {
         spool: wal.openSpool(current as string, incarnation.timelineId, segmentSizeBytes),
         listing: { finished: [], partial: null, history: null, sizeBytes: 0 },
         partialEnd: null,
+        recordsReadAtMs: null,
       })
     }
     this.#sources = sources
@@ -333,8 +337,12 @@ export class InstanceShipper {
   async #currentSource(): Promise<ShippingSource> {
     const source = this.#current()
     if (source === null) throw new MusterError('MusterBug', `no spool is open for ${this.system}/${this.component}`)
-    await refresh(source, null)
+    await this.#refresh(source, null)
     return source
+  }
+
+  async #refresh(source: ShippingSource, flushedLsn: Lsn | null): Promise<void> {
+    await refresh(source, await this.#openWal(), flushedLsn, join(this.#root, 'staging'))
   }
 
   async #openWal(): Promise<WalSource> {
@@ -476,7 +484,7 @@ export class InstanceShipper {
       requiredLsn: required === null ? null : formatLsn(required),
       stores: lanesStatus(this.#lanes, this.#ends(), incarnation?.incarnation ?? '', this.#lag, current ?? received, this.#current()),
       slots: { stream: slotStatus(this.#observation?.slots.stream), anchor: slotStatus(this.#observation?.slots.anchor) },
-      spoolBytes: this.#sources.reduce((sum, source) => sum + source.listing.sizeBytes, 0),
+      spoolBytes: this.#spoolBytes(),
       spoolsAside: this.#sources.filter((source) => source.aside).length,
       receiverPid: this.#receiving.receiver?.pid ?? null,
       lastGap,

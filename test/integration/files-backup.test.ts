@@ -88,7 +88,8 @@ describe('a tree backup', function () {
     appendFileSync(path, 'the end')
 
     const produced = await produce()
-    await restore()
+    // Hashing a gigabyte of holes a second time would show nothing about them.
+    await restore({ verifyContent: false })
 
     assert.ok(produced.dataSizeBytes < 1024 ** 2, `${produced.dataSizeBytes} bytes counted`)
     assert.ok(statSync(join(rig.objects.directory, 'tree-1.tar.zst')).size < 65_536)

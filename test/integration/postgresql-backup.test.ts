@@ -37,7 +37,11 @@ describe('a base backup of PostgreSQL and its restore', function () {
     const compared = ['base', 'global', 'PG_VERSION', 'postgresql.conf', 'pg_xact']
     for (const name of compared) {
       // Checkpoints go on while the copy is made, so files that they touch may differ.
-      const { stdout } = await runTool('diff', ['-rq', '-x', 'pg_internal.init', '-x', 'pgsql_tmp', join(cluster.directory, name), join(home, 'data', name)], { okExitCodes: [0, 1] })
+      const { stdout } = await runTool(
+        'diff',
+        ['-rq', '-x', 'pg_internal.init', '-x', 'pgsql_tmp', join(cluster.directory, name), join(home, 'data', name)],
+        { okExitCodes: [0, 1] },
+      )
       assert.doesNotMatch(stdout, /Only in/)
     }
     assert.equal((await stat(join(home, 'data'))).mode & 0o777, 0o700)
@@ -53,13 +57,16 @@ describe('a base backup of PostgreSQL and its restore', function () {
     assert.ok(seen.some(({ doneBytes, totalBytes }) => totalBytes !== null && doneBytes === totalBytes))
   })
 
-
   it('records in the manifest where its WAL begins and ends, and leaves no staging behind', async () => {
     const { postgresql } = backup.manifest
     assert.equal(postgresql.timelineId, 1)
     assert.match(postgresql.startLsn, /^0\//)
     assert.notEqual(postgresql.startLsn, postgresql.endLsn)
-    assert.deepEqual(backup.objects.roles, ['base', `tablespace:${postgresql.tablespaces[0]?.oid}`, 'postgresql-manifest'])
+    assert.deepEqual(backup.objects.roles, [
+      'base',
+      `tablespace:${postgresql.tablespaces[0]?.oid}`,
+      'postgresql-manifest',
+    ])
     assert.deepEqual(await readdir(join(cluster.base, 'staging')), [])
   })
 
@@ -72,7 +79,9 @@ describe('a base backup of PostgreSQL and its restore', function () {
       restoreBaseBackup(cluster.instance, manifest, objects, { directory, tablespaceDirectories })
     await assert.rejects(at(full, { [oid]: join(cluster.base, 'new-side') }), { type: 'TargetNotEmpty' })
     await assert.rejects(at(join(cluster.base, 'new'), {}), { type: 'InvalidInput' })
-    await assert.rejects(at(join(cluster.base, 'new'), { [oid]: join(cluster.base, 'new/side') }), { type: 'InvalidInput' })
+    await assert.rejects(at(join(cluster.base, 'new'), { [oid]: join(cluster.base, 'new/side') }), {
+      type: 'InvalidInput',
+    })
     assert.equal(await readFile(join(full, 'precious'), 'utf8'), 'kept')
   })
 
@@ -87,7 +96,7 @@ describe('a base backup of PostgreSQL and its restore', function () {
     }
   })
 
-  it('refuses files that PostgreSQL\'s own manifest does not confirm', async () => {
+  it("refuses files that PostgreSQL's own manifest does not confirm", async () => {
     const copy = await copyOf(backup, join(cluster.base, 'swapped'))
     const path = copy.objects.pathOf('postgresql-manifest')
     const text = await readFile(path, 'utf8')
@@ -169,7 +178,9 @@ describe('a base backup that cannot be taken', function () {
   it('leaves no staging behind when the sink breaks', async () => {
     const stagingDirectory = join(cluster.base, 'staging')
     const sink = { add: async (): Promise<void> => Promise.reject(new Error('no keys')) }
-    await assert.rejects(produceBaseBackup(cluster.instance, { label: 'x', stagingDirectory }, sink), { message: 'no keys' })
+    await assert.rejects(produceBaseBackup(cluster.instance, { label: 'x', stagingDirectory }, sink), {
+      message: 'no keys',
+    })
     assert.deepEqual(await readdir(stagingDirectory), [])
   })
 

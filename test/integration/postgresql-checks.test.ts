@@ -9,7 +9,9 @@ describe('the checks of a PostgreSQL component', () => {
   let cluster: TestCluster
   before(async () => {
     cluster = await createCluster()
-    await cluster.sql("create table orders (n int, name text); insert into orders values (1, 'Rex'), (2, 'Fido'); grant all on orders to muster")
+    await cluster.sql(
+      "create table orders (n int, name text); insert into orders values (1, 'Rex'), (2, 'Fido'); grant all on orders to muster",
+    )
   })
   after(() => cluster.destroy())
 
@@ -20,7 +22,10 @@ describe('the checks of a PostgreSQL component', () => {
 
   it('compare a number with its bounds', async () => {
     assert.deepEqual(await result({ sql: 'select count(*)\n from orders', min: 2, max: 2 }), {
-      name: 'select count(*) from orders', value: 2, ok: true, detail: '2',
+      name: 'select count(*) from orders',
+      value: 2,
+      ok: true,
+      detail: '2',
     })
     assert.equal((await result({ sql: 'select 1.5::numeric', min: 2 })).ok, false)
     assert.equal((await result({ sql: 'select 3::bigint;', max: 2 })).detail, '3 is more than 2')
@@ -29,7 +34,13 @@ describe('the checks of a PostgreSQL component', () => {
 
   it('compare a time with the moment of the recovery, whatever its zone', async () => {
     const age = (sql: string) => result({ sql, maxAgeSeconds: 3600 })
-    assert.deepEqual([(await age("select timestamptz '2026-11-21 13:30+02'")).ok, (await age("select timestamptz '2026-11-21 10:59Z'")).ok], [true, false])
+    assert.deepEqual(
+      [
+        (await age("select timestamptz '2026-11-21 13:30+02'")).ok,
+        (await age("select timestamptz '2026-11-21 10:59Z'")).ok,
+      ],
+      [true, false],
+    )
     assert.equal((await age("select timestamp '2026-11-21 11:30'")).value, '2026-11-21T11:30:00.000Z')
     assert.equal((await age("select 'infinity'::timestamptz")).ok, false)
     assert.equal((await age('select 5')).ok, false)
@@ -47,8 +58,12 @@ describe('the checks of a PostgreSQL component', () => {
 
   it('cannot change anything, nor be more than one statement', async () => {
     for (const sql of [
-      'delete from orders', 'select 1; delete from orders', 'commit; delete from orders', 'with d as (delete from orders returning n) select n from d',
-      "select 1 from pg_create_physical_replication_slot('stolen', true) where false; commit", 'drop table orders',
+      'delete from orders',
+      'select 1; delete from orders',
+      'commit; delete from orders',
+      'with d as (delete from orders returning n) select n from d',
+      "select 1 from pg_create_physical_replication_slot('stolen', true) where false; commit",
+      'drop table orders',
     ]) {
       assert.equal((await result({ sql })).ok, false, sql)
     }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { withConnection } from '../../adapters/component/postgresql/connection.ts'
-import { connectionArguments } from '../../adapters/component/postgresql/connection.ts'
+import { connectionArguments, withConnection } from '../../adapters/component/postgresql/connection.ts'
 import { inspectDataDirectory } from '../../adapters/component/postgresql/data-directory.ts'
 import { inspectServer } from '../../adapters/component/postgresql/inspect.ts'
 import type { PostgresqlInstance } from '../../adapters/component/postgresql/instance.ts'
@@ -19,7 +18,10 @@ describe('what a PostgreSQL server is asked', () => {
   })
   after(() => cluster.destroy())
 
-  function instanceWith(change: Partial<PostgresqlComponentConfig>, password: string | null = null): PostgresqlInstance {
+  function instanceWith(
+    change: Partial<PostgresqlComponentConfig>,
+    password: string | null = null,
+  ): PostgresqlInstance {
     return { ...cluster.instance, password, config: { ...cluster.config, ...change } }
   }
 
@@ -34,7 +36,10 @@ describe('what a PostgreSQL server is asked', () => {
     assert.equal(facts.inRecovery, false)
     assert.match(facts.currentLsn, /^[0-9A-F]+\/[0-9A-F]+$/)
     assert.ok(facts.dataSizeBytes > 1_000_000)
-    assert.deepEqual(facts.tablespaces.map(({ path }) => path), [join(cluster.base, 'side')])
+    assert.deepEqual(
+      facts.tablespaces.map(({ path }) => path),
+      [join(cluster.base, 'side')],
+    )
     assert.deepEqual(facts.roleAttributes, { replication: true, superuser: false, monitor: true, switchWal: false })
     assert.equal(facts.configOutsideDataDirectory, false)
     assert.equal(facts.managedBy, null)
@@ -43,7 +48,10 @@ describe('what a PostgreSQL server is asked', () => {
 
   it('counts subscriptions and foreign servers of every database', async () => {
     await cluster.sql('create database second')
-    await cluster.sql("create foreign data wrapper nothing; create server elsewhere foreign data wrapper nothing", 'second')
+    await cluster.sql(
+      'create foreign data wrapper nothing; create server elsewhere foreign data wrapper nothing',
+      'second',
+    )
     await cluster.sql("create subscription s connection 'host=/nowhere' publication p with (connect = false)", 'second')
     const facts = await inspectServer(cluster.instance)
     assert.deepEqual(facts.foreignServers, ['second.elsewhere'])
@@ -65,7 +73,10 @@ describe('what a PostgreSQL server is asked', () => {
     const other = await createCluster()
     try {
       const connection = other.config.connection
-      await assert.rejects(inspectServer(instanceWith({ connection })), { type: 'WrongTarget', message: /test\/database/ })
+      await assert.rejects(inspectServer(instanceWith({ connection })), {
+        type: 'WrongTarget',
+        message: /test\/database/,
+      })
     } finally {
       await other.destroy()
     }

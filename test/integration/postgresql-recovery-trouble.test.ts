@@ -42,12 +42,14 @@ describe('a recovery of PostgreSQL that meets trouble', function () {
     const start = (target: RecoveryTarget) =>
       startRecovery(cluster.instance, quarantine, { walDirectory: rig.wal, timelineId: 1, target })
     await assert.rejects(start({ kind: 'time', time: '2001-01-01T00:00:00Z' }), {
-      type: 'RecoveryTargetUnreachable', message: /already at/,
+      type: 'RecoveryTargetUnreachable',
+      message: /already at/,
     })
     const target = { kind: 'lsn', lsn: rig.backup.manifest.postgresql.startLsn } as const
     await start(target)
     await assert.rejects(awaitHeld(cluster.instance, quarantine, { target }), {
-      type: 'RecoveryTargetUnreachable', message: /before the end of the base backup/,
+      type: 'RecoveryTargetUnreachable',
+      message: /before the end of the base backup/,
     })
   })
 
@@ -57,7 +59,11 @@ describe('a recovery of PostgreSQL that meets trouble', function () {
     await rename(directory, `${directory}.away`)
     await assert.rejects(untilItEnds(quarantine), { type: 'SourceUnreadable', message: /130/ })
     await rename(`${directory}.away`, directory)
-    await startRecovery(cluster.instance, quarantine, { walDirectory: directory, timelineId: 1, target: { kind: 'end' } })
+    await startRecovery(cluster.instance, quarantine, {
+      walDirectory: directory,
+      timelineId: 1,
+      target: { kind: 'end' },
+    })
     await awaitHeld(cluster.instance, quarantine, { target: { kind: 'end' } })
   })
 
@@ -70,7 +76,10 @@ describe('a recovery of PostgreSQL that meets trouble', function () {
     const quarantine = await rig.restored()
     const directory = await cluster.makeDirectory('wal-fork')
     const order = { walDirectory: directory, timelineId: 2, target: { kind: 'end' } } as const
-    await assert.rejects(startRecovery(cluster.instance, quarantine, order), { type: 'RecoveryTargetUnreachable', message: /00000002\.history/ })
+    await assert.rejects(startRecovery(cluster.instance, quarantine, order), {
+      type: 'RecoveryTargetUnreachable',
+      message: /00000002\.history/,
+    })
     await writeFile(join(directory, '00000002.history'), '1\t0/5000000\tbefore\n')
     await assert.rejects(startRecovery(cluster.instance, quarantine, order), {
       type: 'RecoveryTargetUnreachable',
@@ -87,7 +96,9 @@ describe('a recovery of PostgreSQL that meets trouble', function () {
     assert.equal(await rig.markers(quarantine), '1,2,3')
     assert.ok(!(await quarantinedProcesses(quarantine)).some(({ pid }) => pid === first?.pid))
     const live = { ...quarantine, directory: cluster.directory }
-    await assert.rejects(startRecovery(cluster.instance, live, { walDirectory: rig.wal, timelineId: 1, target }), { type: 'TargetRunning' })
+    await assert.rejects(startRecovery(cluster.instance, live, { walDirectory: rig.wal, timelineId: 1, target }), {
+      type: 'TargetRunning',
+    })
     await cluster.sql('select 1')
   })
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { access, readFile, readdir } from 'node:fs/promises'
+import { access, copyFile, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runChecks } from '../../adapters/component/postgresql/checks.ts'
+import { inspectDataDirectory } from '../../adapters/component/postgresql/data-directory.ts'
 import { awaitHeld } from '../../adapters/component/postgresql/held.ts'
 import { promoteHeld } from '../../adapters/component/postgresql/promote.ts'
-import {
-  quarantinedProcesses, stopQuarantined, withQuarantined,
-} from '../../adapters/component/postgresql/quarantined-server.ts'
+import { withQuarantined } from '../../adapters/component/postgresql/quarantined-connection.ts'
+import { quarantinedProcesses, stopQuarantined } from '../../adapters/component/postgresql/quarantined-server.ts'
 import { clearRecoverySettings } from '../../adapters/component/postgresql/recovery-settings.ts'
 import { startRecovery } from '../../adapters/component/postgresql/recovery.ts'
 import { copyWal } from '../support/postgres-backup.ts'
@@ -32,13 +32,27 @@ describe('a restored PostgreSQL recovers in quarantine, holds and is promoted', 
     const held = await awaitHeld(cluster.instance, quarantine, { target })
     assert.ok(held.lastCommitAt !== null && held.lastCommitAt <= rig.afterTwo)
     assert.equal(await rig.markers(quarantine), '1,2')
-    const checks = [{ sql: 'select count(*) from marker', min: 2, max: 2 }, { sql: 'select max(at) from marker', maxAgeSeconds: 60 }]
+    const checks = [
+      { sql: 'select count(*) from marker', min: 2, max: 2 },
+      { sql: 'select max(at) from marker', maxAgeSeconds: 60 },
+    ]
     const results = await runChecks(cluster.instance, quarantine, checks, { now: new Date(rig.afterTwo) })
-    assert.deepEqual(results.map(({ ok }) => ok), [true, true], JSON.stringify(results))
-    await assert.rejects(withQuarantined(cluster.instance, quarantine, (client) => client.query('create table no (n int)')))
+    assert.deepEqual(
+      results.map(({ ok }) => ok),
+      [true, true],
+      JSON.stringify(results),
+    )
+    await assert.rejects(
+      withQuarantined(cluster.instance, quarantine, (client) => client.query('create table no (n int)')),
+    )
 
-    const [place] = await withQuarantined(cluster.instance, quarantine, async (client) =>
-      (await client.query("select pg_tablespace_location(oid) as path from pg_tablespace where spcname = 'side'")).rows)
+    const [place] = await withQuarantined(
+      cluster.instance,
+      quarantine,
+      async (client) =>
+        (await client.query("select pg_tablespace_location(oid) as path from pg_tablespace where spcname = 'side'"))
+          .rows,
+    )
     assert.equal(place.path, join(quarantine.directory, '..', 'side'))
 
     const promoted = await promoteHeld(cluster.instance, quarantine)
@@ -85,6 +99,29 @@ describe('a restored PostgreSQL recovers in quarantine, holds and is promoted', 
     assert.ok(held.lastCommitAt !== null)
     assert.equal(await rig.markers(quarantine), `${first},60`)
     assert.equal((await promoteHeld(cluster.instance, quarantine)).timelineId, 2)
+  })
+
+  it('follows a timeline that was begun by an earlier recovery', async () => {
+    const first = await rig.heldAt({ kind: 'time', time: rig.afterTwo })
+    await promoteHeld(cluster.instance, first)
+    await withQuarantined(cluster.instance, first, (client) =>
+      client.query('begin read write; insert into marker values (20); commit'),
+    )
+    await stopQuarantined(cluster.instance, first)
+    const walDirectory = await copyWal(cluster, 'wal-two')
+    for (const name of (await readdir(join(first.directory, 'pg_wal'))).filter((entry) =>
+      entry.startsWith('00000002'),
+    )) {
+      await copyFile(join(first.directory, 'pg_wal', name), join(walDirectory, name))
+    }
+    const second = await rig.restored()
+    const target = { kind: 'end' } as const
+    await startRecovery(cluster.instance, second, { walDirectory, timelineId: 2, target })
+    await awaitHeld(cluster.instance, second, { target })
+    assert.equal(await rig.markers(second), '1,2,20')
+    const promoted = await promoteHeld(cluster.instance, second)
+    assert.deepEqual([promoted.timelineId, promoted.parentTimelineId], [3, 2])
+    assert.equal((await inspectDataDirectory(cluster.instance, second.directory))?.timelineId, 3)
   })
 
   it('stops waiting when it is cancelled, and the copy is held on', async () => {

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { closedQuarantine, proveOpen, startClosed } from '../../adapters/component/postgresql/closed.ts'
 import type { PostgresqlInstance } from '../../adapters/component/postgresql/instance.ts'
 import { observeServer } from '../../adapters/component/postgresql/observe.ts'
-import { stopQuarantined, withQuarantined } from '../../adapters/component/postgresql/quarantined-server.ts'
+import { withQuarantined } from '../../adapters/component/postgresql/quarantined-connection.ts'
+import { stopQuarantined } from '../../adapters/component/postgresql/quarantined-server.ts'
 import { startServer, stopServer } from '../../adapters/component/postgresql/server.ts'
 import { findLabelled } from '../../adapters/process/find-processes.ts'
 import { runTool } from '../../adapters/process/run-tool.ts'
@@ -22,7 +23,9 @@ describe('the server of a component is started, closed, opened and stopped', fun
   })
   after(() => cluster.destroy())
   afterEach(async () => {
-    await stopServer(cluster.instance).catch(() => stopQuarantined(cluster.instance, closedQuarantine(cluster.instance, place)))
+    await stopServer(cluster.instance).catch(() =>
+      stopQuarantined(cluster.instance, closedQuarantine(cluster.instance, place)),
+    )
   })
 
   const controlledBy = (server: PostgresqlServerControl): PostgresqlInstance => ({
@@ -48,7 +51,11 @@ describe('the server of a component is started, closed, opened and stopped', fun
   })
 
   it('says why it does not start', async () => {
-    const server = { control: 'pg_ctl', options: ['-c', 'max_connections=nonsense'], logFile: join(cluster.base, 'bad.log') } as const
+    const server = {
+      control: 'pg_ctl',
+      options: ['-c', 'max_connections=nonsense'],
+      logFile: join(cluster.base, 'bad.log'),
+    } as const
     await assert.rejects(startServer(controlledBy(server)), { type: 'CommandFailed', message: /max_connections/ })
     assert.equal((await observeServer(cluster.instance)).state, 'stopped')
   })
@@ -57,7 +64,9 @@ describe('the server of a component is started, closed, opened and stopped', fun
     const facts = await startClosed(cluster.instance, place, { label: 'closed-test' })
     assert.equal(facts.inRecovery, false)
     const quarantine = closedQuarantine(cluster.instance, place)
-    await withQuarantined(cluster.instance, quarantine, (client) => client.query('create table if not exists written (n int)'))
+    await withQuarantined(cluster.instance, quarantine, (client) =>
+      client.query('create table if not exists written (n int)'),
+    )
     const { state, listener } = await observeServer(cluster.instance)
     assert.deepEqual([state, listener], ['running', 'none'])
     const { stdout } = await runTool('ss', ['-Hltn', `sport = :${cluster.port}`])
@@ -73,9 +82,13 @@ describe('the server of a component is started, closed, opened and stopped', fun
 
   it('does not call a server open that still has overrides or recovery settings on it', async () => {
     const left = controlledBy({ control: 'pg_ctl', options: [], logFile: join(cluster.base, 'left.log') })
-    await startServer(controlledBy({
-      control: 'pg_ctl', options: ['-c', 'archive_mode=off', '-c', 'cluster_name=muster quarantine'], logFile: join(cluster.base, 'left.log'),
-    }))
+    await startServer(
+      controlledBy({
+        control: 'pg_ctl',
+        options: ['-c', 'archive_mode=off', '-c', 'cluster_name=muster quarantine'],
+        logFile: join(cluster.base, 'left.log'),
+      }),
+    )
     await assert.rejects(proveOpen(left), { type: 'PreconditionFailed', message: /cluster_name/ })
     await cluster.stop()
     const settings = join(cluster.directory, 'postgresql.auto.conf')
@@ -89,14 +102,19 @@ describe('the server of a component is started, closed, opened and stopped', fun
     await stopServer(cluster.instance)
     const signal = join(cluster.directory, 'standby.signal')
     await writeFile(signal, '')
-    await assert.rejects(startClosed(cluster.instance, place), { type: 'PreconditionFailed', message: /standby\.signal/ })
+    await assert.rejects(startClosed(cluster.instance, place), {
+      type: 'PreconditionFailed',
+      message: /standby\.signal/,
+    })
     await rm(signal)
   })
 
   it('does not run a second server beside one that was started otherwise', async () => {
     await startServer(cluster.instance)
     await assert.rejects(startClosed(cluster.instance, place), { type: 'TargetRunning' })
-    await assert.rejects(stopQuarantined(cluster.instance, closedQuarantine(cluster.instance, place)), { type: 'TargetRunning' })
+    await assert.rejects(stopQuarantined(cluster.instance, closedQuarantine(cluster.instance, place)), {
+      type: 'TargetRunning',
+    })
     await cluster.sql('select 1')
   })
 
@@ -104,14 +122,19 @@ describe('the server of a component is started, closed, opened and stopped', fun
     const pgCtl = join(cluster.config.binDirectory as string, 'pg_ctl')
     const options = ['-D', cluster.directory, '-w', '-l', join(cluster.base, 'command.log')]
     const instance = controlledBy({
-      control: 'command', start: [pgCtl, 'start', ...options], stop: [pgCtl, 'stop', '-m', 'fast', ...options.slice(0, 3)],
+      control: 'command',
+      start: [pgCtl, 'start', ...options],
+      stop: [pgCtl, 'stop', '-m', 'fast', ...options.slice(0, 3)],
     })
     assert.equal((await startServer(instance)).state, 'running')
     assert.equal((await stopServer(instance)).state, 'stopped')
     const idle = controlledBy({ control: 'command', start: ['true'], stop: ['true'] })
     await assert.rejects(startServer(idle), { type: 'CommandFailed', message: /did not start/ })
     await startServer(instance)
-    await assert.rejects(stopServer(idle, { mode: 'fast' }, { timeoutSeconds: 1 }), { type: 'TargetRunning', message: /told to stop/ })
+    await assert.rejects(stopServer(idle, { mode: 'fast' }, { timeoutSeconds: 1 }), {
+      type: 'TargetRunning',
+      message: /told to stop/,
+    })
   })
 
   it('starts and stops a unit of systemd', async () => {
@@ -120,9 +143,15 @@ describe('the server of a component is started, closed, opened and stopped', fun
     // Stands in for systemctl: records its arguments and does to the cluster what the unit would do.
     const runuser = clusterUser === undefined ? '' : `runuser -u ${clusterUser} -- `
     const pgCtl = `${runuser}${cluster.config.binDirectory}/pg_ctl -D ${cluster.directory} -w -m fast -l ${cluster.base}/unit.log`
-    await writeFile(join(bin, 'systemctl'), [
-      '#!/bin/sh', `echo "$*" >> ${calls}`, `case "$2" in start) exec ${pgCtl.replace(' -m fast', '')} start;; stop) exec ${pgCtl} stop;; esac`, '',
-    ].join('\n'))
+    await writeFile(
+      join(bin, 'systemctl'),
+      [
+        '#!/bin/sh',
+        `echo "$*" >> ${calls}`,
+        `case "$2" in start) exec ${pgCtl.replace(' -m fast', '')} start;; stop) exec ${pgCtl} stop;; esac`,
+        '',
+      ].join('\n'),
+    )
     await chmod(join(bin, 'systemctl'), 0o755)
     const path = process.env['PATH']
     process.env['PATH'] = `${bin}:${path}`
@@ -131,9 +160,10 @@ describe('the server of a component is started, closed, opened and stopped', fun
       assert.equal((await startServer(instance)).state, 'running')
       assert.equal((await stopServer(instance)).state, 'stopped')
       const recorded = (await readFile(calls, 'utf8')).trim().split('\n')
-      assert.deepEqual(recorded.map((line) => line.split(' ').slice(1).join(' ')), [
-        'reset-failed -- postgresql@15-main', 'start -- postgresql@15-main', 'stop -- postgresql@15-main',
-      ])
+      assert.deepEqual(
+        recorded.map((line) => line.split(' ').slice(1).join(' ')),
+        ['reset-failed -- postgresql@15-main', 'start -- postgresql@15-main', 'stop -- postgresql@15-main'],
+      )
     } finally {
       process.env['PATH'] = path
     }

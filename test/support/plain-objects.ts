@@ -25,7 +25,9 @@ export class PlainObjects implements ObjectSink, ObjectSource {
     await mkdir(this.directory, { recursive: true })
     const path = join(this.directory, object.name)
     await pipeline(plain, createWriteStream(path, { flags: 'wx' }))
-    const sha256 = createHash('sha256').update(await readFile(path)).digest('hex')
+    const sha256 = createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex')
     const { size } = await stat(path)
     const sizes = { sizeBytes: size, plainSizeBytes: size, sha256, plainSha256: sha256 }
     this.objects.push({ role: object.role, key: object.name, ...sizes })

@@ -18,9 +18,22 @@ export async function takeBackup(cluster: TestCluster, name: string, options: Wo
   const made = await produceBaseBackup(cluster.instance, order, objects, options)
   const time = new Date().toISOString()
   const manifest: PostgresqlManifest = {
-    format: 'muster-manifest-1', type: 'postgresql', backup: name, organisation: 'test', system: 'test',
-    component: 'database', kind: 'full', run: name, attempt: 1, configHash: '', startedAt: time, endedAt: time,
-    parents: [], objects: objects.objects, stores: [], recipients: [],
+    format: 'muster-manifest-1',
+    type: 'postgresql',
+    backup: name,
+    organisation: 'test',
+    system: 'test',
+    component: 'database',
+    kind: 'full',
+    run: name,
+    attempt: 1,
+    configHash: '',
+    startedAt: time,
+    endedAt: time,
+    parents: [],
+    objects: objects.objects,
+    stores: [],
+    recipients: [],
     writer: { host: 'localhost', machineId: '', muster: '0', tools: made.tools },
     postgresql: { ...made.postgresql, incarnation: 'test', checks: [] },
   }

@@ -61,15 +61,34 @@ export async function createCluster(options: ClusterOptions = {}): Promise<TestC
     (await runTool(join(bin, program), args, { ...asClusterUser, leavesServices: true })).stdout
   await giveToCluster(base)
   const socket = await makeDirectory('socket')
-  await run('initdb', ['-D', directory, '-U', 'postgres', '--auth-local=trust', '--auth-host=scram-sha-256',
-    '--encoding=UTF8', '--locale=C', '--no-sync', ...(options.checksums === false ? [] : ['--data-checksums'])])
+  await run('initdb', [
+    '-D',
+    directory,
+    '-U',
+    'postgres',
+    '--auth-local=trust',
+    '--auth-host=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--no-sync',
+    ...(options.checksums === false ? [] : ['--data-checksums']),
+  ])
   await configure(directory, {
-    port: String(port), listen_addresses: '127.0.0.1', unix_socket_directories: socket, fsync: 'off',
-    log_min_messages: 'warning', ...options.settings,
+    port: String(port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: socket,
+    fsync: 'off',
+    log_min_messages: 'warning',
+    ...options.settings,
   })
   const config = configOf(directory, socket, port, join(base, 'server.log'), bin)
   const cluster: TestCluster = {
-    base, directory, port, config, run, makeDirectory,
+    base,
+    directory,
+    port,
+    config,
+    run,
+    makeDirectory,
     instance: { system: 'test', component: 'database', config, password: null, runDirectory: join(base, 'run') },
     start: async () => {
       await dropStaleLock(directory)
@@ -124,7 +143,13 @@ async function configure(directory: string, settings: Readonly<Record<string, st
   await writeFile(path, `${await readFile(path, 'utf8')}${lines.join('')}`)
 }
 
-function configOf(directory: string, socket: string, port: number, logFile: string, bin: string): PostgresqlComponentConfig {
+function configOf(
+  directory: string,
+  socket: string,
+  port: number,
+  logFile: string,
+  bin: string,
+): PostgresqlComponentConfig {
   return {
     type: 'postgresql',
     host: 'localhost',
@@ -140,7 +165,12 @@ function configOf(directory: string, socket: string, port: number, logFile: stri
   }
 }
 
-async function superuserSql<Row extends object>(host: string, port: number, text: string, database: string): Promise<Row[]> {
+async function superuserSql<Row extends object>(
+  host: string,
+  port: number,
+  text: string,
+  database: string,
+): Promise<Row[]> {
   const client = new pg.Client({ host, port, user: 'postgres', database })
   await client.connect()
   try {

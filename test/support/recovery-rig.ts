@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { awaitHeld } from '../../adapters/component/postgresql/held.ts'
 import type { Quarantine } from '../../adapters/component/postgresql/quarantine.ts'
-import { stopQuarantined, withQuarantined } from '../../adapters/component/postgresql/quarantined-server.ts'
+import { withQuarantined } from '../../adapters/component/postgresql/quarantined-connection.ts'
+import { stopQuarantined } from '../../adapters/component/postgresql/quarantined-server.ts'
 import type { RecoveryTarget } from '../../adapters/component/postgresql/recovery-settings.ts'
 import { startRecovery } from '../../adapters/component/postgresql/recovery.ts'
 import { restoreBaseBackup } from '../../adapters/component/postgresql/restore.ts'
@@ -55,17 +56,30 @@ async function fill(cluster: TestCluster): Promise<RecoveryRig> {
 async function dangerousBackup(cluster: TestCluster): Promise<TestBackup> {
   const archive = await cluster.makeDirectory('archive')
   const dangers = {
-    archive_mode: 'on', archive_command: `cp %p ${archive}/%f`, recovery_end_command: `touch ${archive}/ended`,
-    synchronous_standby_names: 'production', external_pid_file: join(cluster.base, 'pid'), data_directory: cluster.directory,
+    archive_mode: 'on',
+    archive_command: `cp %p ${archive}/%f`,
+    recovery_end_command: `touch ${archive}/ended`,
+    synchronous_standby_names: 'production',
+    external_pid_file: join(cluster.base, 'pid'),
+    data_directory: cluster.directory,
   }
   const settings = join(cluster.directory, 'postgresql.auto.conf')
-  await writeFile(settings, Object.entries(dangers).map(([name, value]) => `${name} = '${value}'\n`).join(''))
+  await writeFile(
+    settings,
+    Object.entries(dangers)
+      .map(([name, value]) => `${name} = '${value}'\n`)
+      .join(''),
+  )
   const backup = await takeBackup(cluster, 'first')
   await writeFile(settings, '')
   return backup
 }
 
-function copiesOf(cluster: TestCluster, backup: TestBackup, wal: string): Pick<RecoveryRig, 'restored' | 'heldAt' | 'markers' | 'stopCopies'> {
+function copiesOf(
+  cluster: TestCluster,
+  backup: TestBackup,
+  wal: string,
+): Pick<RecoveryRig, 'restored' | 'heldAt' | 'markers' | 'stopCopies'> {
   const { instance } = cluster
   const used: Quarantine[] = []
   let number = 0

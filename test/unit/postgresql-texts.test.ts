@@ -11,7 +11,10 @@ import { parseProgramVersion } from '../../adapters/component/postgresql/program
 import { checkQuarantine, isolation, quarantineArguments } from '../../adapters/component/postgresql/quarantine.ts'
 import { lastCommitIn, recoveryFailure } from '../../adapters/component/postgresql/recovery-log.ts'
 import {
-  clearRecoverySettings, recoveryBlock, restoreCommand, writeRecoverySettings,
+  clearRecoverySettings,
+  recoveryBlock,
+  restoreCommand,
+  writeRecoverySettings,
 } from '../../adapters/component/postgresql/recovery-settings.ts'
 import { rewriteTablespaceMap } from '../../adapters/component/postgresql/tablespace-map.ts'
 import { MusterError } from '../../domain/failures.ts'
@@ -31,24 +34,39 @@ describe('texts that PostgreSQL writes and reads', () => {
 
   it('takes the newer of the two timelines of pg_control', () => {
     const lines = [
-      'Database system identifier:           7400000000000000001', 'Database cluster state:               in archive recovery',
-      'Latest checkpoint location:           0/3000028', "Latest checkpoint's TimeLineID:       1",
-      'Time of latest checkpoint:            Sat Nov 21 02:00:00 2026', "Min recovery ending loc's timeline:   2",
-      'Bytes per WAL segment:                16777216', 'Data page checksum version:           1',
-      'max_connections setting:              100', 'max_worker_processes setting:         8', 'max_wal_senders setting:              10',
-      'max_prepared_xacts setting:           0', 'max_locks_per_xact setting:           64',
+      'Database system identifier:           7400000000000000001',
+      'Database cluster state:               in archive recovery',
+      'Latest checkpoint location:           0/3000028',
+      "Latest checkpoint's TimeLineID:       1",
+      'Time of latest checkpoint:            Sat Nov 21 02:00:00 2026',
+      "Min recovery ending loc's timeline:   2",
+      'Bytes per WAL segment:                16777216',
+      'Data page checksum version:           1',
+      'max_connections setting:              100',
+      'max_worker_processes setting:         8',
+      'max_wal_senders setting:              10',
+      'max_prepared_xacts setting:           0',
+      'max_locks_per_xact setting:           64',
     ]
     const facts = parseControlData(lines.join('\n'), '/data')
     assert.equal(facts.timelineId, 2)
     assert.equal(facts.checkpointAt, '2026-11-21T02:00:00.000Z')
     assert.equal(facts.leastSettings['max_prepared_transactions'], '0')
-    assert.throws(() => parseControlData(lines.slice(1).join('\n'), '/data'), { type: 'SourceUnreadable', message: /\/data/ })
+    assert.throws(() => parseControlData(lines.slice(1).join('\n'), '/data'), {
+      type: 'SourceUnreadable',
+      message: /\/data/,
+    })
   })
 
   it('finds the WAL of a backup at the end of its manifest, over more than one timeline', () => {
-    const range = (timeline: number, start: string, end: string) => `{ "Timeline": ${timeline}, "Start-LSN": "${start}", "End-LSN": "${end}" }`
+    const range = (timeline: number, start: string, end: string) =>
+      `{ "Timeline": ${timeline}, "Start-LSN": "${start}", "End-LSN": "${end}" }`
     const text = (ranges: string) => `{ "Path": "x" }],\n"WAL-Ranges": [\n${ranges}\n],\n"Manifest-Checksum": "0"}\n`
-    assert.deepEqual(parseWalRange(text(range(1, '0/2000028', '0/2000100'))), { timelineId: 1, startLsn: '0/2000028', endLsn: '0/2000100' })
+    assert.deepEqual(parseWalRange(text(range(1, '0/2000028', '0/2000100'))), {
+      timelineId: 1,
+      startLsn: '0/2000028',
+      endLsn: '0/2000100',
+    })
     const two = text(`${range(2, '0/9000000', '0/A000000')},\n${range(1, '0/2000028', '0/9000000')}`)
     assert.deepEqual(parseWalRange(two), { timelineId: 2, startLsn: '0/2000028', endLsn: '0/A000000' })
     assert.throws(() => parseWalRange('{}'), { type: 'ManifestInvalid' })
@@ -73,30 +91,45 @@ describe('texts that PostgreSQL writes and reads', () => {
     assert.equal(type('FATAL:  the database system is starting up'), 'NotReadyYet')
     assert.equal(type('FATAL:  the database system is shutting down'), 'DatabaseDown')
     assert.equal(type('FATAL:  password authentication failed for user "m"'), 'CredentialsRejected')
-    assert.equal(type('FATAL:  no pg_hba.conf entry for replication connection from host "[local]"'), 'CredentialsRejected')
+    assert.equal(
+      type('FATAL:  no pg_hba.conf entry for replication connection from host "[local]"'),
+      'CredentialsRejected',
+    )
     assert.equal(type('could not write to file "x": No space left on device'), 'DiskFull')
     assert.equal(type('something new'), undefined)
   })
 
   it('writes one target last and empties every other', () => {
-    const block = recoveryBlock({ walDirectory: '/wal', timelineId: 3, target: { kind: 'time', time: '2026-11-21T02:00:00.123456Z' } })
+    const block = recoveryBlock({
+      walDirectory: '/wal',
+      timelineId: 3,
+      target: { kind: 'time', time: '2026-11-21T02:00:00.123456Z' },
+    })
     const names = block.split('\n').filter((line) => line.includes('recovery_target_') && line.includes("''")).length
     assert.equal(names, 3)
     assert.match(block, /recovery_target_time = '2026-11-21 02:00:00.123456\+00'\n# /)
     assert.match(block, /recovery_target_timeline = '3'/)
     for (const target of [
-      { kind: 'time', time: "2026'; drop" }, { kind: 'time', time: '2026-13-01T00:00:00Z' }, { kind: 'lsn', lsn: 'x' }, { kind: 'name', name: 'a\nb' },
+      { kind: 'time', time: "2026'; drop" },
+      { kind: 'time', time: '2026-13-01T00:00:00Z' },
+      { kind: 'lsn', lsn: 'x' },
+      { kind: 'name', name: 'a\nb' },
     ] as const) {
       assert.throws(() => recoveryBlock({ walDirectory: '/wal', timelineId: 1, target }), { type: 'InvalidInput' })
     }
-    assert.throws(() => recoveryBlock({ walDirectory: '/wal', timelineId: Number.NaN, target: { kind: 'end' } }), { type: 'InvalidInput' })
+    assert.throws(() => recoveryBlock({ walDirectory: '/wal', timelineId: Number.NaN, target: { kind: 'end' } }), {
+      type: 'InvalidInput',
+    })
   })
 
   it('answers 1 for a file that is proved absent, and at least 126 for all other trouble', () => {
     const wal = join(directory, "it's $(touch pwned) 100%f; wal")
     const answer = (file: string): number | null => {
       // What the server does: %f and %p are replaced, %% is a percent sign, then its shell runs it.
-      const text = restoreCommand(wal).replace(/%([%fp])/g, (_all, letter: string) => ({ '%': '%', f: file, p: 'pg_wal/RECOVERYXLOG' })[letter] ?? '')
+      const text = restoreCommand(wal).replace(
+        /%([%fp])/g,
+        (_all, letter: string) => ({ '%': '%', f: file, p: 'pg_wal/RECOVERYXLOG' })[letter] ?? '',
+      )
       return spawnSync('sh', ['-c', text], { cwd: directory }).status
     }
     mkdirSync(join(directory, 'pg_wal'))
@@ -131,13 +164,21 @@ describe('texts that PostgreSQL writes and reads', () => {
 
   it('says why a recovery ended', () => {
     const line = (text: string) => `2026-11-21 02:00:00.000 UTC [1] ${text}\n`
-    const log = line('LOG:  last completed transaction was at log time 2026-11-21 01:59:59.123456+00')
-      + line('FATAL:  the database system is starting up') + line('FATAL:  recovery ended before configured recovery target was reached')
+    const log =
+      line('LOG:  last completed transaction was at log time 2026-11-21 01:59:59.123456+00') +
+      line('FATAL:  the database system is starting up') +
+      line('FATAL:  recovery ended before configured recovery target was reached')
     assert.equal(lastCommitIn(log), '2026-11-21T01:59:59.123Z')
     assert.match(recoveryFailure(log, '/d').message, /2026-11-21T01:59:59.123Z/)
     const type = (text: string) => recoveryFailure(line(text), '/d').type
-    assert.equal(type('FATAL:  requested recovery stop point is before consistent recovery point'), 'RecoveryTargetUnreachable')
-    assert.equal(type('FATAL:  could not restore file "47" from archive: child process exited with exit code 130'), 'SourceUnreadable')
+    assert.equal(
+      type('FATAL:  requested recovery stop point is before consistent recovery point'),
+      'RecoveryTargetUnreachable',
+    )
+    assert.equal(
+      type('FATAL:  could not restore file "47" from archive: child process exited with exit code 130'),
+      'SourceUnreadable',
+    )
     assert.equal(type('FATAL:  archive file "47" has wrong size: 5 instead of 16777216'), 'ChecksumMismatch')
     assert.equal(type('FATAL:  could not write to file "x": No space left on device'), 'DiskFull')
     assert.equal(type('PANIC:  could not locate a valid checkpoint record'), 'RestoreFailed')
@@ -149,15 +190,27 @@ describe('texts that PostgreSQL writes and reads', () => {
     const settings = { preload: ['a'], leastSettings: {}, configFile: '/copy/postgresql.conf', hbaFile: '/s/hba' }
     const args = quarantineArguments(quarantine, { ...settings, mode: 'recovery' })
     for (const text of [
-      'listen_addresses=', 'archive_mode=off', 'archive_command=', 'recovery_end_command=', 'primary_conninfo=', 'data_directory=/copy',
-      'external_pid_file=/s "x", y/external.pid', 'max_logical_replication_workers=0', 'shared_preload_libraries=a', 'default_transaction_read_only=on',
+      'listen_addresses=',
+      'archive_mode=off',
+      'archive_command=',
+      'recovery_end_command=',
+      'primary_conninfo=',
+      'data_directory=/copy',
+      'external_pid_file=/s "x", y/external.pid',
+      'max_logical_replication_workers=0',
+      'shared_preload_libraries=a',
+      'default_transaction_read_only=on',
       'unix_socket_directories="/s ""x"", y"',
     ]) {
       assert.ok(args.includes(text), text)
     }
-    assert.ok(quarantineArguments(quarantine, { ...settings, mode: 'closed' }).includes('default_transaction_read_only=off'))
+    assert.ok(
+      quarantineArguments(quarantine, { ...settings, mode: 'closed' }).includes('default_transaction_read_only=off'),
+    )
     assert.equal(isolation['listen_addresses'], '')
-    assert.throws(() => checkQuarantine({ ...quarantine, socketDirectory: `/${'x'.repeat(100)}` }, []), { type: 'InvalidInput' })
+    assert.throws(() => checkQuarantine({ ...quarantine, socketDirectory: `/${'x'.repeat(100)}` }, []), {
+      type: 'InvalidInput',
+    })
     assert.throws(() => checkQuarantine(quarantine, ['a, b']), { type: 'InvalidInput' })
   })
 

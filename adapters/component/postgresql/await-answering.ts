@@ -33,7 +33,10 @@ export async function awaitAnswering(
     if ((await processesUsing(directory)).length > 0) seenAt = Date.now()
     if (Date.now() - seenAt > absentGraceMs) throw await didNotStart(instance, options.logFile)
     if (Date.now() - startedAt > options.timeoutSeconds * 1000) {
-      throw new MusterError('Timeout', `${nameOf(instance)} did not answer within ${options.timeoutSeconds} s of its start`)
+      throw new MusterError(
+        'Timeout',
+        `${nameOf(instance)} did not answer within ${options.timeoutSeconds} s of its start`,
+      )
     }
     await sleep(pollMs)
   }
@@ -53,6 +56,6 @@ async function didNotStart(instance: PostgresqlInstance, logFile: string | undef
   const log = logFile === undefined ? '' : await readLog(logFile, 0)
   const end = log.trim().split('\n').slice(-shownLines).join('; ')
   return new MusterError('CommandFailed', `the server of ${nameOf(instance)} did not start${end ? `: ${end}` : ''}`, {
-    hint: logFile === undefined ? 'look at the server\'s log' : `look at ${logFile}`,
+    hint: logFile === undefined ? "look at the server's log" : `look at ${logFile}`,
   })
 }

@@ -34,16 +34,20 @@ async function runCheck(
 ): Promise<CheckResult> {
   const name = check.sql.replace(/\s+/g, ' ').trim().slice(0, longestName)
   const target = { ...place, ...(check.database === undefined ? {} : { database: check.database }) }
-  return withConnection(instance, async (client) => {
-    try {
-      return { name, ...judge(check, await firstValue(client, check.sql), now) }
-    } catch (error) {
-      const code = error instanceof pg.DatabaseError ? error.code : undefined
-      // Without a code the connection broke: that tells nothing about the data.
-      if (code === undefined || /^(08|57P)/.test(code)) throw error
-      return { name, value: null, ok: false, detail: describeFailure(error as pg.DatabaseError) }
-    }
-  }, target)
+  return withConnection(
+    instance,
+    async (client) => {
+      try {
+        return { name, ...judge(check, await firstValue(client, check.sql), now) }
+      } catch (error) {
+        const code = error instanceof pg.DatabaseError ? error.code : undefined
+        // Without a code the connection broke: that tells nothing about the data.
+        if (code === undefined || /^(08|57P)/.test(code)) throw error
+        return { name, value: null, ok: false, detail: describeFailure(error as pg.DatabaseError) }
+      }
+    },
+    target,
+  )
 }
 
 interface FirstValue {
@@ -81,9 +85,12 @@ export function judge(check: SqlCheck, answer: FirstValue | null, now: Date): Om
   const value = answer.type === booleanType ? Number(/^t/.test(answer.text)) : Number(answer.text.replace(/[$,]/g, ''))
   const isNumber = answer.type === booleanType || (numberTypes.has(answer.type) && Number.isFinite(value))
   if (!isNumber) return { value: null, ok: false, detail: 'the value is neither a number nor a time' }
-  if (check.maxAgeSeconds !== undefined) return { value, ok: false, detail: `${value} is not a time, and maxAge asks for one` }
-  if (check.min !== undefined && value < check.min) return { value, ok: false, detail: `${value} is less than ${check.min}` }
-  if (check.max !== undefined && value > check.max) return { value, ok: false, detail: `${value} is more than ${check.max}` }
+  if (check.maxAgeSeconds !== undefined)
+    return { value, ok: false, detail: `${value} is not a time, and maxAge asks for one` }
+  if (check.min !== undefined && value < check.min)
+    return { value, ok: false, detail: `${value} is less than ${check.min}` }
+  if (check.max !== undefined && value > check.max)
+    return { value, ok: false, detail: `${value} is more than ${check.max}` }
   return { value, ok: true, detail: String(value) }
 }
 

@@ -30,8 +30,12 @@ export async function startClosed(
 ): Promise<ServerFacts> {
   const quarantine = closedQuarantine(instance, place)
   for (const name of ['recovery.signal', 'standby.signal']) {
-    const there = await access(join(quarantine.directory, name)).then(() => true, () => false)
-    if (there) throw new MusterError('PreconditionFailed', `${quarantine.directory} has a ${name}: it would start a recovery`)
+    const there = await access(join(quarantine.directory, name)).then(
+      () => true,
+      () => false,
+    )
+    if (there)
+      throw new MusterError('PreconditionFailed', `${quarantine.directory} has a ${name}: it would start a recovery`)
   }
   if ((await quarantinedProcesses(quarantine)).length === 0) {
     await launchQuarantined(instance, quarantine, { mode: 'closed', preload: start.preload ?? [], ...labelOf(start) })
@@ -75,7 +79,9 @@ async function leftoversOn(instance: PostgresqlInstance): Promise<string[]> {
     const { rows } = await client.query<Setting>('select name, setting, source from pg_settings')
     return rows
   })
-  return settings.filter((setting) => isLeftover(instance, setting)).map(({ name, setting }) => `${name} = '${setting}'`)
+  return settings
+    .filter((setting) => isLeftover(instance, setting))
+    .map(({ name, setting }) => `${name} = '${setting}'`)
 }
 
 function isLeftover(instance: PostgresqlInstance, { name, setting, source }: Setting): boolean {

@@ -102,7 +102,9 @@ export async function connectionArguments(
     keepalives_count: '3',
     tcp_user_timeout: '30000',
   }
-  const text = Object.entries(parts).map(([key, value]) => `${key}='${value.replace(/['\\]/g, '\\$&')}'`).join(' ')
+  const text = Object.entries(parts)
+    .map(([key, value]) => `${key}='${value.replace(/['\\]/g, '\\$&')}'`)
+    .join(' ')
   const args = ['--dbname', text, '--no-password']
   if (instance.password === null) return { args, env: {} }
   const file = join(await prepareRunDirectory(instance), `${instance.system}.${instance.component}.pgpass`)

@@ -22,7 +22,11 @@ export function connectionFailure(
   if (downCodes.has(code)) return fail('DatabaseDown', `no PostgreSQL answers for ${where} (${code})`)
   if (unreachableCodes.has(code)) return fail('Unreachable', `${where} cannot be reached (${code})`)
   if (code.startsWith('28') || /password must be a string|no password/.test(message)) {
-    return fail('CredentialsRejected', `${where} rejects the role ${address.user}: ${message}`, credentialsHint(message))
+    return fail(
+      'CredentialsRejected',
+      `${where} rejects the role ${address.user}: ${message}`,
+      credentialsHint(message),
+    )
   }
   if (code === '3D000') {
     return fail('PreconditionFailed', `${where} has no database ${address.database}`, 'correct connection.database')
@@ -45,10 +49,34 @@ export function queryFailure(error: unknown, where: string): unknown {
       hint: 'grant pg_monitor to the role, and give it REPLICATION',
     })
   }
-  if (code === '57014') return new MusterError('Timeout', `a query on ${where} was cancelled: ${message}`, { cause: error })
+  if (code === '57014')
+    return new MusterError('Timeout', `a query on ${where} was cancelled: ${message}`, { cause: error })
   if (!/^[0-9A-Z]{5}$/.test(code)) return error
   return new MusterError('CommandFailed', `a query on ${where} failed: ${message} (${code})`, { cause: error })
 }
+
+const rejections = [
+  /authentication failed/,
+  /no password supplied/,
+  /no pg_hba\.conf entry/,
+  /role ".*" does not exist/,
+  /must be superuser or replication role/,
+  /permission denied to start WAL sender/,
+]
+
+const lostConnections = [
+  /Connection refused/,
+  /No such file or directory\s+Is the server running/,
+  /server closed the connection/,
+  /terminating connection/,
+  /could not receive data from (WAL|the) (stream|server)/,
+]
+
+const noFreeConnection = [
+  /number of requested standby connections exceeds max_wal_senders/,
+  /too many clients/,
+  /remaining connection slots/,
+]
 
 /**
  * What the end of a client program's stderr means, or undefined where it tells nothing more than that it failed.
@@ -57,15 +85,15 @@ export function queryFailure(error: unknown, where: string): unknown {
 export function clientProgramFailure(stderr: string, where: string, cause: unknown): MusterError | undefined {
   const fail = (type: FailureType, text: string, hint?: string) =>
     new MusterError(type, text, { cause, ...(hint === undefined ? {} : { hint }) })
-  if (/No space left on device|Disk quota exceeded/.test(stderr)) return fail('DiskFull', `no space left while reading ${where}`)
+  if (/No space left on device|Disk quota exceeded/.test(stderr))
+    return fail('DiskFull', `no space left while reading ${where}`)
   if (/the database system is/.test(stderr)) return startingOrStopping(stderr, where, cause)
-  if (/authentication failed|no password supplied|no pg_hba\.conf entry|role ".*" does not exist|must be superuser or replication role|permission denied to start WAL sender/.test(stderr)) {
+  const says = (texts: readonly RegExp[]): boolean => texts.some((text) => text.test(stderr))
+  if (says(rejections)) {
     return fail('CredentialsRejected', `${where} rejects the role: ${lastLine(stderr)}`, credentialsHint(stderr))
   }
-  if (/Connection refused|No such file or directory\s+Is the server running|server closed the connection|terminating connection|could not receive data from (WAL|the) (stream|server)/.test(stderr)) {
-    return fail('DatabaseDown', `the connection to ${where} failed: ${lastLine(stderr)}`)
-  }
-  if (/number of requested standby connections exceeds max_wal_senders|too many clients|remaining connection slots/.test(stderr)) {
+  if (says(lostConnections)) return fail('DatabaseDown', `the connection to ${where} failed: ${lastLine(stderr)}`)
+  if (says(noFreeConnection)) {
     return fail('NotReadyYet', `${where} has no free connection: ${lastLine(stderr)}`, 'raise max_wal_senders or wait')
   }
   return undefined
@@ -80,7 +108,7 @@ function startingOrStopping(message: string, where: string, cause: unknown): Mus
 
 function credentialsHint(message: string): string {
   if (/[Pp]eer authentication/.test(message)) {
-    return 'peer authentication compares with the agent\'s operating-system user: give the role a password, or run the agent as that user'
+    return "peer authentication asks for the agent's own user: give the role a password, or run the agent as that user"
   }
   if (/no pg_hba\.conf entry.*replication|replication connection/.test(message)) {
     return 'add a line "host replication" or "local replication" for the role to pg_hba.conf'
@@ -92,5 +120,6 @@ function credentialsHint(message: string): string {
 }
 
 function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.replace(/^pg_\w+: (error|detail): /, '') ?? ''
+  const line = text.trim().split('\n').at(-1) ?? ''
+  return line.replace(/^pg_\w+: (error|detail): /, '')
 }

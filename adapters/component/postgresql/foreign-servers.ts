@@ -20,10 +20,14 @@ async function foreignServersIn(
   target: ConnectionTarget & { readonly database: string },
 ): Promise<string[]> {
   try {
-    return await withConnection(instance, async (client) => {
-      const { rows } = await client.query<{ srvname: string }>('select srvname from pg_foreign_server order by 1')
-      return rows.map(({ srvname }) => `${target.database}.${srvname}`)
-    }, target)
+    return await withConnection(
+      instance,
+      async (client) => {
+        const { rows } = await client.query<{ srvname: string }>('select srvname from pg_foreign_server order by 1')
+        return rows.map(({ srvname }) => `${target.database}.${srvname}`)
+      },
+      target,
+    )
   } catch (error) {
     const refused = error instanceof MusterError && ['CredentialsRejected', 'PreconditionFailed'].includes(error.type)
     if (refused) return [`${target.database}.?`]

@@ -4,7 +4,8 @@ import { parseLsn } from '../../../domain/wal.ts'
 import type { WorkOptions } from '../component.ts'
 import type { PostgresqlInstance } from './instance.ts'
 import type { Quarantine } from './quarantine.ts'
-import { logOfStart, quarantinedProcesses, relaunchQuarantined, withQuarantinedServer } from './quarantined-server.ts'
+import { withQuarantinedServer } from './quarantined-connection.ts'
+import { logOfStart, quarantinedProcesses, relaunchQuarantined } from './quarantined-server.ts'
 import { reachedTarget, recoveryFailure, settingsTooSmall } from './recovery-log.ts'
 import type { RecoveryTarget } from './recovery-settings.ts'
 
@@ -104,7 +105,10 @@ function mayHold(state: RecoveryState, hungry: boolean, order: AwaitHeldOrder): 
 
 function assertNotStarved(state: RecoveryState, since: number, order: AwaitHeldOrder): void {
   if (Date.now() - since < (order.starvedAfterSeconds ?? 30) * 1000) return
-  throw new MusterError('WalGap', `recovery stands at ${state.replayedLsn} and finds no more WAL, so it cannot reach ${order.untilLsn}`)
+  throw new MusterError(
+    'WalGap',
+    `recovery stands at ${state.replayedLsn} and finds no more WAL, so it cannot reach ${order.untilLsn}`,
+  )
 }
 
 function held(state: RecoveryState): Held {
@@ -118,11 +122,16 @@ function report(state: RecoveryState, order: AwaitHeldOrder, options: WorkOption
 }
 
 function endedByItself(quarantine: Quarantine): MusterError {
-  return new MusterError('RestoreFailed', `the copy in ${quarantine.directory} was promoted although it should have been held`, {
-    hint: 'restore again: where its recovery ended cannot be told',
-  })
+  return new MusterError(
+    'RestoreFailed',
+    `the copy in ${quarantine.directory} was promoted although it should have been held`,
+    {
+      hint: 'restore again: where its recovery ended cannot be told',
+    },
+  )
 }
 
 function assertNotCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new MusterError('Cancelled', 'waiting for the recovery was cancelled', { cause: signal.reason })
+  if (signal?.aborted)
+    throw new MusterError('Cancelled', 'waiting for the recovery was cancelled', { cause: signal.reason })
 }

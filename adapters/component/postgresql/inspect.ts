@@ -54,13 +54,17 @@ export interface RoleAttributes {
 export async function inspectServer(instance: PostgresqlInstance, at?: Quarantine): Promise<ServerFacts> {
   const target: ConnectionTarget = at ? { socketDirectory: at.socketDirectory, port: at.port } : {}
   const directory = at?.directory ?? instance.config.dataDirectory
-  const { facts, databases } = await withConnection(instance, async (client) => {
-    const roleAttributes = await readRoleAttributes(client)
-    if (!roleAttributes.monitor) throw monitorMissing(instance)
-    const facts = await readServer(client, roleAttributes)
-    await assertSameServer(instance, directory, facts)
-    return { facts, databases: await readDatabases(client) }
-  }, target)
+  const { facts, databases } = await withConnection(
+    instance,
+    async (client) => {
+      const roleAttributes = await readRoleAttributes(client)
+      if (!roleAttributes.monitor) throw monitorMissing(instance)
+      const facts = await readServer(client, roleAttributes)
+      await assertSameServer(instance, directory, facts)
+      return { facts, databases: await readDatabases(client) }
+    },
+    target,
+  )
   const { startedAt: _, ...told } = facts
   const walDirectory = await linkedWalDirectory(directory)
   return {
@@ -111,7 +115,10 @@ async function readServer(client: pg.Client, roleAttributes: RoleAttributes) {
     dataDirectory: row.data_directory as string,
     configFile: row.config_file as string,
     hbaFile: row.hba_file as string,
-    preloadLibraries: (row.preload as string).split(',').map((name) => name.trim()).filter(Boolean),
+    preloadLibraries: (row.preload as string)
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean),
     pageChecksums: row.checksums as boolean,
     segmentSizeBytes: Number(row.segment_size),
     startedAt: row.started as number,
@@ -134,7 +141,9 @@ async function readTablespaces(client: pg.Client): Promise<{ readonly oid: numbe
 }
 
 async function readDatabases(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ datname: string }>('select datname from pg_database where datallowconn order by 1')
+  const { rows } = await client.query<{ datname: string }>(
+    'select datname from pg_database where datallowconn order by 1',
+  )
   return rows.map(({ datname }) => datname)
 }
 
@@ -145,7 +154,11 @@ async function readGlibc(): Promise<string> {
 
 function monitorMissing(instance: PostgresqlInstance): MusterError {
   const { user } = instance.config.connection
-  return new MusterError('PreconditionFailed', `the role ${user} of ${nameOf(instance)} may not read the server's settings`, {
-    hint: `run as a superuser: grant pg_monitor to "${user}"`,
-  })
+  return new MusterError(
+    'PreconditionFailed',
+    `the role ${user} of ${nameOf(instance)} may not read the server's settings`,
+    {
+      hint: `run as a superuser: grant pg_monitor to "${user}"`,
+    },
+  )
 }

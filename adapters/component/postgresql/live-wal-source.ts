@@ -14,7 +14,7 @@ import { startReceiver } from './receiver.ts'
 import { advanceAnchor, dropSlots, ensureSlots, observeSlots, renewSlots, slotName } from './slots.ts'
 import { openSpool } from './spool.ts'
 import { emitTick } from './tick.ts'
-import { readCommitTimes } from './waldump.ts'
+import { readCommitTimes, readRecordsEnd } from './waldump.ts'
 import type { ConnectionOverride, FreeSpace, SourceFacts, SourceObservation, WalSource } from './wal-source.ts'
 import { compressRange } from './wal-compression.ts'
 
@@ -37,6 +37,10 @@ export async function openWalSource(configured: PostgresqlInstance, override: Co
     async commitTimes(range, workDirectory) {
       await mkdir(workDirectory, { recursive: true, mode: 0o700 })
       return readCommitTimes(await waldumpOf(instance), range, workDirectory)
+    },
+    async recordsEnd(path, segment, workDirectory) {
+      await mkdir(workDirectory, { recursive: true, mode: 0o700 })
+      return readRecordsEnd(await waldumpOf(instance), path, segment, workDirectory)
     },
     compress: compressRange,
     freeSpace: (spoolDirectory) => freeSpace([spoolDirectory, join(instance.config.dataDirectory, 'pg_wal')]),

@@ -12,10 +12,7 @@ export async function detectClusterManager(facts: {
   readonly configFile: string
   readonly preloadLibraries: readonly string[]
 }): Promise<ClusterManager | null> {
-  const heads = await Promise.all([
-    headOf(facts.configFile),
-    headOf(join(facts.dataDirectory, 'postgresql.conf')),
-  ])
+  const heads = await Promise.all([headOf(facts.configFile), headOf(join(facts.dataDirectory, 'postgresql.conf'))])
   if (heads.some((text) => /overwritten by Patroni/i.test(text))) return 'patroni'
   const names = await readdir(facts.dataDirectory).catch(() => [])
   if (names.some((name) => name.startsWith('patroni.'))) return 'patroni'

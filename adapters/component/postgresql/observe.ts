@@ -48,10 +48,14 @@ async function answers(instance: PostgresqlInstance): Promise<boolean> {
  */
 async function whoAnswers(instance: PostgresqlInstance, processFound: boolean): Promise<'ours' | 'other'> {
   try {
-    const told = await withConnection(instance, async (client) => {
-      const { rows } = await client.query("select current_setting('data_directory') as directory")
-      return rows[0].directory as string
-    }, { connectTimeoutSeconds: 3 })
+    const told = await withConnection(
+      instance,
+      async (client) => {
+        const { rows } = await client.query("select current_setting('data_directory') as directory")
+        return rows[0].directory as string
+      },
+      { connectTimeoutSeconds: 3 },
+    )
     if ((await real(told)) !== (await real(instance.config.dataDirectory))) return 'other'
     // The same path may be another host's; root sees every process of this one.
     return processFound || !seesEveryProcess() ? 'ours' : 'other'

@@ -47,7 +47,10 @@ export async function produceBaseBackup(
     const wal = await readWalRange(join(work, 'backup_manifest'))
     for (const archive of archives) await handOver(work, archive, sink, options)
     const dataSizeBytes = totalBytes ?? facts.dataSizeBytes
-    return { postgresql: { ...manifestFacts(facts), ...wal, dataSizeBytes }, tools: { pg_basebackup: program.versionText } }
+    return {
+      postgresql: { ...manifestFacts(facts), ...wal, dataSizeBytes },
+      tools: { pg_basebackup: program.versionText },
+    }
   } finally {
     await rm(work, { recursive: true, force: true })
   }
@@ -66,7 +69,8 @@ async function runBaseBackup(
   const messages = new BaseBackupMessages(options.onProgress)
   const args = [
     ...connection.args,
-    '--pgdata', directory,
+    '--pgdata',
+    directory,
     '--format=tar',
     `--compress=server-zstd:level=3,workers=${Math.min(4, availableParallelism())}`,
     '--wal-method=fetch',

@@ -5,7 +5,13 @@ import { runTool } from '../../process/run-tool.ts'
 import type { PostgresqlInstance } from './instance.ts'
 
 export type ProgramName =
-  | 'postgres' | 'pg_ctl' | 'pg_controldata' | 'pg_basebackup' | 'pg_receivewal' | 'pg_verifybackup' | 'pg_waldump'
+  | 'postgres'
+  | 'pg_ctl'
+  | 'pg_controldata'
+  | 'pg_basebackup'
+  | 'pg_receivewal'
+  | 'pg_verifybackup'
+  | 'pg_waldump'
 
 export interface Program {
   readonly path: string
@@ -25,7 +31,11 @@ const known = new Map<string, Program>()
  * major version, else on the PATH.
  * @throws MusterError PreconditionFailed when it is nowhere
  */
-export async function findProgram(instance: PostgresqlInstance, name: ProgramName, serverMajor?: number): Promise<Program> {
+export async function findProgram(
+  instance: PostgresqlInstance,
+  name: ProgramName,
+  serverMajor?: number,
+): Promise<Program> {
   const places = placesOf(instance, serverMajor).map((directory) => join(directory, name))
   for (const path of places) {
     if (await isExecutable(path)) return versionOf(path)
@@ -46,13 +56,20 @@ export async function findClientProgram(
 ): Promise<Program> {
   const serverMajor = majorOf(serverVersion)
   if (serverMajor < oldestServerMajor) {
-    throw new MusterError('NotSupported', `the server is PostgreSQL ${serverMajor}; this version protects ${oldestServerMajor} and newer`, {
-      hint: `upgrade the server to PostgreSQL ${oldestServerMajor} or newer`,
-    })
+    throw new MusterError(
+      'NotSupported',
+      `the server is PostgreSQL ${serverMajor}; this version protects ${oldestServerMajor} and newer`,
+      {
+        hint: `upgrade the server to PostgreSQL ${oldestServerMajor} or newer`,
+      },
+    )
   }
   const program = await findProgram(instance, name, serverMajor)
   if (majorOf(program.version) >= serverMajor) return program
-  throw new MusterError('ToolTooOld', `${program.path} is version ${majorOf(program.version)} and the server is version ${serverMajor}`)
+  throw new MusterError(
+    'ToolTooOld',
+    `${program.path} is version ${majorOf(program.version)} and the server is version ${serverMajor}`,
+  )
 }
 
 /**
@@ -104,5 +121,8 @@ async function versionOf(path: string): Promise<Program> {
 }
 
 async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(() => true, () => false)
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
 }

@@ -10,7 +10,8 @@ import { inspectDataDirectory } from './data-directory.ts'
 import { type PostgresqlInstance, osUserOf } from './instance.ts'
 import { findServerProgram } from './programs.ts'
 import type { Quarantine } from './quarantine.ts'
-import { logOfStart, quarantinedProcesses, withQuarantinedServer } from './quarantined-server.ts'
+import { withQuarantinedServer } from './quarantined-connection.ts'
+import { logOfStart, quarantinedProcesses } from './quarantined-server.ts'
 import { readLog, recoveryFailure } from './recovery-log.ts'
 
 export interface Promoted {
@@ -58,9 +59,14 @@ async function inRecovery(instance: PostgresqlInstance, quarantine: Quarantine):
   }
 }
 
-async function requestPromotion(instance: PostgresqlInstance, quarantine: Quarantine, options: WorkOptions): Promise<void> {
+async function requestPromotion(
+  instance: PostgresqlInstance,
+  quarantine: Quarantine,
+  options: WorkOptions,
+): Promise<void> {
   const facts = await inspectDataDirectory(instance, quarantine.directory)
-  if (facts === null) throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
+  if (facts === null)
+    throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
   const program = await findServerProgram(instance, 'pg_ctl', facts.serverMajor)
   const runAs = await osUserOf(instance)
   await runTool(program.path, ['promote', '-D', quarantine.directory, '-W'], {
@@ -86,12 +92,18 @@ async function forkOf(
   const text = await readFile(join(quarantine.directory, 'pg_wal', name), 'utf8').catch(() => '')
   const fork = parseTimelineHistory(text).at(-1)
   if (fork) return { forkLsn: formatLsn(fork.forkLsn), parentTimelineId: fork.parentTimelineId }
-  throw new MusterError('RestoreFailed', `${quarantine.directory} has no timeline history ${name}, so it was not promoted from a recovery`)
+  throw new MusterError(
+    'RestoreFailed',
+    `${quarantine.directory} has no timeline history ${name}, so it was not promoted from a recovery`,
+  )
 }
 
 async function assertLogged(quarantine: Quarantine, timelineId: number): Promise<void> {
   const log = await readLog(quarantine.logFile, 0)
   const selected = [...log.matchAll(/selected new timeline ID: (\d+)/g)].at(-1)?.[1]
   if (Number(selected) === timelineId && /archive recovery complete/.test(log)) return
-  throw new MusterError('RestoreFailed', `the log ${quarantine.logFile} does not confirm timeline ${timelineId}: it says ${selected ?? 'nothing'}`)
+  throw new MusterError(
+    'RestoreFailed',
+    `the log ${quarantine.logFile} does not confirm timeline ${timelineId}: it says ${selected ?? 'nothing'}`,
+  )
 }

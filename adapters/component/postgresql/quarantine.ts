@@ -40,6 +40,7 @@ export const isolation: Readonly<Record<string, string>> = {
   max_logical_replication_workers: '0',
   local_preload_libraries: '',
   session_preload_libraries: '',
+  external_pid_file: '',
   ssl: 'off',
   unix_socket_permissions: '0700',
   unix_socket_group: '',
@@ -74,6 +75,7 @@ export function quarantineArguments(quarantine: Quarantine, settings: Quarantine
     data_directory: quarantine.directory,
     config_file: settings.configFile,
     hba_file: settings.hbaFile,
+    // Not empty: the server would complain that it cannot write a file without a name.
     external_pid_file: `${quarantine.socketDirectory}/external.pid`,
     unix_socket_directories: quoteInList(quarantine.socketDirectory),
     port: String(quarantine.port),
@@ -96,8 +98,11 @@ export function checkQuarantine(quarantine: Quarantine, preload: readonly string
       hint: 'choose a shorter directory',
     })
   }
-  const unfit = [quarantine.directory, quarantine.socketDirectory, quarantine.logFile].find((path) => /[\0\n\r]/.test(path))
-  if (unfit !== undefined) throw new MusterError('InvalidInput', `the path ${JSON.stringify(unfit)} has a line end in it`)
+  const unfit = [quarantine.directory, quarantine.socketDirectory, quarantine.logFile].find((path) =>
+    /[\0\n\r]/.test(path),
+  )
+  if (unfit !== undefined)
+    throw new MusterError('InvalidInput', `the path ${JSON.stringify(unfit)} has a line end in it`)
   const library = preload.find((name) => !/^[A-Za-z0-9_$./-]+$/.test(name))
   if (library !== undefined) throw new MusterError('InvalidInput', `"${library}" is not the name of a library`)
 }

@@ -1,19 +1,23 @@
 import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type pg from 'pg'
 import { MusterError } from '../../../domain/failures.ts'
 import { endProcess, processesUsing } from '../../process/find-processes.ts'
 import type { ProcessIdentity } from '../../process/process.ts'
 import { runTool } from '../../process/run-tool.ts'
 import { startService } from '../../process/start-service.ts'
-import { type ConnectionTarget, withConnection } from './connection.ts'
 import { inspectDataDirectory } from './data-directory.ts'
 import { type PostgresqlInstance, assertReachable, osUserOf } from './instance.ts'
 import { chownTo, replaceFile } from './owned-files.ts'
 import { type Program, findServerProgram } from './programs.ts'
 import {
-  type Quarantine, type QuarantineMode, checkQuarantine, hbaFileName, hbaText, quarantineArguments, quarantineClusterName,
+  type Quarantine,
+  type QuarantineMode,
+  checkQuarantine,
+  hbaFileName,
+  hbaText,
+  quarantineArguments,
+  quarantineClusterName,
 } from './quarantine.ts'
 import { readLog } from './recovery-log.ts'
 import { dropStaleLock } from './stale-lock.ts'
@@ -42,16 +46,21 @@ export async function launchQuarantined(
 ): Promise<ProcessIdentity> {
   checkQuarantine(quarantine, start.preload)
   const facts = await inspectDataDirectory(instance, quarantine.directory)
-  if (facts === null) throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
+  if (facts === null)
+    throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
   const [other] = await processesUsing(quarantine.directory)
-  if (other) throw new MusterError('TargetRunning', `process ${other.pid} (${other.command}) uses ${quarantine.directory}`)
+  if (other)
+    throw new MusterError('TargetRunning', `process ${other.pid} (${other.command}) uses ${quarantine.directory}`)
   const program = await findServerProgram(instance, 'postgres', facts.serverMajor)
   await dropStaleLock(quarantine.directory)
   const user = await osUserOf(instance)
   const hbaFile = await prepareSocketDirectory(instance, quarantine)
   const configFile = await chooseConfigFile(quarantine, program, user)
   const settings = { hbaFile, configFile, leastSettings: facts.leastSettings }
-  const logFromByte = await stat(quarantine.logFile).then(({ size }) => size, () => 0)
+  const logFromByte = await stat(quarantine.logFile).then(
+    ({ size }) => size,
+    () => 0,
+  )
   await replaceFile(noteOf(quarantine), JSON.stringify({ ...start, logFromByte } satisfies StartNote), user)
   return startService(program.path, quarantineArguments(quarantine, { ...start, ...settings }), {
     cwd: quarantine.directory,
@@ -95,7 +104,8 @@ async function chooseConfigFile(quarantine: Quarantine, program: Program, user: 
 /** Starts a quarantined server again as it was started last, with what its pg_control now says it needs at least. */
 export async function relaunchQuarantined(instance: PostgresqlInstance, quarantine: Quarantine): Promise<void> {
   const note = await readNote(quarantine)
-  if (note === null) throw new MusterError('NotReadyYet', `no server was started in quarantine on ${quarantine.directory}`)
+  if (note === null)
+    throw new MusterError('NotReadyYet', `no server was started in quarantine on ${quarantine.directory}`)
   await stopQuarantined(instance, quarantine)
   const { mode, preload, label } = note
   await launchQuarantined(instance, quarantine, { mode, preload, ...(label === undefined ? {} : { label }) })
@@ -145,45 +155,6 @@ async function stopOrderly(instance: PostgresqlInstance, directory: string): Pro
   await runTool(program.path, args, { ...(runAs === undefined ? {} : { runAs }), okExitCodes: [0, 1] })
   // The postmaster removes its lock file a moment before it has ended.
   for (let waited = 0; waited < 20 && (await processesUsing(directory)).length > 0; waited++) await sleep(100)
-}
-
-/**
- * Runs `fn` as the superuser that initdb made: the quarantine trusts whoever can enter its directory, and the
- * configured role has no right to steer a recovery. By default in the configured database, which, like the role, may
- * not have existed at the recovery's target.
- * @throws MusterError as withConnection
- */
-export async function withQuarantined<T>(
-  instance: PostgresqlInstance,
-  quarantine: Quarantine,
-  fn: (client: pg.Client) => Promise<T>,
-  where: { readonly database?: string } = {},
-): Promise<T> {
-  const at = { socketDirectory: quarantine.socketDirectory, port: quarantine.port }
-  return withConnection(instance, fn, { ...at, ...where, user: await superuserOf(instance, at) })
-}
-
-const alwaysThere = 'template1'
-
-async function superuserOf(instance: PostgresqlInstance, at: ConnectionTarget): Promise<string> {
-  const ask = (user: string): Promise<string> =>
-    withConnection(instance, async (client) => {
-      const { rows } = await client.query('select rolname from pg_roles where oid = 10')
-      return rows[0].rolname as string
-    }, { ...at, user, database: alwaysThere })
-  return ask(instance.config.connection.user).catch((error: unknown) => {
-    if (error instanceof MusterError && error.type === 'CredentialsRejected') return ask('postgres')
-    throw error
-  })
-}
-
-/** As `withQuarantined`, in a database that every cluster has: for what is asked of the server itself. */
-export async function withQuarantinedServer<T>(
-  instance: PostgresqlInstance,
-  quarantine: Quarantine,
-  fn: (client: pg.Client) => Promise<T>,
-): Promise<T> {
-  return withQuarantined(instance, quarantine, fn, { database: alwaysThere })
 }
 
 function noteOf(quarantine: Quarantine): string {

@@ -40,9 +40,14 @@ export function lastCommitIn(log: string): string | null {
 
 /** Why a recovering server ended, from what it wrote. */
 export function recoveryFailure(log: string, directory: string): MusterError {
-  const fatal = log.split('\n').filter((line) => /\b(FATAL|PANIC):/.test(line)).map(withoutPrefix)
+  const fatal = log
+    .split('\n')
+    .filter((line) => /\b(FATAL|PANIC):/.test(line))
+    .map(withoutPrefix)
   // A client that came too early is told so with FATAL too; that ends no server.
-  const reason = fatal.filter((line) => !/the database system is|terminating (connection|walreceiver)/.test(line)).at(-1)
+  const reason = fatal
+    .filter((line) => !/the database system is|terminating (connection|walreceiver)/.test(line))
+    .at(-1)
   const known = reason === undefined ? undefined : knownReasons.find(([pattern]) => pattern.test(reason))
   if (known) return known[1](reason ?? '', log)
   if (/No space left on device/.test(log)) return diskFull(directory)
@@ -52,26 +57,40 @@ export function recoveryFailure(log: string, directory: string): MusterError {
 type Reason = (line: string, log: string) => MusterError
 
 const knownReasons: readonly (readonly [RegExp, Reason])[] = [
-  [/recovery ended before configured recovery target was reached/, (_line, log) => {
-    const last = lastCommitIn(log)
-    const text = last === null ? 'and there is no commit in it' : `the last commit in it is of ${last}`
-    return new MusterError('RecoveryTargetUnreachable', `the WAL ends before the recovery target; ${text}`)
-  }],
-  [/requested recovery stop point is before consistent recovery point/, () =>
-    new MusterError('RecoveryTargetUnreachable', 'the recovery target is before the end of the base backup', {
-      hint: 'use an older backup, or a later target: muster list SYSTEM',
-    })],
-  [/recovery target timeline \d+ does not exist|requested timeline \d+ is not a child|is not in this server's history/, (line) =>
-    new MusterError('RecoveryTargetUnreachable', `the timeline cannot be reached: ${line}`)],
-  [/could not restore file/, (line) =>
-    new MusterError('SourceUnreadable', `the prefetched WAL cannot be read: ${line}`, {
-      hint: 'the WAL directory is gone, or the server\'s operating-system user may not read it',
-    })],
+  [
+    /recovery ended before configured recovery target was reached/,
+    (_line, log) => {
+      const last = lastCommitIn(log)
+      const text = last === null ? 'and there is no commit in it' : `the last commit in it is of ${last}`
+      return new MusterError('RecoveryTargetUnreachable', `the WAL ends before the recovery target; ${text}`)
+    },
+  ],
+  [
+    /requested recovery stop point is before consistent recovery point/,
+    () =>
+      new MusterError('RecoveryTargetUnreachable', 'the recovery target is before the end of the base backup', {
+        hint: 'use an older backup, or a later target: muster list SYSTEM',
+      }),
+  ],
+  [
+    /recovery target timeline \d+ does not exist|requested timeline \d+ is not a child|is not in this server's history/,
+    (line) => new MusterError('RecoveryTargetUnreachable', `the timeline cannot be reached: ${line}`),
+  ],
+  [
+    /could not restore file/,
+    (line) =>
+      new MusterError('SourceUnreadable', `the prefetched WAL cannot be read: ${line}`, {
+        hint: "the WAL directory is gone, or the server's operating-system user may not read it",
+      }),
+  ],
   [/archive file .* has wrong size/, (line) => new MusterError('ChecksumMismatch', line)],
-  [/could not access file|could not load library|resource manager with ID \d+ not registered/, (line) =>
-    new MusterError('PreconditionFailed', `the database needs a library that is not loaded in quarantine: ${line}`, {
-      hint: 'install the library on this host and allow it',
-    })],
+  [
+    /could not access file|could not load library|resource manager with ID \d+ not registered/,
+    (line) =>
+      new MusterError('PreconditionFailed', `the database needs a library that is not loaded in quarantine: ${line}`, {
+        hint: 'install the library on this host and allow it',
+      }),
+  ],
   [/No space left on device/, (line) => diskFull(line)],
 ]
 

@@ -9,7 +9,7 @@ import { type Owner, replaceFile, syncDirectory } from './owned-files.ts'
  * `name` = a restore point made with pg_create_restore_point; `end` = all WAL there is, and what still arrives.
  */
 export type RecoveryTarget =
-  | { readonly kind: 'time'; /** ISO-8601 UTC, at most microseconds. */ readonly time: string }
+  | { readonly kind: 'time' /** ISO-8601 UTC, at most microseconds. */; readonly time: string }
   | { readonly kind: 'lsn'; readonly lsn: string }
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'end' }
@@ -81,10 +81,17 @@ export function recoveryBlock(recovery: {
 function targetSettings(target: RecoveryTarget): [string, string][] {
   switch (target.kind) {
     case 'time':
-      return [['recovery_target_inclusive', 'true'], ['recovery_target_time', postgresTime(target.time)]]
+      return [
+        ['recovery_target_inclusive', 'true'],
+        ['recovery_target_time', postgresTime(target.time)],
+      ]
     case 'lsn':
-      if (!isLsn(target.lsn)) throw new MusterError('InvalidInput', `"${target.lsn}" is not an LSN, such as 16/B374D848`)
-      return [['recovery_target_inclusive', 'false'], ['recovery_target_lsn', target.lsn]]
+      if (!isLsn(target.lsn))
+        throw new MusterError('InvalidInput', `"${target.lsn}" is not an LSN, such as 16/B374D848`)
+      return [
+        ['recovery_target_inclusive', 'false'],
+        ['recovery_target_lsn', target.lsn],
+      ]
     case 'name':
       if (!/^[\x20-\x7e]{1,63}$/.test(target.name)) {
         throw new MusterError('InvalidInput', `"${target.name}" is not the name of a restore point: 1 to 63 characters`)
@@ -108,7 +115,8 @@ function postgresTime(time: string): string {
  * recovery; 130 makes the server stop and be started again, for a directory that is not there or a failed copy.
  */
 export function restoreCommand(walDirectory: string): string {
-  if (/[\0\n\r]/.test(walDirectory)) throw new MusterError('InvalidInput', 'the WAL directory has a line end in its path')
+  if (/[\0\n\r]/.test(walDirectory))
+    throw new MusterError('InvalidInput', 'the WAL directory has a line end in its path')
   const quoted = `'${walDirectory.replace(/'/g, "'\\''").replace(/%/g, '%%')}'`
   const steps = [
     `test -e ${quoted}/${walMarkerName} || exit 130`,

@@ -56,13 +56,17 @@ function membersOf(manifest: PostgresqlManifest, place: RestorePlace): readonly 
   const tablespaces = manifest.postgresql.tablespaces.map(({ oid, path }) => {
     const directory = place.tablespaceDirectories[String(oid)]
     if (directory !== undefined) return { role: `tablespace:${oid}`, directory }
-    throw new MusterError('InvalidInput', `the backup has a tablespace ${oid} (${path}), and no directory is given for it`)
+    throw new MusterError(
+      'InvalidInput',
+      `the backup has a tablespace ${oid} (${path}), and no directory is given for it`,
+    )
   })
   const members = [{ role: 'base', directory: place.directory }, ...tablespaces]
   const inside = (path: string, of: string): boolean => path === of || path.startsWith(`${of}/`)
   for (const [index, { directory }] of members.entries()) {
     const other = members.find((member, at) => at !== index && inside(directory, member.directory))
-    if (other) throw new MusterError('InvalidInput', `${directory} lies in ${other.directory}: each needs a place of its own`)
+    if (other)
+      throw new MusterError('InvalidInput', `${directory} lies in ${other.directory}: each needs a place of its own`)
   }
   return members
 }
@@ -98,7 +102,11 @@ async function extractAll(
 }
 
 /** pg_verifybackup follows the links; the server makes them anew from the map. */
-async function linkTablespaces(place: RestorePlace, manifest: PostgresqlManifest, user: string | undefined): Promise<void> {
+async function linkTablespaces(
+  place: RestorePlace,
+  manifest: PostgresqlManifest,
+  user: string | undefined,
+): Promise<void> {
   for (const { oid } of manifest.postgresql.tablespaces) {
     const link = join(place.directory, 'pg_tblspc', String(oid))
     await symlink(place.tablespaceDirectories[String(oid)] as string, link)
@@ -125,7 +133,9 @@ async function verifyFiles(
     await runTool(program, ['--quiet', '.'], { ...labelled(options), ...place })
   } catch (error) {
     if (!(error instanceof MusterError) || error.type !== 'CommandFailed') throw error
-    throw new MusterError('ChecksumMismatch', `the restored files are not those of the backup: ${error.message}`, { cause: error })
+    throw new MusterError('ChecksumMismatch', `the restored files are not those of the backup: ${error.message}`, {
+      cause: error,
+    })
   }
   await rm(path)
 }

@@ -16,7 +16,10 @@ export async function dropStaleLock(directory: string): Promise<void> {
   const [user] = await processesUsing(directory)
   if (user) throw new MusterError('TargetRunning', `process ${user.pid} (${user.command}) uses ${directory}`)
   const [pid, , , port, socketDirectory] = text.split('\n')
-  const taken = await access(`/proc/${Number(pid)}`).then(() => true, () => false)
+  const taken = await access(`/proc/${Number(pid)}`).then(
+    () => true,
+    () => false,
+  )
   if (!taken) return
   if (socketDirectory) await dropSocketLock(join(socketDirectory, `.s.PGSQL.${port}.lock`), pid)
   await rm(path, { force: true })

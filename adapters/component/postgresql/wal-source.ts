@@ -164,6 +164,8 @@ export interface WalSource {
   openSpool(directory: string, timelineId: number, segmentSizeBytes: number): Spool
   /** Times of the commits in a range; a torn end is no error. */
   commitTimes(range: CommitRange, workDirectory: string): Promise<CommitTimes>
+  /** Where the last whole record of a segment's file ends; null where none is whole. */
+  recordsEnd(path: string, segment: string, workDirectory: string): Promise<Lsn | null>
   compress(path: string, startByte: number, endByte: number): CompressedStream
   /** Of the spool's and of the database's WAL disk. */
   freeSpace(spoolDirectory: string): Promise<readonly FreeSpace[]>

@@ -4,7 +4,7 @@ import { link, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatLsn, parseLsn } from '../../../domain/wal.ts'
 import type { Lsn } from '../../../domain/wal.ts'
-import { startTool } from '../../process/run-tool.ts'
+import { runTool, startTool } from '../../process/run-tool.ts'
 import type { CommitRange, CommitTimes } from './wal-source.ts'
 
 const pageBytes = 8192n
@@ -37,6 +37,23 @@ export async function readCommitTimes(program: string, range: CommitRange, workD
     await rm(directory, { recursive: true, force: true })
   }
   return { firstCommitAt: times.first, lastCommitAt: times.last, lastCommitLsn: times.lsn }
+}
+
+/**
+ * Where the last whole record of a segment ends. A record proves itself by its checksum, so zeros at its end
+ * count as received where a look at the bytes alone cannot tell them from what was never written.
+ * Null where no record is whole.
+ */
+export async function readRecordsEnd(program: string, path: string, segment: string, workDirectory: string): Promise<Lsn | null> {
+  const directory = await mkdtemp(join(workDirectory, 'waldump-'))
+  try {
+    await link(path, join(directory, segment))
+    const { stdout } = await runTool(program, ['--stats', join(directory, segment)], { okExitCodes: [0, 1] })
+    const match = /^WAL statistics between [0-9A-F]+\/[0-9A-F]+ and ([0-9A-F]+\/[0-9A-F]+):/m.exec(stdout)
+    return match ? parseLsn(match[1] as string) : null
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
 }
 
 /** One line of pg_waldump → where the commit lies and when it was made, or null for another record. */

@@ -1,0 +1,67 @@
+/**
+ * The workers of one process: one for workflow code, and activity-only ones for the queues of a site and
+ * of hosts. Restores have queues of their own, so that backups cannot starve them.
+ */
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker'
+import type { Agent } from '../activities/agent.ts'
+import { createHostActivities } from '../activities/host/index.ts'
+import { createSiteActivities } from '../activities/site/index.ts'
+import { modulePath } from './bundle.ts'
+import { registerSearchAttributes } from './search-attributes.ts'
+
+export interface WorkerSetup {
+  readonly connection: NativeConnection
+  readonly namespace: string
+  readonly agent: Agent
+  /** Which queues this process serves. */
+  readonly roles: { readonly workflows: boolean; readonly site: boolean; readonly host: boolean }
+  readonly bundle: { readonly code: string } | { readonly codePath: string }
+  /** Backups of one host at a time. */
+  readonly concurrency?: number
+  readonly identity?: string
+}
+
+export const workflowQueue = 'muster'
+
+/** Creates the workers; `run` them together with `runWorkers`. */
+export async function createWorkers(setup: WorkerSetup): Promise<readonly Worker[]> {
+  const { agent, roles, bundle } = setup
+  await registerSearchAttributes(setup.connection, setup.namespace)
+  const common: Pick<
+    WorkerOptions,
+    'connection' | 'namespace' | 'dataConverter' | 'identity' | 'shutdownGraceTime' | 'shutdownForceTime' | 'maxHeartbeatThrottleInterval' | 'defaultHeartbeatThrottleInterval'
+  > = {
+    connection: setup.connection,
+    namespace: setup.namespace,
+    dataConverter: { failureConverterPath: modulePath('./failure-converter') },
+    shutdownGraceTime: '10s',
+    shutdownForceTime: '30s',
+    maxHeartbeatThrottleInterval: '5s',
+    defaultHeartbeatThrottleInterval: '5s',
+    ...(setup.identity && { identity: setup.identity }),
+  }
+  const workers: Worker[] = []
+  if (roles.workflows) workers.push(await Worker.create({ ...common, taskQueue: workflowQueue, workflowBundle: bundle }))
+  if (roles.site) workers.push(await Worker.create({ ...common, taskQueue: `muster-site-${agent.site}`, activities: createSiteActivities(agent) }))
+  if (roles.host) {
+    const activities = createHostActivities(agent)
+    const maxConcurrentActivityTaskExecutions = setup.concurrency ?? 8
+    workers.push(await Worker.create({ ...common, taskQueue: `muster-host-${agent.host}`, activities, maxConcurrentActivityTaskExecutions }))
+    workers.push(await Worker.create({ ...common, taskQueue: `muster-host-${agent.host}-urgent`, activities, maxConcurrentActivityTaskExecutions: 20 }))
+  }
+  return workers
+}
+
+/** Runs until one of them ends or the signal comes; then all are shut down. */
+export async function runWorkers(workers: readonly Worker[], signal: AbortSignal): Promise<void> {
+  const stop = () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  try {
+    await Promise.all(workers.map((worker) => worker.run().finally(stop)))
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
