@@ -84,7 +84,7 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900 
 }
 
 /** The identity is a file on this host; it is never copied, and never in an input. */
-async function decryptionOf(config: Config, identityFile: string | null) {
+export async function decryptionOf(config: Config, identityFile: string | null) {
   const reference = config.encryption.identity
   if (identityFile === null && !reference.startsWith('file:')) throw new MusterError('IdentityMissing', `encryption.identity must be file:/path, not ${reference}`)
   const path = identityFile ?? reference.slice('file:'.length)

@@ -4,6 +4,7 @@ import { openWalSource } from '../adapters/component/postgresql/live-wal-source.
 import { recordWriter } from '../activities/host/incarnations.ts'
 import type { PostgresqlComponentConfig } from '../domain/config.ts'
 import { judgeCopies } from '../domain/copies.ts'
+import { parseTimelineHistory } from '../domain/wal.ts'
 import { createLogger } from '../observability/logger.ts'
 import { appendRecord } from '../repository/control-records.ts'
 import { ensureIncarnation } from '../repository/incarnations.ts'
@@ -26,7 +27,7 @@ export async function runHostShipper(places: Places, host: string, site: string,
     signer: await agent.signer(),
     verifier: await agent.verifier(config),
     currentIncarnation: ({ system, component }, facts) =>
-      ensureIncarnation(writer, system, { component, host, systemIdentifier: facts.systemIdentifier, timelineId: facts.timelineId, history: facts.history }),
+      ensureIncarnation(writer, system, { component, host, systemIdentifier: facts.systemIdentifier, timelineId: facts.timelineId, history: facts.history === null ? null : parseTimelineHistory(facts.history) }),
     onGap: async ({ system, component, incarnation, afterLsn, beforeLsn, reason }) => {
       log.error({ system, component, afterLsn, beforeLsn, reason }, 'gap in WAL')
       if (beforeLsn === null) return

@@ -21,7 +21,12 @@ const longestPauseMs = 30_000
 /** How many of the newest indexes are opened to learn the time of the newest commit. */
 const openedIndexes = 4
 /** What an index is that does not prove its key. */
-const untrue: ReadonlySet<FailureType> = new Set(['SignatureInvalid', 'KeyNotTrusted', 'ManifestInvalid', 'ObjectMissing'])
+const untrue: ReadonlySet<FailureType> = new Set([
+  'SignatureInvalid',
+  'KeyNotTrusted',
+  'ManifestInvalid',
+  'ObjectMissing',
+])
 /** A store that takes longer for one shipment is shown as a problem. */
 const slowMs = 60_000
 
@@ -52,7 +57,8 @@ export class StoreLane {
   }
 
   get problem(): MusterError | null {
-    if (this.#problem !== null || this.#busySinceMs === null || Date.now() - this.#busySinceMs < slowMs) return this.#problem
+    if (this.#problem !== null || this.#busySinceMs === null || Date.now() - this.#busySinceMs < slowMs)
+      return this.#problem
     const seconds = Math.round((Date.now() - this.#busySinceMs) / 1000)
     return new MusterError('Timeout', `${this.store.name} has not finished one shipment for ${seconds} s`)
   }
@@ -85,7 +91,11 @@ export class StoreLane {
         if (!shipped) await this.#sleep(signal)
       } catch (error) {
         if (signal.aborted) return
-        this.#report(error instanceof MusterError ? error : new MusterError('MusterBug', (error as Error).message, { cause: error }))
+        this.#report(
+          error instanceof MusterError
+            ? error
+            : new MusterError('MusterBug', (error as Error).message, { cause: error }),
+        )
         await sleep(pauseMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => undefined)
         pauseMs = Math.min(pauseMs * 2, longestPauseMs)
       }
@@ -140,7 +150,9 @@ export class StoreLane {
       .sources()
       .filter((source) => source.incarnation === incarnation)
       .flatMap(({ listing, segmentSizeBytes }) =>
-        [listing.finished[0], listing.partial?.segment].flatMap((name) => (name === undefined ? [] : [parseSegmentName(name, segmentSizeBytes).startLsn])),
+        [listing.finished[0], listing.partial?.segment].flatMap((name) =>
+          name === undefined ? [] : [parseSegmentName(name, segmentSizeBytes).startLsn],
+        ),
       )
     return starts.reduce<Lsn | null>((least, lsn) => (least === null || lsn < least ? lsn : least), null)
   }
@@ -177,7 +189,12 @@ export class StoreLane {
 
   #report(problem: MusterError | null): void {
     if (problem?.message !== this.#problem?.message) {
-      this.#deps.log({ event: problem === null ? 'store-back' : 'store-out', ...this.#work.place, store: this.store.name, problem: problem?.message })
+      this.#deps.log({
+        event: problem === null ? 'store-back' : 'store-out',
+        ...this.#work.place,
+        store: this.store.name,
+        problem: problem?.message,
+      })
     }
     this.#problem = problem
     this.#work.onChange()

@@ -72,7 +72,11 @@ export class Receiving {
         try {
           await this.#live(signal)
         } catch (error) {
-          this.#report(error instanceof MusterError ? error : new MusterError('MusterBug', (error as Error).message, { cause: error }))
+          this.#report(
+            error instanceof MusterError
+              ? error
+              : new MusterError('MusterBug', (error as Error).message, { cause: error }),
+          )
         }
       }
       if (Date.now() - beganMs > settledMs) pauseMs = firstPauseMs
@@ -113,7 +117,10 @@ export class Receiving {
       (history === null || history === facts.history)
     const current = same ? incarnation : await this.#host.currentIncarnation(facts)
     if (current.systemIdentifier !== facts.systemIdentifier || current.timelineId !== facts.timelineId) {
-      throw new MusterError('WrongTarget', `the server is ${facts.systemIdentifier} on timeline ${facts.timelineId}, and incarnation ${current.incarnation} is ${current.systemIdentifier} on timeline ${current.timelineId}`)
+      throw new MusterError(
+        'WrongTarget',
+        `the server is ${facts.systemIdentifier} on timeline ${facts.timelineId}, and incarnation ${current.incarnation} is ${current.systemIdentifier} on timeline ${current.timelineId}`,
+      )
     }
     await this.#host.adopt(current, facts)
   }
@@ -123,30 +130,39 @@ export class Receiving {
     const before = (await wal.observe()).slots
     const slots = await wal.ensureSlots()
     const streamLsn = slots.stream?.restartLsn
-    if (streamLsn === undefined || streamLsn === null) throw new MusterError('NotReadyYet', 'the replication slot has no position yet')
+    if (streamLsn === undefined || streamLsn === null)
+      throw new MusterError('NotReadyYet', 'the replication slot has no position yet')
     const source = await this.#host.currentSource()
     const repaired = await source.spool.repair()
     if (repaired.length > 0) this.#host.log({ event: 'spool-repaired', ...this.#host.place, files: repaired })
     const requiredLsn = await this.#host.requiredLsn()
     if (requiredLsn !== null && facts.currentLsn < requiredLsn) {
-      throw new MusterError('WrongTarget', `the server stands at ${formatLsn(facts.currentLsn)} and ${formatLsn(requiredLsn)} of the same timeline is in the stores: it was brought back without a new timeline`, {
-        hint: 'restore it with Muster, or promote it, so that it has a timeline of its own',
-      })
+      throw new MusterError(
+        'WrongTarget',
+        `the server stands at ${formatLsn(facts.currentLsn)} and ${formatLsn(requiredLsn)} of the same timeline is in the stores: it was brought back without a new timeline`,
+        {
+          hint: 'restore it with Muster, or promote it, so that it has a timeline of its own',
+        },
+      )
     }
     const anchor = before.anchor
+    const run = newestRun(source.listing.finished, source.listing.partial?.segment ?? null, source.segmentSizeBytes)
     const decision = decideStart({
       segmentSizeBytes: source.segmentSizeBytes,
       requiredLsn,
       anchorLsn: anchor === null || anchor.walStatus === 'lost' ? null : anchor.restartLsn,
       forkLsn: source.forkLsn,
       streamLsn,
-      spool: newestRun(source.listing.finished, source.listing.partial?.segment ?? null, source.segmentSizeBytes),
+      spool: run,
     })
     const segment = segmentName(source.timelineId, decision.lsn, source.segmentSizeBytes)
     const written = decision.lsn < facts.currentLsn
-    if (written && (await wal.hasSegment(segment)) === false) return this.#gap(wal, source, `the server no longer has ${segment}`)
+    if (written && (await wal.hasSegment(segment)) === false)
+      return this.#gap(wal, source, `the server no longer has ${segment}`)
     if (decision.kind === 'continue') {
-      if (this.#host.state().runStartLsn === null) await this.#host.change({ runStartLsn: formatLsn(requiredLsn ?? decision.lsn) })
+      const start =
+        requiredLsn === null ? (run?.startLsn ?? decision.lsn) : segmentStart(requiredLsn, source.segmentSizeBytes)
+      if (this.#host.state().runStartLsn === null) await this.#host.change({ runStartLsn: formatLsn(start) })
       return source
     }
     return this.#begin(source, decision.lsn)
@@ -169,7 +185,8 @@ export class Receiving {
     const afterLsn = await this.#unbrokenEnd(source)
     const slots = await wal.renewSlots()
     const restart = slots.stream?.restartLsn
-    if (restart === undefined || restart === null) throw new MusterError('NotReadyYet', 'the replication slot has no position yet')
+    if (restart === undefined || restart === null)
+      throw new MusterError('NotReadyYet', 'the replication slot has no position yet')
     const beforeLsn = segmentStart(restart, source.segmentSizeBytes)
     if (beforeLsn > afterLsn) await this.recordGap(source.incarnation, afterLsn, beforeLsn, reason)
     return this.#begin(source, beforeLsn)
@@ -177,10 +194,21 @@ export class Receiving {
 
   /** The next stretch begins at `beforeLsn`; what lies between is lost to this instance's WAL. */
   async recordGap(incarnation: string, afterLsn: Lsn, beforeLsn: Lsn, reason: string): Promise<void> {
-    const gap = { incarnation, afterLsn: formatLsn(afterLsn), beforeLsn: formatLsn(beforeLsn), reason, at: new Date().toISOString() }
+    const gap = {
+      incarnation,
+      afterLsn: formatLsn(afterLsn),
+      beforeLsn: formatLsn(beforeLsn),
+      reason,
+      at: new Date().toISOString(),
+    }
     this.#host.log({ event: 'gap', ...this.#host.place, ...gap })
     const { pendingGaps } = this.#host.state()
-    await this.#host.change({ pendingGaps: [...pendingGaps, gap], lastGap: gap, runStartLsn: formatLsn(beforeLsn), requiredLsn: null })
+    await this.#host.change({
+      pendingGaps: [...pendingGaps, gap],
+      lastGap: gap,
+      runStartLsn: formatLsn(beforeLsn),
+      requiredLsn: null,
+    })
     this.#host.onChange()
   }
 
@@ -196,7 +224,12 @@ export class Receiving {
   }
 
   async #afterEnd(wal: WalSource, source: ShippingSource, end: ReceiverEnd): Promise<void> {
-    this.#report(new MusterError(end.kind === 'disconnected' ? 'DatabaseDown' : 'CommandFailed', `pg_receivewal ended (${end.kind}): ${end.detail}`))
+    this.#report(
+      new MusterError(
+        end.kind === 'disconnected' ? 'DatabaseDown' : 'CommandFailed',
+        `pg_receivewal ended (${end.kind}): ${end.detail}`,
+      ),
+    )
     if (end.kind === 'bad-partial') await source.spool.repair()
     if (end.kind === 'wal-removed') await this.#gap(wal, await this.#host.currentSource(), end.detail)
   }

@@ -8,7 +8,9 @@ import { MusterError } from '../domain/failures.ts'
 
 const questionLimitBytes = 64 * 1024
 
-export type ShipperCalls = Readonly<Record<'status' | 'flush' | 'pause' | 'resume', (ask: Record<string, unknown>) => Promise<unknown>>>
+export type ShipperCalls = Readonly<
+  Record<'status' | 'flush' | 'pause' | 'resume', (ask: Record<string, unknown>) => Promise<unknown>>
+>
 
 export interface ShipperServer {
   close(): Promise<void>
@@ -19,7 +21,10 @@ export interface ShipperServer {
  * @throws MusterError LockHeld when another shipper answers there
  */
 export async function listen(socketPath: string, calls: ShipperCalls): Promise<ShipperServer> {
-  if (await answers(socketPath)) throw new MusterError('LockHeld', `another WAL shipper listens at ${socketPath}`, { hint: 'end it first; one shipper serves all components of a host' })
+  if (await answers(socketPath))
+    throw new MusterError('LockHeld', `another WAL shipper listens at ${socketPath}`, {
+      hint: 'end it first; one shipper serves all components of a host',
+    })
   await mkdir(dirname(socketPath), { recursive: true })
   await rm(socketPath, { force: true })
   const server = createServer((question, answer) => {
@@ -54,7 +59,10 @@ function answers(socketPath: string): Promise<boolean> {
 
 async function handle(question: IncomingMessage, calls: ShipperCalls): Promise<unknown> {
   const name = (question.url ?? '/').replace(/^\//, '').replace(/\?.*$/, '')
-  if (!Object.hasOwn(calls, name)) throw new MusterError('UnknownName', `the WAL shipper has no "${name}"`, { hint: 'it has: status, flush, pause, resume' })
+  if (!Object.hasOwn(calls, name))
+    throw new MusterError('UnknownName', `the WAL shipper has no "${name}"`, {
+      hint: 'it has: status, flush, pause, resume',
+    })
   const method = name === 'status' ? 'GET' : 'POST'
   if (question.method !== method) throw new MusterError('InvalidInput', `ask for ${name} with ${method}`)
   return calls[name as keyof ShipperCalls](method === 'GET' ? {} : await readQuestion(question))
@@ -65,7 +73,8 @@ async function readQuestion(question: IncomingMessage): Promise<Record<string, u
   let bytes = 0
   for await (const part of question) {
     bytes += (part as Buffer).length
-    if (bytes > questionLimitBytes) throw new MusterError('InvalidInput', `a question has at most ${questionLimitBytes} bytes`)
+    if (bytes > questionLimitBytes)
+      throw new MusterError('InvalidInput', `a question has at most ${questionLimitBytes} bytes`)
     parts.push(part as Buffer)
   }
   let value: unknown
@@ -74,7 +83,8 @@ async function readQuestion(question: IncomingMessage): Promise<Record<string, u
   } catch (error) {
     throw new MusterError('InvalidInput', 'the question is not JSON', { cause: error })
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new MusterError('InvalidInput', 'the question is not a JSON object')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new MusterError('InvalidInput', 'the question is not a JSON object')
   return value as Record<string, unknown>
 }
 
@@ -86,7 +96,10 @@ function send(answer: ServerResponse, status: number, value: unknown): void {
 }
 
 function failure(error: unknown): ShipperFailure {
-  const known = error instanceof MusterError ? error : new MusterError('MusterBug', error instanceof Error ? error.message : String(error))
+  const known =
+    error instanceof MusterError
+      ? error
+      : new MusterError('MusterBug', error instanceof Error ? error.message : String(error))
   return { type: known.type, message: known.message, hint: known.hint }
 }
 

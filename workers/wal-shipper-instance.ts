@@ -5,7 +5,13 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FlushAnswer, FlushRequest, InstanceStatus, ResumeRequest, ShipperState } from '../adapters/component/postgresql/shipper-protocol.ts'
+import type {
+  FlushAnswer,
+  FlushRequest,
+  InstanceStatus,
+  ResumeRequest,
+  ShipperState,
+} from '../adapters/component/postgresql/shipper-protocol.ts'
 import type { SourceFacts, SourceObservation, WalSource } from '../adapters/component/postgresql/wal-source.ts'
 import { MusterError } from '../domain/failures.ts'
 import type { Incarnation } from '../domain/repository-format.ts'
@@ -95,15 +101,23 @@ export class InstanceShipper {
     await mkdir(this.#root, { recursive: true, mode: 0o711 })
     await this.#staging.clear()
     this.#state = await readState(join(this.#root, 'state.json'))
-    await this.#openWal().then(() => this.#reopen()).catch((error: unknown) => this.#logProblem('spool-unread', error))
-    await Promise.all([this.#receiving.run(signal), this.#roundLoop(signal), ...this.#lanes.map((lane) => lane.run(signal))])
+    await this.#openWal()
+      .then(() => this.#reopen())
+      .catch((error: unknown) => this.#logProblem('spool-unread', error))
+    await Promise.all([
+      this.#receiving.run(signal),
+      this.#roundLoop(signal),
+      ...this.#lanes.map((lane) => lane.run(signal)),
+    ])
   }
 
   async #roundLoop(signal: AbortSignal): Promise<void> {
     let newest: string | undefined
     let lastRoundMs = 0
     while (!signal.aborted) {
-      const listing = await this.#current()?.spool.list().catch(() => null)
+      const listing = await this.#current()
+        ?.spool.list()
+        .catch(() => null)
       const finished = listing?.finished.at(-1)
       if (finished !== newest || Date.now() - lastRoundMs >= this.#instance.wal.shipEverySeconds * 1000) {
         newest = finished
@@ -116,21 +130,26 @@ export class InstanceShipper {
 
   /** One round at a time, whoever asks; never rejects. */
   #round(): Promise<void> {
-    this.#rounds = this.#rounds.then(() => this.#oneRound()).catch((error: unknown) => this.#logProblem('round-failed', error))
+    this.#rounds = this.#rounds
+      .then(() => this.#oneRound())
+      .catch((error: unknown) => this.#logProblem('round-failed', error))
     return this.#rounds
   }
 
+  /** Each step stands alone: a tick that fails must not keep bytes from the stores, nor a gap the disk from being guarded. */
   async #oneRound(): Promise<void> {
+    const step = (work: () => Promise<void>) =>
+      work().catch((error: unknown) => this.#logProblem('round-step-failed', error))
     if (this.#state.paused === null) {
       await this.#observe()
-      await this.#tickIfQuiet()
+      await step(() => this.#tickIfQuiet())
     }
-    await this.#rescan()
+    await step(() => this.#rescan())
     if (this.#state.paused !== null) return
-    await this.#recordGaps()
-    await this.#killSilentReceiver()
-    await this.#guardDisk()
-    await this.#letGo()
+    await step(() => this.#recordGaps())
+    await step(() => this.#killSilentReceiver())
+    await step(() => this.#guardDisk())
+    await step(() => this.#letGo())
   }
 
   async #observe(): Promise<void> {
@@ -141,10 +160,12 @@ export class InstanceShipper {
       this.#lag.look(seen.currentLsn, Date.now())
       const { incarnation } = this.#state
       if (incarnation === null || this.#receiving.receiver === null) return
-      if (seen.systemIdentifier !== incarnation.systemIdentifier || seen.timelineId !== incarnation.timelineId) await this.#receiving.restart()
+      if (seen.systemIdentifier !== incarnation.systemIdentifier || seen.timelineId !== incarnation.timelineId)
+        await this.#receiving.restart()
     } catch (error) {
       this.#observation = null
-      this.#observeProblem = error instanceof MusterError ? error : new MusterError('MusterBug', (error as Error).message, { cause: error })
+      this.#observeProblem =
+        error instanceof MusterError ? error : new MusterError('MusterBug', (error as Error).message, { cause: error })
     }
   }
 
@@ -199,41 +220,65 @@ export class InstanceShipper {
     const silentMs = (this.#instance.silentSeconds ?? defaultSilentSeconds) * 1000
     const since = Math.max(this.#progress.atMs, receiver.startedAtMs)
     if (seen.currentLsn <= this.#progress.lsn + slackBytes || Date.now() - since < silentMs) return
-    this.#deps.log({ event: 'silent-receiver-killed', ...this.#place, pid: receiver.pid, silentSeconds: Math.round((Date.now() - since) / 1000) })
+    this.#deps.log({
+      event: 'silent-receiver-killed',
+      ...this.#place,
+      pid: receiver.pid,
+      silentSeconds: Math.round((Date.now() - since) / 1000),
+    })
     await this.#receiving.restart('kill')
   }
 
-  /** Rule 12: a database must not die of its own protection. */
+  /** A database must not die of its own protection. */
   async #guardDisk(): Promise<void> {
     const wal = this.#wal
-    const { protecting } = this.#state
-    const received = this.#received()
     const source = this.#current()
-    if (wal === null || source === null || received === null) return
-    const required = this.#required()
-    if (protecting !== null) {
-      if (required === null || required < received) return
-      const slots = await wal.renewSlots()
-      const beforeLsn = segmentStart(slots.stream?.restartLsn ?? 0n, source.segmentSizeBytes)
-      await this.#receiving.recordGap(source.incarnation, parseLsn(protecting.afterLsn), beforeLsn, 'receiving was stopped to protect the database while the stores were out')
-      await setAside(source.spool.directory)
-      await source.spool.begin(beforeLsn)
-      await this.#change({ protecting: null })
-      await this.#reopen()
-      await this.#receiving.restart()
+    if (wal === null || source === null) return
+    if (this.#state.protecting !== null) return this.#endProtection(wal, source, this.#state.protecting.afterLsn)
+    const received = receivedEnd(source)
+    if (received === null || this.#instance.wal.whenStoresAreOut !== 'protectDatabase') return
+    const storesAreOut = (this.#required() ?? 0n) < received && this.#lanes.some((lane) => lane.problem !== null)
+    if (!storesAreOut || !isDiskLow(await wal.freeSpace(source.spool.directory), this.#instance.wal.reserveBytes))
       return
-    }
-    if (this.#instance.wal.whenStoresAreOut !== 'protectDatabase') return
-    const storesAreOut = (required ?? 0n) < received && this.#lanes.some((lane) => lane.problem !== null)
-    if (!storesAreOut || !isDiskLow(await wal.freeSpace(source.spool.directory), this.#instance.wal.reserveBytes)) return
+    await this.#beginProtection(wal, source, received)
+  }
+
+  async #beginProtection(wal: WalSource, source: ShippingSource, received: Lsn): Promise<void> {
     const at = new Date().toISOString()
     await this.#change({ protecting: { afterLsn: formatLsn(received), at } })
     await this.#receiving.restart()
     await this.#rescan()
-    const afterLsn = formatLsn(this.#received() ?? received)
-    const gap = { incarnation: source.incarnation, afterLsn, beforeLsn: null, reason: 'the disk is filling while the stores are out: receiving was stopped to protect the database', at }
+    const afterLsn = formatLsn(receivedEnd(source) ?? received)
+    const reason = 'the disk is filling while the stores are out: receiving was stopped to protect the database'
+    const gap = { incarnation: source.incarnation, afterLsn, beforeLsn: null, reason, at }
     await this.#change({ protecting: { afterLsn, at }, pendingGaps: [...this.#state.pendingGaps, gap], lastGap: gap })
+    this.#deps.log({ event: 'protecting-database', ...this.#place, afterLsn })
     await wal.dropSlots()
+  }
+
+  /** Receiving begins again when enough stores have what was received before; what was written meanwhile is the gap. */
+  async #endProtection(wal: WalSource, source: ShippingSource, afterLsn: string): Promise<void> {
+    const seen = this.#observation
+    const holders = this.#lanes.filter((lane) => hasAll(source, lane.coverage(source.incarnation)))
+    if (!this.#instance.isRequiredMet(new Set(holders.map((lane) => lane.store.name)))) {
+      // A slot that was still in use when protection began is dropped now.
+      if (seen !== null && (seen.slots.stream !== null || seen.slots.anchor !== null)) await wal.dropSlots()
+      return
+    }
+    if (seen === null) return
+    const slots = await wal.renewSlots()
+    const beforeLsn = segmentStart(slots.stream?.restartLsn ?? seen.currentLsn, source.segmentSizeBytes)
+    await this.#receiving.recordGap(
+      source.incarnation,
+      parseLsn(afterLsn),
+      beforeLsn,
+      'receiving was stopped to protect the database while the stores were out',
+    )
+    await setAside(source.spool.directory)
+    await source.spool.begin(beforeLsn)
+    await this.#change({ protecting: null })
+    await this.#reopen()
+    await this.#receiving.restart()
   }
 
   /** The anchor first, then the files: what the server may drop is always still in the spool or in the stores. */
@@ -244,9 +289,16 @@ export class InstanceShipper {
     if (wal === null || source === null || required === null || this.#state.protecting !== null) return
     const safeLsn = segmentStart(required, source.segmentSizeBytes)
     const known = this.#state.requiredLsn
-    if (known === null || segmentStart(parseLsn(known), source.segmentSizeBytes) !== safeLsn) await this.#change({ requiredLsn: formatLsn(required) })
+    if (known === null || segmentStart(parseLsn(known), source.segmentSizeBytes) !== safeLsn)
+      await this.#change({ requiredLsn: formatLsn(required) })
     const anchor = this.#observation?.slots.anchor
-    if (anchor && anchor.restartLsn !== null && anchor.restartLsn < safeLsn && safeLsn <= (this.#observation?.currentLsn ?? 0n)) await wal.advanceAnchor(safeLsn)
+    if (
+      anchor &&
+      anchor.restartLsn !== null &&
+      anchor.restartLsn < safeLsn &&
+      safeLsn <= (this.#observation?.currentLsn ?? 0n)
+    )
+      await wal.advanceAnchor(safeLsn)
     await this.#removeShipped(source, safeLsn)
     for (const aside of this.#sources.filter((one) => one.aside)) await this.#removeDrained(aside)
   }
@@ -268,6 +320,8 @@ export class InstanceShipper {
   /** Late stores get what was set aside too, as long as there is room for it. */
   async #removeDrained(source: ShippingSource): Promise<void> {
     await this.#refresh(source, null)
+    const { partial } = source.listing
+    if (partial !== null && partial.sizeBytes > 0 && source.recordsReadAtMs !== partial.modifiedAtMs) return
     const holders = this.#lanes.filter((lane) => hasAll(source, lane.coverage(source.incarnation)))
     if (!this.#instance.isRequiredMet(new Set(holders.map((lane) => lane.store.name)))) return
     const keepBytes = this.#instance.keepForLateStoresBytes ?? defaultKeepForLateStoresBytes
@@ -295,7 +349,13 @@ export class InstanceShipper {
     if (!same) {
       this.#lag.forget()
       this.#tickedAt = null
-      this.#deps.log({ event: 'incarnation', ...this.#place, incarnation: incarnation.incarnation, timelineId: facts.timelineId, before: before?.incarnation })
+      this.#deps.log({
+        event: 'incarnation',
+        ...this.#place,
+        incarnation: incarnation.incarnation,
+        timelineId: facts.timelineId,
+        before: before?.incarnation,
+      })
       if (before !== null) await setAside(spoolDirectory(this.#root, before))
     }
     await this.#change({
@@ -360,7 +420,9 @@ export class InstanceShipper {
     const { runStartLsn, incarnation, segmentSizeBytes } = this.#state
     if (runStartLsn !== null) return parseLsn(runStartLsn)
     if (incarnation === null || segmentSizeBytes === null) return null
-    const stretches = this.#lanes.flatMap((lane) => lane.coverage(incarnation.incarnation)?.newestStretch(segmentSizeBytes) ?? [])
+    const stretches = this.#lanes.flatMap(
+      (lane) => lane.coverage(incarnation.incarnation)?.newestStretch(segmentSizeBytes) ?? [],
+    )
     return stretches.sort((a, b) => (a.endLsn > b.endLsn ? -1 : 1))[0]?.startLsn ?? null
   }
 
@@ -378,7 +440,11 @@ export class InstanceShipper {
   async #awaitRequired(): Promise<Lsn | null> {
     const incarnation = this.#state.incarnation?.incarnation ?? ''
     const deadlineMs = Date.now() + listingWaitMs
-    while (this.#lanes.some((lane) => lane.coverage(incarnation) === null && lane.problem === null) && Date.now() < deadlineMs) await sleep(50)
+    while (
+      this.#lanes.some((lane) => lane.coverage(incarnation) === null && lane.problem === null) &&
+      Date.now() < deadlineMs
+    )
+      await sleep(50)
     const now = this.#required()
     const known = this.#state.requiredLsn === null ? null : parseLsn(this.#state.requiredLsn)
     return now === null || (known !== null && known > now) ? known : now
@@ -389,9 +455,14 @@ export class InstanceShipper {
   /** @throws MusterError Timeout naming what is still missing; InvalidInput for a store it does not ship to */
   async flush(request: FlushRequest): Promise<FlushAnswer> {
     const unknown = request.stores?.find((name) => !this.#lanes.some((lane) => lane.store.name === name))
-    if (unknown !== undefined) throw new MusterError('InvalidInput', `${this.system}/${this.component} is not shipped to a store named "${unknown}"`)
+    if (unknown !== undefined)
+      throw new MusterError(
+        'InvalidInput',
+        `${this.system}/${this.component} is not shipped to a store named "${unknown}"`,
+      )
     const deadlineMs = Date.now() + request.timeoutSeconds * 1000
-    const untilLsn = request.untilLsn === undefined ? await this.#now(request.tick !== false) : parseLsn(request.untilLsn)
+    const untilLsn =
+      request.untilLsn === undefined ? await this.#now(request.tick !== false) : parseLsn(request.untilLsn)
     for (;;) {
       await this.#round()
       if (this.#hasUntil(untilLsn, request.stores)) break
@@ -415,9 +486,18 @@ export class InstanceShipper {
       const lsn = ticked ?? this.#observation?.currentLsn
       if (lsn !== undefined) return lsn
     }
-    await this.#rescan()
+    // Looked at twice: the end of a file at rest is read from its records.
+    for (const pauseMs of [300, 0]) {
+      await this.#rescan()
+      await sleep(pauseMs)
+    }
     const received = this.#received()
-    if (received === null) throw this.#receiving.problem ?? this.#observeProblem ?? new MusterError('NotReadyYet', `nothing was received of ${this.system}/${this.component} yet`)
+    if (received === null)
+      throw (
+        this.#receiving.problem ??
+        this.#observeProblem ??
+        new MusterError('NotReadyYet', `nothing was received of ${this.system}/${this.component} yet`)
+      )
     return received
   }
 
@@ -427,11 +507,22 @@ export class InstanceShipper {
   }
 
   #late(untilLsn: Lsn, request: FlushRequest): MusterError {
-    const missing = this.status().stores.filter((store) => store.shippedLsn === null || parseLsn(store.shippedLsn) < untilLsn)
-    const each = missing.map((store) => `${store.store} has up to ${store.shippedLsn ?? 'nothing'}${store.problem === null ? '' : ` (${store.problem})`}`)
+    const missing = this.status().stores.filter(
+      (store) => store.shippedLsn === null || parseLsn(store.shippedLsn) < untilLsn,
+    )
+    const each = missing.map(
+      (store) =>
+        `${store.store} has up to ${store.shippedLsn ?? 'nothing'}${store.problem === null ? '' : ` (${store.problem})`}`,
+    )
     const received = this.#received()
-    const receiving = received !== null && received >= untilLsn ? '' : `; received up to ${received === null ? 'nothing' : formatLsn(received)}${this.#problem() === null ? '' : ` (${this.#problem()})`}`
-    return new MusterError('Timeout', `WAL up to ${formatLsn(untilLsn)} is not in the stores after ${request.timeoutSeconds} s: ${each.join(', ')}${receiving}`)
+    const receiving =
+      received !== null && received >= untilLsn
+        ? ''
+        : `; received up to ${received === null ? 'nothing' : formatLsn(received)}${this.#problem() === null ? '' : ` (${this.#problem()})`}`
+    return new MusterError(
+      'Timeout',
+      `WAL up to ${formatLsn(untilLsn)} is not in the stores after ${request.timeoutSeconds} s: ${each.join(', ')}${receiving}`,
+    )
   }
 
   /** Stops receiving, for a restore; what is in the spool goes on to the stores. Idempotent. */
@@ -461,7 +552,9 @@ export class InstanceShipper {
     await this.#change({
       connection: request.connection ?? null,
       paused: null,
-      ...(fresh ? { incarnation: newIncarnation, history: null, runStartLsn: null, requiredLsn: null, protecting: null } : {}),
+      ...(fresh
+        ? { incarnation: newIncarnation, history: null, runStartLsn: null, requiredLsn: null, protecting: null }
+        : {}),
     })
     await this.#reopen()
     await this.#receiving.restart()
@@ -482,8 +575,18 @@ export class InstanceShipper {
       receivedLsn: received === null ? null : formatLsn(received),
       currentLsn: current === null ? null : formatLsn(current),
       requiredLsn: required === null ? null : formatLsn(required),
-      stores: lanesStatus(this.#lanes, this.#ends(), incarnation?.incarnation ?? '', this.#lag, current ?? received, this.#current()),
-      slots: { stream: slotStatus(this.#observation?.slots.stream), anchor: slotStatus(this.#observation?.slots.anchor) },
+      stores: lanesStatus(
+        this.#lanes,
+        this.#ends(),
+        incarnation?.incarnation ?? '',
+        this.#lag,
+        current ?? received,
+        this.#current(),
+      ),
+      slots: {
+        stream: slotStatus(this.#observation?.slots.stream),
+        anchor: slotStatus(this.#observation?.slots.anchor),
+      },
       spoolBytes: this.#spoolBytes(),
       spoolsAside: this.#sources.filter((source) => source.aside).length,
       receiverPid: this.#receiving.receiver?.pid ?? null,

@@ -20,6 +20,8 @@ export interface ProgressBoard {
   /** Lines shown above the phases: the plan in short. */
   note(lines: readonly string[]): void
   outcome(outcome: Outcome): void
+  /** The hash that waits for approval, where clients find it without a worker. */
+  plan(hash: string): void
   readonly current: string
 }
 
@@ -48,6 +50,9 @@ export function createProgressBoard(procedure: string, system: string): Progress
     note(lines) {
       notes = lines
       show()
+    },
+    plan(hash) {
+      upsertMemo({ plan: hash })
     },
     outcome(outcome) {
       upsertSearchAttributes([{ key: keys.outcome, value: outcome }])

@@ -34,7 +34,9 @@ export function createFolderStore(name: string, root: string): Store {
     putFile: (key, file) =>
       create(key, async (temporary) => {
         await copyFile(file.path, temporary)
-        const sha256 = createHash('sha256').update(await readFile(temporary)).digest('hex')
+        const sha256 = createHash('sha256')
+          .update(await readFile(temporary))
+          .digest('hex')
         if (sha256 !== file.sha256) throw new MusterError('ChecksumMismatch', `${key} arrived changed`)
       }),
     putBytes: (key, bytes) =>
@@ -57,7 +59,9 @@ export function createFolderStore(name: string, root: string): Store {
     },
     async *list(prefix) {
       const names = await readdir(path(''), { recursive: true, withFileTypes: true })
-      const keys = names.filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name).slice(root.length + 1))
+      const keys = names
+        .filter((one) => one.isFile())
+        .map((one) => join(one.parentPath, one.name).slice(root.length + 1))
       for (const key of keys.filter((one) => one.startsWith(prefix)).sort()) yield { key, sizeBytes: 0, modifiedAt: '' }
     },
     async remove(key) {

@@ -33,7 +33,12 @@ export interface ShipperLab {
   kill(): Promise<void>
   stop(): Promise<void>
   status(): Promise<InstanceStatus>
-  flush(options?: { untilLsn?: string; stores?: readonly string[]; timeoutSeconds?: number; tick?: boolean }): Promise<string>
+  flush(options?: {
+    untilLsn?: string
+    stores?: readonly string[]
+    timeoutSeconds?: number
+    tick?: boolean
+  }): Promise<string>
   pause(): Promise<InstanceStatus>
   resume(more?: Partial<ResumeRequest>): Promise<InstanceStatus>
   setOut(store: number, out: boolean): Promise<void>
@@ -41,7 +46,13 @@ export interface ShipperLab {
   log(): Promise<string>
   parts(store: number): Promise<FetchParts>
   /** Fetches all that a store has from an LSN on; the names of the files. */
-  fetch(store: number, directory: string, fromLsn: Lsn, life?: string, timelineId?: number): Promise<{ files: readonly string[]; endLsn: Lsn }>
+  fetch(
+    store: number,
+    directory: string,
+    fromLsn: Lsn,
+    life?: string,
+    timelineId?: number,
+  ): Promise<{ files: readonly string[]; endLsn: Lsn }>
   destroy(): Promise<void>
 }
 
@@ -95,7 +106,9 @@ export async function createShipperLab(
     stores,
     async start() {
       const script = fileURLToPath(new URL('./wal-shipper-process.ts', import.meta.url))
-      child = spawn(process.execPath, ['--import', 'tsx', script, setupPath], { stdio: ['ignore', 'inherit', 'inherit'] })
+      child = spawn(process.execPath, ['--import', 'tsx', script, setupPath], {
+        stdio: ['ignore', 'inherit', 'inherit'],
+      })
     },
     kill: () => gone('SIGKILL'),
     stop: () => gone('SIGTERM'),
@@ -115,7 +128,10 @@ export async function createShipperLab(
     },
     async gaps() {
       if (!existsSync(setup.gapsPath)) return []
-      return (await readFile(setup.gapsPath, 'utf8')).trim().split('\n').map((line) => JSON.parse(line))
+      return (await readFile(setup.gapsPath, 'utf8'))
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
     },
     log: () => readFile(setup.logPath, 'utf8').catch(() => ''),
     async parts(store) {
@@ -158,13 +174,22 @@ export async function eventually(what: string, holds: () => Promise<boolean>, se
 }
 
 /** Every fetched byte before the end is the server's own. */
-export async function compareWithServer(lab: ShipperLab, directory: string, files: readonly string[], endLsn: bigint): Promise<void> {
+export async function compareWithServer(
+  lab: ShipperLab,
+  directory: string,
+  files: readonly string[],
+  endLsn: bigint,
+): Promise<void> {
   for (const [index, file] of files.entries()) {
     const fetched = await readFile(join(directory, file))
     const own = await readFile(join(lab.cluster.directory, 'pg_wal', file))
     assert.equal(fetched.length, segmentSizeBytes)
-    const bytes = index === files.length - 1 ? Number(endLsn % BigInt(segmentSizeBytes)) || segmentSizeBytes : segmentSizeBytes
+    const bytes =
+      index === files.length - 1 ? Number(endLsn % BigInt(segmentSizeBytes)) || segmentSizeBytes : segmentSizeBytes
     assert.ok(fetched.subarray(0, bytes).equals(own.subarray(0, bytes)), `${file} differs from pg_wal before its end`)
-    assert.ok(fetched.subarray(bytes).every((byte) => byte === 0), `${file} is not padded with zeros`)
+    assert.ok(
+      fetched.subarray(bytes).every((byte) => byte === 0),
+      `${file} is not padded with zeros`,
+    )
   }
 }

@@ -58,7 +58,11 @@ export async function runShipperOf(setup: ShipperSetup, signal: AbortSignal): Pr
       {
         system: instance.system,
         component: instance.component,
-        wal: { shipEverySeconds: setup.shipEverySeconds, whenStoresAreOut: setup.whenStoresAreOut, reserveBytes: setup.reserveBytes },
+        wal: {
+          shipEverySeconds: setup.shipEverySeconds,
+          whenStoresAreOut: setup.whenStoresAreOut,
+          reserveBytes: setup.reserveBytes,
+        },
         stores: setup.stores.map((store) => createFolderStore(store.name, store.directory)),
         isRequiredMet: (stores) => stores.size >= setup.requiredCopies,
         openSource: (override) => openWalSource(instance, override),

@@ -70,9 +70,15 @@ describe('WAL shipments', () => {
         const kept = all.filter((_, index) => index !== drop % all.length)
         const until = replayableUntil(kept, base)
         assert.ok(until <= replayableUntil(all, base))
-        assert.ok(!kept.some((one) => one.startLsn <= until && one.endLsn > until), 'stopped although the next byte is there')
+        assert.ok(
+          !kept.some((one) => one.startLsn <= until && one.endLsn > until),
+          'stopped although the next byte is there',
+        )
         for (let lsn = base; lsn < until; lsn += 4096n) {
-          assert.ok(kept.some((one) => one.startLsn <= lsn && lsn < one.endLsn), 'a byte before the replayable LSN is nowhere')
+          assert.ok(
+            kept.some((one) => one.startLsn <= lsn && lsn < one.endLsn),
+            'a byte before the replayable LSN is nowhere',
+          )
         }
       }),
       { numRuns: 300 },
@@ -86,7 +92,10 @@ describe('WAL shipments', () => {
         for (const segment of new Set(arrived.map((one) => one.segment))) {
           const pieces = choosePieces(arrived, segment, size)
           if (arrived.some((one) => one.segment === segment && one.kind === 'segment')) {
-            assert.deepEqual(pieces.map((one) => one.kind), ['segment'])
+            assert.deepEqual(
+              pieces.map((one) => one.kind),
+              ['segment'],
+            )
           }
           pieces.forEach((piece, index) => {
             if (index > 0) assert.ok(piece.startLsn <= (pieces[index - 1] as WalRange).endLsn)

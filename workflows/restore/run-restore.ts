@@ -113,11 +113,12 @@ async function approved(context: RestoreContext, desk: ReturnType<typeof createA
   const { input, plan, board, notices } = context
   if (input.approve !== undefined) return desk.byRequester(plan.decision, plan.decisionHash, input.approve)
   if (plan.decision.approvals.count === 0) return null
+  board.plan(plan.decisionHash)
   board.phase('waiting for approval')
   const how = `muster approve ${plan.decisionHash.slice(0, 12)}, or in the Temporal UI: Send an Update, approve, {"plan": "${plan.decisionHash}", "person": "<name>"}`
   notices.send('approval-needed', 'warning', `restore of ${input.system} waits for approval`, [...planLines(plan), '', how].join('\n'))
   const seconds = Math.max(1, Math.round((Date.parse(plan.decision.expiresAt) - Date.now()) / 1000))
-  return timed(context, 'approval', () => desk.await(plan.decision, plan.decisionHash, seconds))
+  return desk.await(plan.decision, plan.decisionHash, seconds)
 }
 
 async function carryOut(context: RestoreContext, request: PlanRequest, approval: Approval | null): Promise<RestoreResult> {

@@ -1,12 +1,13 @@
 /** A restored copy that is looked at beside the service: on loopback only, and never archiving. */
-import { mkdir } from 'node:fs/promises'
+import { access, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { MusterError } from '../../../domain/failures.ts'
 import type { ProcessIdentity } from '../../process/process.ts'
 import { startService } from '../../process/start-service.ts'
 import { awaitAnswering } from './await-answering.ts'
 import { inspectDataDirectory } from './data-directory.ts'
 import { type PostgresqlInstance, osUserOf } from './instance.ts'
-import { chownTo } from './owned-files.ts'
+import { chownTo, replaceFile } from './owned-files.ts'
 import { findServerProgram } from './programs.ts'
 import { isolation } from './quarantine.ts'
 
@@ -27,6 +28,7 @@ export async function startElsewhere(
   await chownTo(place.socketDirectory, user)
   const settings = {
     ...isolation,
+    ...(await ownFiles(place, user)),
     cluster_name: 'muster restored copy',
     listen_addresses: '127.0.0.1',
     port: String(place.port),
@@ -44,4 +46,21 @@ export async function startElsewhere(
     target: { socketDirectory: place.socketDirectory, port: place.port },
   })
   return identity
+}
+
+/** Named outright, since the restored configuration may name the files of the server it was copied from. */
+async function ownFiles(place: { readonly directory: string; readonly socketDirectory: string }, user: string | undefined) {
+  const inOwn = async (name: string, otherwise: string) => {
+    const own = join(place.directory, name)
+    if (await access(own).then(() => true, () => false)) return own
+    const made = join(place.socketDirectory, name)
+    await replaceFile(made, otherwise, user)
+    return made
+  }
+  return {
+    data_directory: place.directory,
+    config_file: await inOwn('postgresql.conf', ''),
+    hba_file: await inOwn('pg_hba.conf', 'local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n'),
+    ident_file: await inOwn('pg_ident.conf', ''),
+  }
 }

@@ -18,11 +18,16 @@ import { readCommitTimes, readRecordsEnd } from './waldump.ts'
 import type { ConnectionOverride, FreeSpace, SourceFacts, SourceObservation, WalSource } from './wal-source.ts'
 import { compressRange } from './wal-compression.ts'
 
-/** @throws MusterError PreconditionFailed when the operating-system user of the tools cannot be told */
-export async function openWalSource(configured: PostgresqlInstance, override: ConnectionOverride | null): Promise<WalSource> {
+/** Opens nothing yet: a spool can be read and shipped also where the server and its data directory are gone. */
+export async function openWalSource(
+  configured: PostgresqlInstance,
+  override: ConnectionOverride | null,
+): Promise<WalSource> {
   const instance = override === null ? configured : overridden(configured, override)
-  const runAs = await osUserOf(instance)
-  const owner = runAs === undefined ? undefined : lookUpUser(runAs)
+  const ownerOf = async () => {
+    const runAs = await osUserOf(instance)
+    return runAs === undefined ? undefined : lookUpUser(runAs)
+  }
   return {
     identify: () => identify(instance),
     observe: () => observe(instance),
@@ -33,7 +38,7 @@ export async function openWalSource(configured: PostgresqlInstance, override: Co
     tick: () => emitTick(instance),
     hasSegment: (segment) => hasSegment(instance, segment),
     startReceiver: (spool) => startReceiver(instance, spool),
-    openSpool: (directory, timelineId, segmentSizeBytes) => openSpool(directory, timelineId, segmentSizeBytes, owner),
+    openSpool: (directory, timelineId, segmentSizeBytes) => openSpool(directory, timelineId, segmentSizeBytes, ownerOf),
     async commitTimes(range, workDirectory) {
       await mkdir(workDirectory, { recursive: true, mode: 0o700 })
       return readCommitTimes(await waldumpOf(instance), range, workDirectory)
@@ -72,9 +77,11 @@ async function identify(instance: PostgresqlInstance): Promise<SourceFacts> {
     await client.connect().catch((error: unknown) => {
       throw connectionFailure(error, where, { user: connection.user, database: 'replication' })
     })
-    const system = (await client.query<{ systemid: string; timeline: number; xlogpos: string }>('IDENTIFY_SYSTEM')).rows[0]
+    const system = (await client.query<{ systemid: string; timeline: number; xlogpos: string }>('IDENTIFY_SYSTEM'))
+      .rows[0]
     const size = (await client.query<{ wal_segment_size: string }>('SHOW wal_segment_size')).rows[0]
-    if (system === undefined || size === undefined) throw new MusterError('DatabaseDown', `${where} does not say who it is`)
+    if (system === undefined || size === undefined)
+      throw new MusterError('DatabaseDown', `${where} does not say who it is`)
     return {
       systemIdentifier: system.systemid,
       timelineId: Number(system.timeline),
@@ -84,7 +91,9 @@ async function identify(instance: PostgresqlInstance): Promise<SourceFacts> {
     }
   } catch (error) {
     if (error instanceof MusterError) throw error
-    throw new MusterError('DatabaseDown', `${where} does not say who it is: ${(error as Error).message}`, { cause: error })
+    throw new MusterError('DatabaseDown', `${where} does not say who it is: ${(error as Error).message}`, {
+      cause: error,
+    })
   } finally {
     await client.end().catch(() => undefined)
   }
@@ -164,7 +173,8 @@ async function freeSpace(paths: readonly string[]): Promise<readonly FreeSpace[]
   const found: FreeSpace[] = []
   for (const path of paths) {
     const facts = await statfs(path).catch(() => null)
-    if (facts !== null) found.push({ path, freeBytes: facts.bavail * facts.bsize, totalBytes: facts.blocks * facts.bsize })
+    if (facts !== null)
+      found.push({ path, freeBytes: facts.bavail * facts.bsize, totalBytes: facts.blocks * facts.bsize })
   }
   return found
 }

@@ -63,7 +63,11 @@ export function shipperRequest<C extends keyof Calls>(
         })
       },
     )
-    asked.on('timeout', () => asked.destroy(new MusterError('Timeout', `the WAL shipper at ${socketPath} did not answer in ${timeoutSeconds} s`)))
+    asked.on('timeout', () =>
+      asked.destroy(
+        new MusterError('Timeout', `the WAL shipper at ${socketPath} did not answer in ${timeoutSeconds} s`),
+      ),
+    )
     asked.on('error', ended)
     asked.end(body)
   })
@@ -76,7 +80,8 @@ function reported(failure: ShipperFailure): MusterError {
 
 function failureOf(error: Error, socketPath: string, signal: AbortSignal | undefined): MusterError {
   if (error instanceof MusterError) return error
-  if (signal?.aborted) return new MusterError('Cancelled', 'the question to the WAL shipper was cancelled', { cause: error })
+  if (signal?.aborted)
+    return new MusterError('Cancelled', 'the question to the WAL shipper was cancelled', { cause: error })
   return new MusterError('Unreachable', `no WAL shipper answers at ${socketPath}: ${error.message}`, {
     cause: error,
     hint: 'start it: muster up, or muster worker on that host',

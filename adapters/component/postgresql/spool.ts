@@ -18,8 +18,13 @@ export interface SpoolOwner {
   readonly groupId: number
 }
 
-/** `owner` is who the receiver runs as, where that is not the agent itself. */
-export function openSpool(directory: string, timelineId: number, segmentSizeBytes: number, owner?: SpoolOwner): Spool {
+/** `ownerOf` says who the receiver runs as, where that is not the agent itself. */
+export function openSpool(
+  directory: string,
+  timelineId: number,
+  segmentSizeBytes: number,
+  ownerOf: () => Promise<SpoolOwner | undefined> = async () => undefined,
+): Spool {
   const path = (segment: string, partial: boolean) => join(directory, partial ? `${segment}.partial` : segment)
   return {
     directory,
@@ -34,6 +39,7 @@ export function openSpool(directory: string, timelineId: number, segmentSizeByte
       return null
     },
     async begin(lsn) {
+      const owner = await ownerOf()
       await makeDirectory(directory, owner)
       await createEmpty(path(segmentName(timelineId, lsn, segmentSizeBytes), true), owner)
       await flushDirectory(directory)
@@ -70,7 +76,12 @@ async function listSpool(directory: string, timelineId: number, segmentSizeBytes
  * every byte before the last one that is not zero has been written. What the receiver reported
  * as flushed reaches further where the WAL itself ends with zeros.
  */
-async function partialEnd(path: string, segment: string, segmentSizeBytes: number, flushedLsn: Lsn | null): Promise<Lsn | null> {
+async function partialEnd(
+  path: string,
+  segment: string,
+  segmentSizeBytes: number,
+  flushedLsn: Lsn | null,
+): Promise<Lsn | null> {
   const handle = await openOrNull(path)
   if (handle === null) return null
   try {

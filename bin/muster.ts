@@ -1,0 +1,3 @@
+import { runCli } from '../wiring/cli.ts'
+
+process.exitCode = await runCli(process.argv)

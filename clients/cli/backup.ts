@@ -1,0 +1,51 @@
+import type { Command } from 'commander'
+import { formatSize } from '../../domain/durations.ts'
+import type { BackupSystemResult } from '../../workflows/backup-system.ts'
+import { startRun } from '../runs.ts'
+import type { Desk } from './desk.ts'
+import { follow } from './follow.ts'
+
+export function addBackup(program: Command, desk: () => Desk): void {
+  program
+    .command('backup')
+    .description('back up a system now')
+    .argument('<system>')
+    .option('--component <name...>', 'only these components')
+    .option('--no-wait', 'start it and return')
+    .action(async (system: string, options: { component?: string[]; wait: boolean }) => {
+      const { out, temporal, user } = desk()
+      const client = await temporal()
+      const input = { system, kind: 'full', requestedBy: user, ...(options.component && { components: options.component }) }
+      const handle = await startRun(client, { type: 'backupSystem', system, input, id: 'additive' })
+      if (!options.wait) return out.result({ workflowId: handle.workflowId }, () => out.line(`started ${handle.workflowId}\n  watch it: muster watch ${handle.workflowId}`))
+      const { result, seconds } = await follow<BackupSystemResult>(handle, out)
+      out.result({ workflowId: handle.workflowId, seconds, ...result }, () => {
+        for (const one of result.components) {
+          out.line(`  ${one.component.padEnd(12)} full backup ${formatSize(one.sizeBytes)} → ${one.copies.map(({ store }) => store).join(', ')}`)
+          for (const { store, problem } of one.debts) out.line(`  ${''.padEnd(12)} owed to ${store}: ${problem.message}`)
+        }
+        out.line(`${result.outcome} in ${seconds.toFixed(1)} s`)
+      })
+    })
+}
+
+export function addArchiveWal(program: Command, desk: () => Desk): void {
+  program
+    .command('archive-wal')
+    .description('store all WAL up to now, and look for gaps')
+    .argument('<system>')
+    .option('--component <name...>', 'only these databases')
+    .action(async (system: string, options: { component?: string[] }) => {
+      const { out, temporal, user } = desk()
+      const input = { system, requestedBy: user, ...(options.component && { components: options.component }) }
+      const handle = await startRun(await temporal(), { type: 'archiveWal', system, input, id: 'additive' })
+      const { result, seconds } = await follow<import('../../workflows/archive-wal.ts').ArchiveWalResult>(handle, out)
+      out.result({ workflowId: handle.workflowId, seconds, ...result }, () => {
+        for (const one of result.databases) {
+          out.line(`  ${one.component}: in the required stores to ${one.requiredLsn}, last commit ${one.lastCommitAt ?? 'unknown'}`)
+          for (const gap of one.gaps) out.line(`    GAP ${gap}`)
+        }
+        out.line(`${result.outcome} in ${seconds.toFixed(1)} s`)
+      })
+    })
+}

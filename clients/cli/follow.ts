@@ -1,0 +1,81 @@
+/** Follows a run to its end: step, rate, ETA. `Ctrl-C` leaves it going. */
+import type { WorkflowHandle } from '@temporalio/client'
+import { formatDuration, formatSize } from '../../domain/durations.ts'
+import { lookAtRun, type RunProgress } from '../runs.ts'
+import type { Output } from './output.ts'
+
+export interface Followed<T> {
+  readonly result: T
+  readonly seconds: number
+}
+
+/** @throws what the run failed with */
+export async function follow<T>(handle: WorkflowHandle, out: Output, onPhase?: (phase: string) => void): Promise<Followed<T>> {
+  const startedAt = Date.now()
+  const rates = createRates()
+  let done = false
+  const leave = () => {
+    out.progressDone()
+    process.stderr.write(
+      `\nthe run goes on: ${handle.workflowId}\n  watch it:  muster watch ${handle.workflowId}\n  cancel it: muster cancel ${handle.workflowId}\n`,
+    )
+    process.exit(130)
+  }
+  process.once('SIGINT', leave)
+  const looking = (async () => {
+    let phase = ''
+    while (!done) {
+      const progress = await lookAtRun(handle).catch(() => null)
+      if (progress && !done) {
+        if (progress.phase !== phase) onPhase?.(progress.phase)
+        phase = progress.phase
+        out.progress(describeProgress(progress, rates))
+      }
+      await new Promise((resolve) => setTimeout(resolve, out.isTerminal ? 500 : 1000))
+    }
+  })()
+  try {
+    const result = (await handle.result()) as T
+    return { result, seconds: (Date.now() - startedAt) / 1000 }
+  } finally {
+    done = true
+    process.off('SIGINT', leave)
+    await looking
+    out.progressDone()
+  }
+}
+
+export function describeProgress(progress: RunProgress, rates: Rates): string {
+  const parts = progress.activities.map((one) => {
+    const rate = rates.of(one.what, one.doneBytes)
+    const moved = one.doneBytes > 0 && one.totalBytes !== null ? ` ${formatSize(one.doneBytes)} of ${formatSize(one.totalBytes)}` : ''
+    const eta = rate > 0 && one.totalBytes !== null ? `, ${formatSize(rate)}/s, about ${formatDuration(Math.ceil((one.totalBytes - one.doneBytes) / rate))} left` : ''
+    const retry = one.attempt > 1 ? ` (attempt ${one.attempt}: ${one.problem ?? 'the worker was lost'})` : ''
+    return `${one.phase || one.what}${moved}${eta}${retry}`
+  })
+  return [progress.phase, ...parts].join(' · ')
+}
+
+export interface Rates {
+  /** Bytes a second over the last looks. */
+  of(what: string, doneBytes: number): number
+}
+
+export function createRates(): Rates {
+  const seen = new Map<string, { at: number; bytes: number; rate: number }>()
+  return {
+    of(what, doneBytes) {
+      const now = Date.now()
+      const before = seen.get(what)
+      if (!before || doneBytes < before.bytes) {
+        seen.set(what, { at: now, bytes: doneBytes, rate: 0 })
+        return 0
+      }
+      const seconds = (now - before.at) / 1000
+      if (seconds < 0.4) return before.rate
+      const rate = 0.6 * before.rate + 0.4 * ((doneBytes - before.bytes) / seconds)
+      seen.set(what, { at: now, bytes: doneBytes, rate })
+      return rate
+    },
+  }
+}

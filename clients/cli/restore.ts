@@ -1,0 +1,109 @@
+import type { Command } from 'commander'
+import { MusterError } from '../../domain/failures.ts'
+import { toMicros } from '../../domain/times.ts'
+import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
+import { type RunRequest, startRun } from '../runs.ts'
+import type { Desk } from './desk.ts'
+import { follow } from './follow.ts'
+import { showPlan, showRestored } from './restore-view.ts'
+
+interface RestoreOptions {
+  readonly to?: string
+  readonly toLsn?: string
+  readonly toName?: string
+  readonly incarnation?: string
+  readonly backup?: string
+  readonly back?: string
+  readonly component?: string[]
+  readonly from?: string
+  readonly into?: string
+  readonly port?: string
+  readonly path?: string
+  readonly openWith?: string[]
+  readonly newerFiles?: 'keep' | 'discard'
+  readonly stopFirst?: boolean
+  readonly plan?: boolean
+  readonly dryRun?: boolean
+  readonly yes?: string
+  readonly identity?: string
+  readonly wait: boolean
+}
+
+export function addRestore(program: Command, desk: () => Desk): void {
+  program
+    .command('restore')
+    .description('bring a system back: in place, or one component into a directory')
+    .argument('<system>')
+    .option('--to <time>', 'to a moment, such as "2026-11-20 02:14" (UTC unless an offset is given)')
+    .option('--to-lsn <lsn>', 'to an LSN, such as 16/B374D848')
+    .option('--to-name <name>', 'to a named point')
+    .option('--incarnation <id>', 'on a branch that was left')
+    .option('--backup <id>', 'to the end of one backup')
+    .option('--back <run>', 'bring back the safety set of an earlier restore')
+    .option('--component <name...>', 'only these components')
+    .option('--from <store>', 'read from this store')
+    .option('--into <directory>', 'restore beside, into a new or empty directory')
+    .option('--port <port>', 'with --into: start the restored server on this port of 127.0.0.1')
+    .option('--path <path>', 'one path of a tree alone')
+    .option('--open-with <store...>', 'open even if these required stores cannot be reached')
+    .option('--newer-files <keep|discard>', 'files newer than the tree backup')
+    .option('--stop-first', 'stop the system before anything is restored')
+    .option('--identity <file>', 'an age identity on the target host, for this run only')
+    .option('--plan', 'show the plan and end')
+    .option('--dry-run', 'the same as --plan')
+    .option('--yes <plan>', 'approve this plan in the same command')
+    .option('--no-wait', 'start it and return')
+    .action(async (system: string, options: RestoreOptions) => restore(desk(), system, options))
+}
+
+async function restore(desk: Desk, system: string, options: RestoreOptions): Promise<void> {
+  const { out } = desk
+  const client = await desk.temporal()
+  const { config } = await desk.applied(null)
+  const type = options.to || options.toLsn || options.toName ? 'recoverToPointInTime' : 'restoreSystem'
+  const input = inputOf(system, options, desk.user)
+  const planHandle = await startRun(client, { type, system, input: { ...input, planOnly: true }, id: 'plan' })
+  const planned = await follow<RestoreResult>(planHandle, out)
+  const { plan } = planned.result
+  if (options.plan || options.dryRun) {
+    out.result(plan, () => showPlan(out, plan, { type, input, uiUrl: desk.uiUrl, final: true }))
+    return
+  }
+  showPlan(out, plan, { type, input, uiUrl: desk.uiUrl, final: false })
+  const approve = options.yes === undefined ? undefined : matching(options.yes, plan.decisionHash)
+  const host = config.systems[system]?.components[(options.component ?? [])[0] ?? '']?.host ?? 'localhost'
+  const id: RunRequest['id'] = options.into ? { aside: { host, directory: options.into } } : 'target'
+  const handle = await startRun(client, { type, system, input: { ...input, ...(approve && { approve: plan.decisionHash }) }, id })
+  if (!options.wait) return out.result({ workflowId: handle.workflowId, plan: plan.decisionHash }, () => out.line(`started ${handle.workflowId}\n  watch it: muster watch ${handle.workflowId}`))
+  const { result, seconds } = await follow<RestoreResult>(handle, out, (phase) => {
+    if (phase === 'waiting for approval') out.line(`  waits for approval. They run:  muster approve ${plan.decisionHash.slice(0, 12)}`)
+  })
+  out.result({ workflowId: handle.workflowId, seconds, ...result }, () => showRestored(out, result, seconds))
+}
+
+/** The plan's own hash is re-made when the run starts: expiry and new facts change it, so a person names what was shown. */
+function matching(given: string, hash: string): string {
+  if (hash.startsWith(given) && given.length >= 4) return hash
+  throw new MusterError('PlanChanged', `the plan is now ${hash.slice(0, 12)}, not ${given}; nothing was changed`, { hint: 'look at the plan again: --plan' })
+}
+
+function inputOf(system: string, options: RestoreOptions, user: string): Record<string, unknown> {
+  const to = options.to ? { time: toMicros(options.to) } : options.toLsn ? { lsn: options.toLsn } : options.toName ? { name: options.toName } : null
+  if (options.port && !options.into) throw new MusterError('InvalidInput', '--port goes with --into')
+  return {
+    system,
+    requestedBy: user,
+    ...(to && { to }),
+    ...(options.incarnation && { incarnation: options.incarnation }),
+    ...(options.backup && { backup: options.backup }),
+    ...(options.back && { back: options.back }),
+    ...(options.component && { components: options.component }),
+    ...(options.from && { from: options.from }),
+    ...(options.into && { into: { directory: options.into, ...(options.port && { port: Number(options.port) }) } }),
+    ...(options.path && { path: options.path }),
+    ...(options.openWith && { openWith: options.openWith }),
+    ...(options.newerFiles && { newerFiles: options.newerFiles }),
+    ...(options.stopFirst && { stopFirst: true }),
+    ...(options.identity && { identityFile: options.identity }),
+  }
+}

@@ -1,0 +1,25 @@
+/** The connection to Temporal, from Temporal's own environment configuration (TEMPORAL_ADDRESS, profiles, TLS, API key). */
+import { Client, Connection } from '@temporalio/client'
+import { loadClientConnectConfig } from '@temporalio/envconfig'
+import { MusterError } from '../domain/failures.ts'
+
+export interface TemporalAddress {
+  readonly address: string
+  readonly namespace: string
+}
+
+export function connectConfig() {
+  const { connectionOptions, namespace } = loadClientConnectConfig()
+  return { connectionOptions, namespace: namespace ?? 'default' }
+}
+
+/** @throws MusterError TemporalUnreachable naming the address */
+export async function connectTemporal(timeoutSeconds = 5): Promise<Client> {
+  const { connectionOptions, namespace } = connectConfig()
+  try {
+    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: timeoutSeconds * 1000 })
+    return new Client({ connection, namespace })
+  } catch (error) {
+    throw new MusterError('TemporalUnreachable', `Temporal does not answer at ${connectionOptions.address ?? '127.0.0.1:7233'}`, { cause: error })
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Makes the Temporal schedules equal to the config: one listing, the hash of each spec, and only what
+ * differs is written. An operator's pause is never undone.
+ */
+import { createHash } from 'node:crypto'
+import { type Client, type ScheduleOptions, ScheduleOverlapPolicy, type ScheduleSpec as TemporalSpec } from '@temporalio/client'
+import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common'
+import { canonicalJson } from '../domain/canonical-json.ts'
+import type { Config } from '../domain/config.ts'
+import { parseSchedule, type ScheduleSpec } from '../domain/schedule-spec.ts'
+import { searchAttributeTypes } from '../domain/search-attributes.ts'
+
+export interface WantedSchedule {
+  readonly id: string
+  readonly system: string
+  readonly workflowType: 'backupSystem' | 'archiveWal'
+  readonly every: string
+  readonly zone: string
+  readonly input: Readonly<Record<string, unknown>>
+  readonly catchupSeconds: number
+  readonly jitterSeconds: number
+}
+
+export interface ScheduleChange {
+  readonly id: string
+  readonly change: 'create' | 'update' | 'remove' | 'keep'
+  readonly every: string | null
+}
+
+const specHashKey = defineSearchAttributeKey('MusterSpecHash', searchAttributeTypes.MusterSpecHash)
+const systemKey = defineSearchAttributeKey('MusterSystem', searchAttributeTypes.MusterSystem)
+
+export function schedulePrefix(config: Config): string {
+  return `muster/${config.organisation.toLowerCase().replace(/[^a-z0-9]+/g, '-')}/`
+}
+
+/** Every schedule that the config asks for. */
+export function wantedSchedules(config: Config, configHash: string): readonly WantedSchedule[] {
+  return Object.entries(config.systems).flatMap(([system, { backups, components }]) => {
+    const prefix = `${schedulePrefix(config)}${system}/`
+    const rules = backups.map((rule): WantedSchedule => ({
+      id: `${prefix}${rule.name}`,
+      system,
+      workflowType: 'backupSystem',
+      every: rule.every,
+      zone: rule.zone,
+      input: { system, components: rule.components, kind: rule.kind, configHash, requestedBy: `schedule ${rule.name}` },
+      ...patience(parseSchedule(rule.every)),
+    }))
+    const databases = Object.entries(components).flatMap(([name, component]) => (component.type === 'postgresql' ? [{ name, every: component.wal.every }] : []))
+    const wal = [...new Set(databases.map(({ every }) => every))].map((every): WantedSchedule => ({
+      id: `${prefix}archive-wal-${every.replace(/[^a-z0-9]+/gi, '-')}`,
+      system,
+      workflowType: 'archiveWal',
+      every,
+      zone: 'UTC',
+      input: { system, components: databases.filter((one) => one.every === every).map(({ name }) => name), configHash, requestedBy: 'schedule archive-wal' },
+      ...patience(parseSchedule(every)),
+    }))
+    return [...rules, ...wal]
+  })
+}
+
+/** A run that was missed is caught up within about one interval; a backup that is a day late is better than none. */
+function patience(spec: ScheduleSpec): { catchupSeconds: number; jitterSeconds: number } {
+  if (spec.kind === 'interval') return { catchupSeconds: Math.max(60, spec.everySeconds), jitterSeconds: Math.min(60, Math.floor(spec.everySeconds / 20)) }
+  return { catchupSeconds: 12 * 3600, jitterSeconds: 60 }
+}
+
+export function specHash(wanted: WantedSchedule): string {
+  return createHash('sha256').update(canonicalJson(wanted)).digest('hex').slice(0, 32)
+}
+
+/** Compares, and with `write` makes them equal. */
+export async function applySchedules(client: Client, config: Config, configHash: string, write: boolean): Promise<readonly ScheduleChange[]> {
+  const wanted = wantedSchedules(config, configHash)
+  const prefix = schedulePrefix(config)
+  const there = new Map<string, string | undefined>()
+  for await (const schedule of client.schedule.list()) {
+    if (schedule.scheduleId.startsWith(prefix)) there.set(schedule.scheduleId, schedule.typedSearchAttributes?.get(specHashKey))
+  }
+  const changes: ScheduleChange[] = []
+  for (const one of wanted) {
+    const hash = there.get(one.id)
+    const change = !there.has(one.id) ? 'create' : hash === specHash(one) ? 'keep' : 'update'
+    changes.push({ id: one.id, change, every: one.every })
+    if (write && change === 'create') await client.schedule.create(optionsOf(one))
+    if (write && change === 'update') {
+      const { memo: _memo, scheduleId: _id, state: _state, ...update } = optionsOf(one)
+      await client.schedule.getHandle(one.id).update((before) => ({ ...update, state: before.state }))
+    }
+  }
+  for (const id of there.keys()) {
+    if (wanted.some((one) => one.id === id)) continue
+    changes.push({ id, change: 'remove', every: null })
+    if (write) await client.schedule.getHandle(id).delete()
+  }
+  return changes
+}
+
+function optionsOf(wanted: WantedSchedule): ScheduleOptions {
+  return {
+    scheduleId: wanted.id,
+    spec: temporalSpec(wanted),
+    action: {
+      type: 'startWorkflow',
+      workflowType: wanted.workflowType,
+      taskQueue: 'muster',
+      workflowId: wanted.id,
+      args: [wanted.input],
+      staticSummary: `${wanted.workflowType} · ${wanted.system}`,
+      workflowRunTimeout: '48 hours',
+    },
+    policies: {
+      overlap: wanted.workflowType === 'backupSystem' ? ScheduleOverlapPolicy.BUFFER_ONE : ScheduleOverlapPolicy.SKIP,
+      catchupWindow: `${wanted.catchupSeconds}s`,
+      pauseOnFailure: false,
+    },
+    typedSearchAttributes: new TypedSearchAttributes([
+      { key: specHashKey, value: specHash(wanted) },
+      { key: systemKey, value: wanted.system },
+    ]),
+  }
+}
+
+function temporalSpec({ every, zone, jitterSeconds }: WantedSchedule): TemporalSpec {
+  const spec = parseSchedule(every)
+  const common = { jitter: `${jitterSeconds}s`, timezone: zone }
+  switch (spec.kind) {
+    case 'interval':
+      return { ...common, intervals: [{ every: `${spec.everySeconds}s` }] }
+    case 'daily':
+      return { ...common, calendars: [{ hour: spec.hour, minute: spec.minute }] }
+    case 'weekly':
+      return { ...common, calendars: [{ dayOfWeek: weekdayNames[spec.weekday] ?? 'SUNDAY', hour: spec.hour, minute: spec.minute }] }
+    case 'monthly':
+      return { ...common, calendars: [{ dayOfMonth: spec.day, hour: spec.hour, minute: spec.minute }] }
+    case 'at': {
+      const at = new Date(spec.at)
+      return { timezone: 'UTC', calendars: [{ year: at.getUTCFullYear(), month: monthNames[at.getUTCMonth()] ?? 'JANUARY', dayOfMonth: at.getUTCDate(), hour: at.getUTCHours(), minute: at.getUTCMinutes(), second: at.getUTCSeconds() }] }
+    }
+    case 'cron':
+      return { ...common, cronExpressions: [spec.expression] }
+  }
+}
+
+const weekdayNames = ['SUNDAY', 'MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY'] as const
+const monthNames = ['JANUARY', 'FEBRUARY', 'MARCH', 'APRIL', 'MAY', 'JUNE', 'JULY', 'AUGUST', 'SEPTEMBER', 'OCTOBER', 'NOVEMBER', 'DECEMBER'] as const

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { createService } from '../../adapters/service/create.ts'
+import type { ServiceAdapter } from '../../adapters/service/service.ts'
+import { createSystemctlStandIn, type SystemctlStandIn } from '../support/systemctl-stand-in.ts'
+
+describe('a service controlled by systemd', () => {
+  const unit = 'shop-api'
+  let systemctl: SystemctlStandIn
+
+  beforeEach(async () => {
+    systemctl = await createSystemctlStandIn()
+  })
+  afterEach(() => systemctl.remove())
+
+  function service(name = unit, seconds = 2): ServiceAdapter {
+    const control = { type: 'systemd' as const, unit: name }
+    const times = { startTimeoutSeconds: seconds, stopTimeoutSeconds: seconds }
+    return createService({ name: 'api', host: 'app1', control, ...times }, { systemctl: systemctl.path })
+  }
+
+  it('asks systemctl for exactly this unit', async () => {
+    await systemctl.setUnit(unit, { state: 'inactive' })
+    await service().start()
+    assert.deepEqual(await systemctl.calls(), [
+      ['--no-ask-password', 'is-active', '--', unit],
+      ['--no-ask-password', 'show', '-p', 'ActiveState,SubState,Result', '--', unit],
+      ['--no-ask-password', 'start', '--', unit],
+      ['--no-ask-password', 'is-active', '--', unit],
+    ])
+  })
+
+  it('waits while a unit is activating or deactivating', async () => {
+    await systemctl.setUnit(unit, { state: 'inactive', onStart: 'activating', settlesAs: 'active' })
+    await service().start()
+    assert.equal(await systemctl.state(unit), 'active')
+    await systemctl.setUnit(unit, { state: 'active', onStop: 'deactivating', settlesAs: 'inactive' })
+    await service().stop()
+    assert.equal(await systemctl.state(unit), 'inactive')
+  })
+
+  it('waits for a changing unit before it says what it is', async () => {
+    await systemctl.setUnit(unit, { state: 'deactivating', settlesAs: 'failed' })
+    assert.equal(await service().observe(), 'stopped')
+    await systemctl.setUnit(unit, { state: 'activating' })
+    await assert.rejects(service(unit, 0.5).observe(), { type: 'Timeout', message: /neither running nor stopped/ })
+  })
+
+  it('does not take a unit that is on its way for a healthy one', async () => {
+    await systemctl.setUnit(unit, { state: 'activating' })
+    const health = await service().health()
+    assert.equal(health.healthy, false)
+    assert.match(health.detail, /shop-api is activating \(start\)/)
+  })
+
+  it('fails with the result of the unit when its start job fails', async () => {
+    await systemctl.setUnit(unit, { state: 'inactive', onStart: 'failed', result: 'oom-kill' })
+    await assert.rejects(service().start(), {
+      type: 'ServiceUnhealthy',
+      message: /unit shop-api is failed \(failed, result oom-kill\)/,
+      hint: /journalctl -u shop-api/,
+    })
+  })
+
+  it('fails at once when a unit fails while it comes up', async () => {
+    await systemctl.setUnit(unit, { state: 'inactive', onStart: 'activating', settlesAs: 'failed', looks: 1 })
+    const started = performance.now()
+    await assert.rejects(service(unit, 20).start(), { type: 'ServiceUnhealthy', message: /result exit-code/ })
+    assert.ok(performance.now() - started < 5000)
+  })
+
+  it('starts a unit that had failed before', async () => {
+    await systemctl.setUnit(unit, { state: 'failed' })
+    assert.equal(await service().observe(), 'stopped')
+    await service().start()
+    assert.equal(await service().observe(), 'running')
+  })
+
+  it('fails with UnknownName for a unit that there is not', async () => {
+    for (const call of ['observe', 'start', 'stop', 'health'] as const) {
+      await assert.rejects(service('shop-apo')[call](), { type: 'UnknownName', message: /no unit shop-apo/ })
+    }
+  })
+
+  it('fails with what systemctl says when the agent may not start it', async () => {
+    await systemctl.setUnit(unit, { state: 'inactive', onStart: 'denied' })
+    await assert.rejects(service().start(), { type: 'CommandFailed', message: /authentication required/ })
+  })
+
+  it('takes a name that looks like an option for a name', async () => {
+    await assert.rejects(service('--force').observe(), { type: 'UnknownName' })
+    assert.deepEqual((await systemctl.calls())[0]?.slice(-2), ['--', '--force'])
+  })
+
+  it('fails when there is no systemctl on the host', async () => {
+    const control = { type: 'systemd' as const, unit }
+    const config = { name: 'api', host: 'app1', control, startTimeoutSeconds: 1, stopTimeoutSeconds: 1 }
+    const lost = createService(config, { systemctl: `${systemctl.path}-absent` })
+    await assert.rejects(lost.observe(), { type: 'CommandFailed', message: /not found/ })
+  })
+
+  it('asks the program that MUSTER_SYSTEMCTL names', async () => {
+    await systemctl.setUnit(unit, { state: 'active' })
+    const before = process.env['MUSTER_SYSTEMCTL']
+    process.env['MUSTER_SYSTEMCTL'] = systemctl.path
+    try {
+      const control = { type: 'systemd' as const, unit }
+      const config = { name: 'api', host: 'app1', control, startTimeoutSeconds: 1, stopTimeoutSeconds: 1 }
+      assert.equal(await createService(config).observe(), 'running')
+    } finally {
+      if (before === undefined) delete process.env['MUSTER_SYSTEMCTL']
+      else process.env['MUSTER_SYSTEMCTL'] = before
+    }
+  })
+})
