@@ -68,7 +68,8 @@ export function atBoundary<I, O>(deps: BoundaryDeps, run: (input: I, work: Work)
         throw toFailure(new MusterError('Timeout', `${info.activityType} made no progress for ${deps.noProgressSeconds} s`, { cause: error }))
       }
       const failure = toFailure(error)
-      if (failure.type === 'MusterBug') deps.log.error({ activity: info.activityType, stack: error instanceof Error ? error.stack : undefined }, 'activity failed')
+      if (failure.type === 'MusterBug')
+        deps.log.error({ activity: info.activityType, stack: error instanceof Error ? error.stack : undefined }, 'activity failed')
       throw failure
     } finally {
       clearInterval(beat)

@@ -4,7 +4,14 @@ import { dirname } from 'node:path'
 
 export async function freeBytesAt(path: string): Promise<number> {
   let place = path
-  while (place !== dirname(place) && !(await stat(place).then(() => true, () => false))) place = dirname(place)
+  while (
+    place !== dirname(place) &&
+    !(await stat(place).then(
+      () => true,
+      () => false,
+    ))
+  )
+    place = dirname(place)
   const { bavail, bsize } = await statfs(place)
   return bavail * bsize
 }

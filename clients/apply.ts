@@ -59,7 +59,10 @@ export async function applyConfig(deps: ApplyDeps, dryRun: boolean): Promise<App
     throw new MusterError('CopiesMissing', `no store took the configuration: ${stores.map(({ store, problem }) => `${store}: ${problem}`).join('; ')}`)
   }
   await deps.saveLocally(hash, bytes)
-  await writeSiteRecords(deps, stores.filter(({ ok }) => ok).map(({ store }) => store))
+  await writeSiteRecords(
+    deps,
+    stores.filter(({ ok }) => ok).map(({ store }) => store),
+  )
   const schedules = deps.temporal ? await applySchedules(deps.temporal, deps.config, hash, true) : []
   return { configHash: hash, stores, schedules }
 }
@@ -67,17 +70,27 @@ export async function applyConfig(deps: ApplyDeps, dryRun: boolean): Promise<App
 async function applyToStore(deps: ApplyDeps, name: string, hash: string, bytes: Buffer): Promise<void> {
   await deps.prepareStore(name)
   const store = await deps.store(name)
-  const marker: StoreMarker = { format: 'muster-store-1', organisation: deps.config.organisation, store: name, id: randomUUID(), createdAt: deps.now().toISOString() }
+  const marker: StoreMarker = {
+    format: 'muster-store-1',
+    organisation: deps.config.organisation,
+    store: name,
+    id: randomUUID(),
+    createdAt: deps.now().toISOString(),
+  }
   if ((await store.putBytes(storeMarkerKey, Buffer.from(`${JSON.stringify(marker)}\n`))) === 'exists') {
     const there = JSON.parse((await store.readBytes(storeMarkerKey)).toString('utf8')) as StoreMarker
     if (there.organisation !== deps.config.organisation || there.store !== name) {
-      throw new MusterError('WrongTarget', `store "${name}" is marked as store "${there.store}" of "${there.organisation}"`, { hint: 'correct its path, bucket or prefix: two stores never share a place' })
+      throw new MusterError('WrongTarget', `store "${name}" is marked as store "${there.store}" of "${there.organisation}"`, {
+        hint: 'correct its path, bucket or prefix: two stores never share a place',
+      })
     }
   }
   if ((await store.putBytes(deps.keyList.key, deps.keyList.bytes)) === 'exists') {
     const there = await store.readBytes(deps.keyList.key)
     if (!there.equals(deps.keyList.bytes)) {
-      throw new MusterError('KeyNotTrusted', `store "${name}" has another key list: it belongs to another installation`, { hint: 'use an empty store, or the keys that made this one' })
+      throw new MusterError('KeyNotTrusted', `store "${name}" has another key list: it belongs to another installation`, {
+        hint: 'use an empty store, or the keys that made this one',
+      })
     }
   }
   await store.putBytes(configKey(hash), bytes)
@@ -85,11 +98,18 @@ async function applyToStore(deps: ApplyDeps, name: string, hash: string, bytes: 
 
 /** A system's first site record says where it is active. */
 async function writeSiteRecords(deps: ApplyDeps, reachable: readonly string[]): Promise<void> {
-  const stores = await Promise.all(Object.keys(deps.config.stores).filter((name) => reachable.includes(name)).map((name) => deps.store(name)))
+  const stores = await Promise.all(
+    Object.keys(deps.config.stores)
+      .filter((name) => reachable.includes(name))
+      .map((name) => deps.store(name)),
+  )
   const writer = { stores, verifier: deps.verifier, signer: deps.control, organisation: deps.config.organisation, by: deps.by, now: deps.now }
   for (const [system, { components }] of Object.entries(deps.config.systems)) {
     const host = Object.values(components)[0]?.host
-    const site = Object.entries(deps.config.sites).find(([, { hosts }]) => host !== undefined && hosts.includes(host))?.[0] ?? Object.keys(deps.config.sites)[0] ?? 'primary'
+    const site =
+      Object.entries(deps.config.sites).find(([, { hosts }]) => host !== undefined && hosts.includes(host))?.[0] ??
+      Object.keys(deps.config.sites)[0] ??
+      'primary'
     await appendRecord(writer, system, (records) => (foldRecords(records).site ? null : { kind: 'site', site, controlIncarnation: 1 }))
   }
 }

@@ -52,7 +52,14 @@ export async function startRun(client: Client, request: RunRequest): Promise<Wor
 export interface RunProgress {
   readonly phase: string
   readonly status: string
-  readonly activities: readonly { readonly what: string; readonly attempt: number; readonly doneBytes: number; readonly totalBytes: number | null; readonly phase: string; readonly problem: string | null }[]
+  readonly activities: readonly {
+    readonly what: string
+    readonly attempt: number
+    readonly doneBytes: number
+    readonly totalBytes: number | null
+    readonly phase: string
+    readonly problem: string | null
+  }[]
 }
 
 interface Beat {

@@ -38,25 +38,29 @@ export function schedulePrefix(config: Config): string {
 export function wantedSchedules(config: Config, configHash: string): readonly WantedSchedule[] {
   return Object.entries(config.systems).flatMap(([system, { backups, components }]) => {
     const prefix = `${schedulePrefix(config)}${system}/`
-    const rules = backups.map((rule): WantedSchedule => ({
-      id: `${prefix}${rule.name}`,
-      system,
-      workflowType: 'backupSystem',
-      every: rule.every,
-      zone: rule.zone,
-      input: { system, components: rule.components, kind: rule.kind, configHash, requestedBy: `schedule ${rule.name}` },
-      ...patience(parseSchedule(rule.every)),
-    }))
+    const rules = backups.map(
+      (rule): WantedSchedule => ({
+        id: `${prefix}${rule.name}`,
+        system,
+        workflowType: 'backupSystem',
+        every: rule.every,
+        zone: rule.zone,
+        input: { system, components: rule.components, kind: rule.kind, configHash, requestedBy: `schedule ${rule.name}` },
+        ...patience(parseSchedule(rule.every)),
+      }),
+    )
     const databases = Object.entries(components).flatMap(([name, component]) => (component.type === 'postgresql' ? [{ name, every: component.wal.every }] : []))
-    const wal = [...new Set(databases.map(({ every }) => every))].map((every): WantedSchedule => ({
-      id: `${prefix}archive-wal-${every.replace(/[^a-z0-9]+/gi, '-')}`,
-      system,
-      workflowType: 'archiveWal',
-      every,
-      zone: 'UTC',
-      input: { system, components: databases.filter((one) => one.every === every).map(({ name }) => name), configHash, requestedBy: 'schedule archive-wal' },
-      ...patience(parseSchedule(every)),
-    }))
+    const wal = [...new Set(databases.map(({ every }) => every))].map(
+      (every): WantedSchedule => ({
+        id: `${prefix}archive-wal-${every.replace(/[^a-z0-9]+/gi, '-')}`,
+        system,
+        workflowType: 'archiveWal',
+        every,
+        zone: 'UTC',
+        input: { system, components: databases.filter((one) => one.every === every).map(({ name }) => name), configHash, requestedBy: 'schedule archive-wal' },
+        ...patience(parseSchedule(every)),
+      }),
+    )
     return [...rules, ...wal]
   })
 }
@@ -137,7 +141,19 @@ function temporalSpec({ every, zone, jitterSeconds }: WantedSchedule): TemporalS
       return { ...common, calendars: [{ dayOfMonth: spec.day, hour: spec.hour, minute: spec.minute }] }
     case 'at': {
       const at = new Date(spec.at)
-      return { timezone: 'UTC', calendars: [{ year: at.getUTCFullYear(), month: monthNames[at.getUTCMonth()] ?? 'JANUARY', dayOfMonth: at.getUTCDate(), hour: at.getUTCHours(), minute: at.getUTCMinutes(), second: at.getUTCSeconds() }] }
+      return {
+        timezone: 'UTC',
+        calendars: [
+          {
+            year: at.getUTCFullYear(),
+            month: monthNames[at.getUTCMonth()] ?? 'JANUARY',
+            dayOfMonth: at.getUTCDate(),
+            hour: at.getUTCHours(),
+            minute: at.getUTCMinutes(),
+            second: at.getUTCSeconds(),
+          },
+        ],
+      }
     }
     case 'cron':
       return { ...common, cronExpressions: [spec.expression] }

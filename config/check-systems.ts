@@ -7,31 +7,17 @@ import { checkKnown, checkTwice } from './check-names.ts'
 import type { Report } from './problems.ts'
 
 /** Paths are reported below the system's own. */
-export function checkSystem(
-  config: Config,
-  system: SystemConfig,
-  hosts: readonly string[],
-  now: Date,
-  report: Report,
-): void {
+export function checkSystem(config: Config, system: SystemConfig, hosts: readonly string[], now: Date, report: Report): void {
   for (const [name, component] of Object.entries(system.components)) {
     checkComponent(config, system, name, component, hosts, report)
   }
-  for (const service of system.services)
-    checkKnown(service.host, hosts, 'host', ['services', service.name, 'host'], report)
+  for (const service of system.services) checkKnown(service.host, hosts, 'host', ['services', service.name, 'host'], report)
   checkFollows(system, report)
   checkBackups(system, now, report)
   checkApprovals(config, system, report)
 }
 
-function checkComponent(
-  config: Config,
-  system: SystemConfig,
-  name: string,
-  component: ComponentConfig,
-  hosts: readonly string[],
-  report: Report,
-): void {
+function checkComponent(config: Config, system: SystemConfig, name: string, component: ComponentConfig, hosts: readonly string[], report: Report): void {
   const path = ['components', name]
   checkKnown(component.host, hosts, 'host', [...path, 'host'], report)
   checkTwice(component.stores, [...path, 'stores'], 'store', report)
@@ -40,10 +26,7 @@ function checkComponent(
     const at = [...path, 'stores', index]
     if (!checkKnown(store, Object.keys(config.stores), 'store', at, report)) usable = false
     else if (usable && !config.stores[store]?.hosts.includes(component.host)) {
-      report(
-        at,
-        `store ${store} is not reached by host ${component.host}, where ${name} is; add the host to the store's hosts`,
-      )
+      report(at, `store ${store} is not reached by host ${component.host}, where ${name} is; add the host to the store's hosts`)
       usable = false
     }
   })
@@ -54,11 +37,7 @@ function checkComponent(
   }
   const { met, missing } = judgeCopies(config, system.copies.required, component.host, component.stores)
   if (met) return
-  report(
-    ['copies', 'required'],
-    `cannot be met for component ${name}: its stores (${component.stores.join(', ')}) can give ${missing}`,
-    'key',
-  )
+  report(['copies', 'required'], `cannot be met for component ${name}: its stores (${component.stores.join(', ')}) can give ${missing}`, 'key')
 }
 
 function checkFollows(system: SystemConfig, report: Report): void {
@@ -76,8 +55,7 @@ function checkFollows(system: SystemConfig, report: Report): void {
       seen.add(next)
       next = follows(next)
     }
-    if (next === name)
-      report(path, `${name} follows itself${seen.size > 1 ? ` by way of ${[...seen].slice(1).join(', ')}` : ''}`)
+    if (next === name) report(path, `${name} follows itself${seen.size > 1 ? ` by way of ${[...seen].slice(1).join(', ')}` : ''}`)
   }
 }
 
@@ -86,8 +64,7 @@ function checkBackups(system: SystemConfig, now: Date, report: Report): void {
   system.backups.forEach((rule, index) => {
     const path = ['backups', index]
     if (names.has(rule.name)) report([...path, 'name'], `two backup rules are called "${rule.name}"`)
-    if (rule.name.startsWith('archive-wal'))
-      report([...path, 'name'], 'names beginning with archive-wal belong to the schedules that Muster makes for WAL')
+    if (rule.name.startsWith('archive-wal')) report([...path, 'name'], 'names beginning with archive-wal belong to the schedules that Muster makes for WAL')
     names.add(rule.name)
     checkTwice(rule.components, [...path, 'components'], 'component', report)
     rule.components.forEach((component, item) => {
@@ -110,9 +87,6 @@ function checkApprovals(config: Config, system: SystemConfig, report: Report): v
   if (count === 0) return
   if (people.length > 0 && approvers === 0) report(path, 'nobody in people may approve: they are all viewers', 'key')
   else if (!requesterMay && approvers < 2) {
-    report(
-      [...path, 'requesterMay'],
-      'with requesterMay: no, two people who may approve are needed under people, else no restore can begin',
-    )
+    report([...path, 'requesterMay'], 'with requesterMay: no, two people who may approve are needed under people, else no restore can begin')
   }
 }

@@ -27,11 +27,7 @@ function checkSites(config: Config, report: Report): void {
   for (const [name, site] of Object.entries(config.sites)) {
     site.hosts.forEach((host, index) => {
       const other = homes.get(host)
-      if (other !== undefined)
-        report(
-          ['sites', name, 'hosts', index],
-          `host "${host}" is listed twice${other === name ? '' : `: at site ${other} too`}`,
-        )
+      if (other !== undefined) report(['sites', name, 'hosts', index], `host "${host}" is listed twice${other === name ? '' : `: at site ${other} too`}`)
       homes.set(host, name)
     })
   }
@@ -49,10 +45,7 @@ function checkStore(config: Config, name: string, store: StoreConfig, hosts: rea
   for (const host of disks) {
     const site = siteOfHost(config, host)
     if (site !== null && site !== store.site) {
-      report(
-        [...path, 'site'],
-        `this directory is on host ${host} of site ${site}, so it does not stand at site ${store.site}`,
-      )
+      report([...path, 'site'], `this directory is on host ${host} of site ${site}, so it does not stand at site ${store.site}`)
     }
   }
 }

@@ -25,12 +25,7 @@ function explainIssue(issue: Issue, raw: unknown): readonly Problem[] {
     case 'invalid_union':
       return explainUnion(issue, path, raw)
     case 'too_small':
-      return [
-        problem(
-          path,
-          `${label(path)} ${issue.origin === 'array' ? 'needs at least one item' : `must be at least ${issue.minimum}`}`,
-        ),
-      ]
+      return [problem(path, `${label(path)} ${issue.origin === 'array' ? 'needs at least one item' : `must be at least ${issue.minimum}`}`)]
     case 'too_big':
       return [problem(path, `${label(path)} must be at most ${issue.maximum}`)]
     default:
@@ -38,11 +33,7 @@ function explainIssue(issue: Issue, raw: unknown): readonly Problem[] {
   }
 }
 
-function explainUnion(
-  issue: Extract<Issue, { code: 'invalid_union' }>,
-  path: YamlPath,
-  raw: unknown,
-): readonly Problem[] {
+function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: YamlPath, raw: unknown): readonly Problem[] {
   if (issue.errors.length === 0) {
     // No alternative has this type: its names are the fixed members of the alternatives.
     const key = path.at(-1) ?? ''
@@ -71,36 +62,24 @@ function unknownKey(path: YamlPath, key: string, raw: unknown): string {
   const near = nearestName(key, known)
   const shown = key.length > 60 ? `${key.slice(0, 60)}…` : key
   if (key === '<<') return 'merge keys (<<) are not read here; write the values out'
-  return near === null
-    ? `unknown key "${shown}"; known here: ${known.join(', ')}`
-    : `unknown key "${shown}"; did you mean "${near}"?`
+  return near === null ? `unknown key "${shown}"; known here: ${known.join(', ')}` : `unknown key "${shown}"; did you mean "${near}"?`
 }
 
 function mistyped(path: YamlPath, expected: string, raw: unknown): Problem {
   if (path.length === 0)
-    return problem(
-      path,
-      raw === null
-        ? 'the file is empty; write one with: muster init'
-        : 'must be keys with values, beginning with organisation:',
-    )
+    return problem(path, raw === null ? 'the file is empty; write one with: muster init' : 'must be keys with values, beginning with organisation:')
   if (!has(raw, path)) return missing(path, raw)
   const value = at(raw, path)
   if (value === null || value === undefined) return problem(path, `${label(path)} has no value${example(path, raw)}`)
   if (expected === 'string' && (typeof value === 'number' || typeof value === 'boolean')) {
     return problem(path, `${label(path)} must be text: put it in quotes${example(path, raw)}`)
   }
-  return problem(
-    path,
-    `${label(path)} must be ${kindName(expected)}, not ${kindName(kindOf(value))}${example(path, raw)}`,
-  )
+  return problem(path, `${label(path)} must be ${kindName(expected)}, not ${kindName(kindOf(value))}${example(path, raw)}`)
 }
 
 function missing(path: YamlPath, raw: unknown): Problem {
   const about = schemaAt(path, raw)?.description
-  const names = schemaAt(path.slice(0, -1), raw)?.oneOf?.map((one) =>
-    String(one.properties?.[path.at(-1) ?? '']?.const),
-  )
+  const names = schemaAt(path.slice(0, -1), raw)?.oneOf?.map((one) => String(one.properties?.[path.at(-1) ?? '']?.const))
   const choice = names ? `: ${names.join(' or ')}` : about ? `: ${about.split('. ')[0]?.replace(/\.$/, '')}` : ''
   return problem(path, `missing "${path.at(-1)}"${choice}${example(path, raw)}`, 'key')
 }
@@ -111,10 +90,7 @@ function notOneOf(path: YamlPath, known: readonly string[], raw: unknown): Probl
   if (typeof value !== 'string') return problem(path, `${label(path)} must be ${known.join(' or ')}`)
   const near = nearestName(value, known)
   const shown = value.length > 40 ? `${value.slice(0, 40)}…` : value
-  return problem(
-    path,
-    `${label(path)} "${shown}" is not known${near === null ? `; write ${known.join(' or ')}` : `; did you mean "${near}"?`}`,
-  )
+  return problem(path, `${label(path)} "${shown}" is not known${near === null ? `; write ${known.join(' or ')}` : `; did you mean "${near}"?`}`)
 }
 
 function problem(path: YamlPath, message: string, at: Problem['at'] = 'value'): Problem {
@@ -132,11 +108,7 @@ function example(path: YamlPath, raw: unknown): string {
 }
 
 function kindOf(value: unknown): string {
-  return Array.isArray(value)
-    ? 'array'
-    : typeof value === 'number' && !Number.isSafeInteger(Math.trunc(value))
-      ? 'out of range'
-      : typeof value
+  return Array.isArray(value) ? 'array' : typeof value === 'number' && !Number.isSafeInteger(Math.trunc(value)) ? 'out of range' : typeof value
 }
 
 function kindName(kind: string): string {

@@ -47,9 +47,7 @@ function chosen(schema: JsonSchema | undefined, value: unknown): JsonSchema | un
   if (schema?.oneOf) {
     const member = value as Record<string, unknown> | null | undefined
     const match = schema.oneOf.find((one) =>
-      Object.entries(one.properties ?? {}).some(
-        ([key, part]) => part.const !== undefined && member?.[key] === part.const,
-      ),
+      Object.entries(one.properties ?? {}).some(([key, part]) => part.const !== undefined && member?.[key] === part.const),
     )
     return match ?? schema
   }

@@ -59,11 +59,7 @@ export function parseConfig(text: string, fileName: string, options: ParseOption
   const shape = configSchema.safeParse(raw)
   problems.push(...absent.problems)
   if (!shape.success) {
-    problems.push(
-      ...explainIssues(shape.error.issues, raw).filter(
-        (problem) => !absent.hidden.some((path) => isUnder(problem.path, path)),
-      ),
-    )
+    problems.push(...explainIssues(shape.error.issues, raw).filter((problem) => !absent.hidden.some((path) => isUnder(problem.path, path))))
   }
   stopHere()
   if (!shape.success) throw new MusterError('MusterBug', `${fileName} was refused without a reason`)
@@ -121,8 +117,7 @@ async function readRecipients(path: string): Promise<readonly string[]> {
     const recipient = line.trim()
     if (recipient === '' || recipient.startsWith('#')) return []
     const checked = ageRecipient.safeParse(recipient)
-    if (!checked.success)
-      throw new MusterError('ConfigInvalid', `${path}:${index + 1}:1 ${checked.error.issues[0]?.message}`)
+    if (!checked.success) throw new MusterError('ConfigInvalid', `${path}:${index + 1}:1 ${checked.error.issues[0]?.message}`)
     return [recipient]
   })
 }

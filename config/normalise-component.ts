@@ -5,20 +5,12 @@ import { defined } from './defined.ts'
 import { isYes, plainPath } from './normalise-values.ts'
 import type { WrittenComponent } from './schema.ts'
 
-export function normaliseComponent(
-  written: WrittenComponent,
-  host: string,
-  everyStore: readonly string[],
-): ComponentConfig {
+export function normaliseComponent(written: WrittenComponent, host: string, everyStore: readonly string[]): ComponentConfig {
   const stores = written.stores ?? everyStore
   return written.type === 'files' ? filesComponent(written, host, stores) : postgresqlComponent(written, host, stores)
 }
 
-function filesComponent(
-  written: Extract<WrittenComponent, { type: 'files' }>,
-  host: string,
-  stores: readonly string[],
-): ComponentConfig {
+function filesComponent(written: Extract<WrittenComponent, { type: 'files' }>, host: string, stores: readonly string[]): ComponentConfig {
   return defined({
     type: written.type,
     host,
@@ -33,11 +25,7 @@ function filesComponent(
   })
 }
 
-function postgresqlComponent(
-  written: Extract<WrittenComponent, { type: 'postgresql' }>,
-  host: string,
-  stores: readonly string[],
-): ComponentConfig {
+function postgresqlComponent(written: Extract<WrittenComponent, { type: 'postgresql' }>, host: string, stores: readonly string[]): ComponentConfig {
   const { server, wal, maxRatePerSecond } = written
   return defined({
     type: written.type,
@@ -47,10 +35,7 @@ function postgresqlComponent(
     connection: defined({ ...written.connection, host: plainHost(written.connection.host) }),
     binDirectory: written.binDirectory === undefined ? undefined : plainPath(written.binDirectory),
     runAs: written.runAs,
-    server:
-      server.control === 'pg_ctl'
-        ? defined({ ...server, logFile: server.logFile && plainPath(server.logFile) })
-        : server,
+    server: server.control === 'pg_ctl' ? defined({ ...server, logFile: server.logFile && plainPath(server.logFile) }) : server,
     checkpoint: written.checkpoint,
     maxRateKbPerSecond: maxRatePerSecond === undefined ? undefined : Math.floor(parseSize(maxRatePerSecond) / 1024),
     wal: defined({
@@ -60,9 +45,7 @@ function postgresqlComponent(
       whenStoresAreOut: wal.whenStoresAreOut,
       reserveBytes: wal.reserve === undefined ? undefined : parseSize(wal.reserve),
     }),
-    checks: written.checks.map(({ maxAge, ...check }) =>
-      defined({ ...check, maxAgeSeconds: maxAge === undefined ? undefined : parseDuration(maxAge) }),
-    ),
+    checks: written.checks.map(({ maxAge, ...check }) => defined({ ...check, maxAgeSeconds: maxAge === undefined ? undefined : parseDuration(maxAge) })),
   })
 }
 

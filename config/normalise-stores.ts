@@ -12,9 +12,7 @@ export function normaliseStores(
   report: Report,
 ): Config['stores'] {
   const complain = (name: string) => (message: string) => report(['stores', name], message, 'key')
-  return Object.fromEntries(
-    Object.entries(written).map(([name, store]) => [name, normaliseStore(store, sites, hosts, complain(name))]),
-  )
+  return Object.fromEntries(Object.entries(written).map(([name, store]) => [name, normaliseStore(store, sites, hosts, complain(name))]))
 }
 
 function normaliseStore(
@@ -25,9 +23,7 @@ function normaliseStore(
 ): StoreConfig {
   const reachedFrom = store.hosts ?? hosts
   if (store.hosts === undefined && store.type === 'directory' && hosts.length > 1) {
-    complain(
-      `missing "hosts": there are several hosts (${hosts.join(', ')}), and a directory is on some of them; say which`,
-    )
+    complain(`missing "hosts": there are several hosts (${hosts.join(', ')}), and a directory is on some of them; say which`)
   }
   const site = store.site ?? defaultSite(store, reachedFrom, sites, complain)
   if (store.type === 'directory') {
@@ -54,12 +50,7 @@ function normaliseStore(
 }
 
 /** Never a guess that would count a copy as off-site. */
-function defaultSite(
-  store: WrittenStore,
-  hosts: readonly string[],
-  sites: Readonly<Record<string, SiteConfig>>,
-  complain: (message: string) => void,
-): string {
+function defaultSite(store: WrittenStore, hosts: readonly string[], sites: Readonly<Record<string, SiteConfig>>, complain: (message: string) => void): string {
   const names = Object.keys(sites)
   const [only] = names
   if (names.length === 1 && only !== undefined) return only

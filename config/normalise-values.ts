@@ -11,14 +11,8 @@ export function plainPath(path: string): string {
 }
 
 /** The written host, or the only one; with several, which one must be said. */
-export function oneHost(
-  written: string | undefined,
-  hosts: readonly string[],
-  what: string,
-  report: (message: string) => void,
-): string {
+export function oneHost(written: string | undefined, hosts: readonly string[], what: string, report: (message: string) => void): string {
   if (written !== undefined) return written
-  if (hosts.length > 1)
-    report(`missing "host": there are several hosts (${hosts.join(', ')}); say on which of them ${what} lives`)
+  if (hosts.length > 1) report(`missing "host": there are several hosts (${hosts.join(', ')}); say on which of them ${what} lives`)
   return hosts[0] ?? ''
 }

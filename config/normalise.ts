@@ -26,8 +26,7 @@ export interface Surroundings {
 export function normalise(written: WrittenConfig, around: Surroundings, report: Report): Config {
   const sites: Record<string, SiteConfig> = written.sites ?? { primary: { hosts: [around.host] } }
   const hosts = Object.values(sites).flatMap((site) => [...site.hosts])
-  if (hosts.length === 0)
-    report(['sites'], 'no site has a host; write one, for example primary: { hosts: [localhost] }', 'key')
+  if (hosts.length === 0) report(['sites'], 'no site has a host; write one, for example primary: { hosts: [localhost] }', 'key')
   const stores = normaliseStores(written.stores, sites, hosts, report)
   const approvers = Object.values(written.people).filter((person) => person.role !== 'viewer').length
   return {
@@ -39,26 +38,14 @@ export function normalise(written: WrittenConfig, around: Surroundings, report: 
     people: mapValues(written.people, defined),
     systems: mapValues(written.systems, (system, name) => {
       const at = ['systems', name]
-      return normaliseSystem(
-        system,
-        approvers,
-        (path, message, where) => report([...at, ...path], message, where),
-        hosts,
-        stores,
-      )
+      return normaliseSystem(system, approvers, (path, message, where) => report([...at, ...path], message, where), hosts, stores)
     }),
     notifications: normaliseNotifications(written),
     ...(written.limits && { limits: normaliseLimits(written.limits) }),
   }
 }
 
-function normaliseSystem(
-  system: WrittenSystem,
-  approvers: number,
-  report: Report,
-  hosts: readonly string[],
-  stores: Config['stores'],
-): SystemConfig {
+function normaliseSystem(system: WrittenSystem, approvers: number, report: Report, hosts: readonly string[], stores: Config['stores']): SystemConfig {
   const { restore, objectives } = system
   const { requesterMay, count, accept } = restore.approvals
   return {
@@ -104,20 +91,14 @@ function normaliseBackups(system: WrittenSystem): readonly BackupRule[] {
 /** `daily`, `every-21600s`, `daily-2`: the same file always gives the same names. */
 function freeName(every: string, taken: Set<string>): string {
   const spec = parseSchedule(every)
-  const base =
-    spec.kind !== 'interval' ? spec.kind : spec.everySeconds === 3600 ? 'hourly' : `every-${spec.everySeconds}s`
+  const base = spec.kind !== 'interval' ? spec.kind : spec.everySeconds === 3600 ? 'hourly' : `every-${spec.everySeconds}s`
   let name: string = base
   for (let number = 2; taken.has(name); number += 1) name = `${base}-${number}`
   taken.add(name)
   return name
 }
 
-function normaliseEncryption(
-  written: WrittenConfig,
-  hosts: readonly string[],
-  around: Surroundings,
-  report: Report,
-): Config['encryption'] {
+function normaliseEncryption(written: WrittenConfig, hosts: readonly string[], around: Surroundings, report: Report): Config['encryption'] {
   const { encryption } = written
   const recipients = encryption.recipients ?? around.recipients
   if (recipients.length === 0) {
@@ -173,9 +154,6 @@ function seconds(duration: string | undefined): number | undefined {
   return duration === undefined ? undefined : parseDuration(duration)
 }
 
-function mapValues<T, R>(
-  members: Readonly<Record<string, T>>,
-  change: (value: T, name: string) => R,
-): Record<string, R> {
+function mapValues<T, R>(members: Readonly<Record<string, T>>, change: (value: T, name: string) => R): Record<string, R> {
   return Object.fromEntries(Object.entries(members).map(([name, value]) => [name, change(value, name)]))
 }

@@ -90,11 +90,7 @@ export function findNotInThisVersion(raw: unknown): NotInThisVersion {
   return { problems, hidden }
 }
 
-function* find(
-  value: unknown,
-  pattern: readonly string[],
-  path: YamlPath,
-): Generator<{ path: YamlPath; value: unknown }> {
+function* find(value: unknown, pattern: readonly string[], path: YamlPath): Generator<{ path: YamlPath; value: unknown }> {
   const [head, ...rest] = pattern
   if (head === undefined) {
     yield { path, value }

@@ -16,28 +16,19 @@ interface Claim {
 export function checkOverlaps(config: Config, report: Report): void {
   const places = [...componentPaths(config), ...storePaths(config)]
   places.forEach((claim, index) => {
-    const other = places
-      .slice(0, index)
-      .find((earlier) => earlier.host === claim.host && overlap(earlier.place, claim.place))
+    const other = places.slice(0, index).find((earlier) => earlier.host === claim.host && overlap(earlier.place, claim.place))
     if (other) report(claim.path, explain(claim, other))
   })
   for (const claims of [instances(config), units(config)]) {
     claims.forEach((claim, index) => {
-      const other = claims
-        .slice(0, index)
-        .find((earlier) => earlier.host === claim.host && earlier.place === claim.place)
-      if (other)
-        report(
-          claim.path,
-          `${claim.owner} is the same on host ${claim.host} as ${other.owner}; one thing belongs to one system, once`,
-        )
+      const other = claims.slice(0, index).find((earlier) => earlier.host === claim.host && earlier.place === claim.place)
+      if (other) report(claim.path, `${claim.owner} is the same on host ${claim.host} as ${other.owner}; one thing belongs to one system, once`)
     })
   }
 }
 
 function explain(claim: Claim, other: Claim): string {
-  const relation =
-    claim.place === other.place ? 'is also' : isInside(claim.place, other.place) ? 'lies inside' : 'holds'
+  const relation = claim.place === other.place ? 'is also' : isInside(claim.place, other.place) ? 'lies inside' : 'holds'
   return `${claim.place} of ${claim.owner} ${relation} ${claim.place === other.place ? 'that' : other.place} of ${other.owner} on host ${claim.host}; places of Muster may not overlap`
 }
 
@@ -88,10 +79,7 @@ function units(config: Config): Claim[] {
   return Object.entries(config.systems).flatMap(([system, { services }]) =>
     services.flatMap((service) => {
       const { control } = service
-      const place =
-        control.type === 'systemd'
-          ? `unit ${control.unit.replace(/\.service$/, '')}`
-          : `command ${JSON.stringify(control.start)}`
+      const place = control.type === 'systemd' ? `unit ${control.unit.replace(/\.service$/, '')}` : `command ${JSON.stringify(control.start)}`
       return [
         {
           host: service.host,

@@ -26,17 +26,9 @@ const mostShown = 50
  * One line per problem, in the order of the file: `muster.yaml:31:7 unknown key …`.
  * Its type is NotSupported only where nothing else is wrong.
  */
-export function configError(
-  fileName: string,
-  problems: readonly Problem[],
-  locate: (problem: Problem) => Position,
-): MusterError {
-  const placed = problems
-    .map((problem) => ({ ...locate(problem), message: problem.message }))
-    .sort((a, b) => a.line - b.line || a.column - b.column)
-  const lines = [
-    ...new Set(placed.map(({ line, column, message }) => `${fileName}:${line}:${column} ${oneLine(message)}`)),
-  ]
+export function configError(fileName: string, problems: readonly Problem[], locate: (problem: Problem) => Position): MusterError {
+  const placed = problems.map((problem) => ({ ...locate(problem), message: problem.message })).sort((a, b) => a.line - b.line || a.column - b.column)
+  const lines = [...new Set(placed.map(({ line, column, message }) => `${fileName}:${line}:${column} ${oneLine(message)}`))]
   const shown = lines.slice(0, mostShown)
   if (lines.length > mostShown) shown.push(`… and ${lines.length - mostShown} more`)
   const type = problems.every((problem) => problem.type === 'NotSupported') ? 'NotSupported' : 'ConfigInvalid'

@@ -26,12 +26,8 @@ This page is generated from the schema (\`npx tsx scripts/generate-config-docs.t
 
 /** The table of one object, then the tables of the objects in it, in the order of the schema. */
 function section(path: string, schema: JsonSchema, title = ''): readonly string[] {
-  const rows = Object.entries(schema.properties ?? {}).map(([key, member]) =>
-    row(key, member, schema.required?.includes(key) ?? false),
-  )
-  const inner = Object.entries(schema.properties ?? {}).flatMap(([key, member]) =>
-    nested(path === '' ? key : `${path}.${key}`, member),
-  )
+  const rows = Object.entries(schema.properties ?? {}).map(([key, member]) => row(key, member, schema.required?.includes(key) ?? false))
+  const inner = Object.entries(schema.properties ?? {}).flatMap(([key, member]) => nested(path === '' ? key : `${path}.${key}`, member))
   const heading = path === '' ? '## The file' : `## ${code(path)}${title === '' ? '' : ` (${title})`}`
   const table = ['| key | what | value | default | example |', '|---|---|---|---|---|', ...rows].join('\n')
   const about = schema.description && path !== '' ? `${schema.description}\n\n` : ''

@@ -30,9 +30,7 @@ export const filesComponent = z
         description: 'Patterns, as in exclude, of what may be unreadable without failing the backup.',
         examples: [['/srv/shop/uploads/lost+found']],
       }),
-    allowEmpty: yesOrNo
-      .default(false)
-      .meta({ description: 'Whether an empty tree is normal; otherwise it fails the backup.', examples: [true] }),
+    allowEmpty: yesOrNo.default(false).meta({ description: 'Whether an empty tree is normal; otherwise it fails the backup.', examples: [true] }),
     follows: nameText.optional().meta({
       description: 'The component whose rows name these files: it is backed up first.',
       examples: ['database'],

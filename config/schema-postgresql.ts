@@ -22,13 +22,9 @@ const connection = z.strictObject({
     .default('/var/run/postgresql')
     .meta({ description: 'A socket directory (absolute path) or a host name.', examples: ['/var/run/postgresql'] }),
   port: portNumber.default(5432).meta({ description: 'Port of the server.', examples: [5433] }),
-  user: lineText
-    .default('postgres')
-    .meta({ description: 'Role with LOGIN, REPLICATION and pg_monitor.', examples: ['muster'] }),
+  user: lineText.default('postgres').meta({ description: 'Role with LOGIN, REPLICATION and pg_monitor.', examples: ['muster'] }),
   database: lineText.default('postgres').meta({ description: 'Database to connect to.', examples: ['shop'] }),
-  password: secretReference
-    .optional()
-    .meta({ description: 'Where the password is, if one is needed.', examples: ['env:MUSTER_PG_PASSWORD'] }),
+  password: secretReference.optional().meta({ description: 'Where the password is, if one is needed.', examples: ['env:MUSTER_PG_PASSWORD'] }),
 })
 
 const server = z.discriminatedUnion('control', [
@@ -68,12 +64,8 @@ const server = z.discriminatedUnion('control', [
 
 const wal = z.strictObject({
   from: z.literal('streaming').default('streaming').meta({ description: 'How WAL is received.' }),
-  shipEvery: positiveDuration
-    .default('30s')
-    .meta({ description: 'Longest age of what is not in the stores: what is lost with the host.', examples: ['30s'] }),
-  every: scheduleText
-    .default('15m')
-    .meta({ description: 'How often archiveWal walks for gaps; a schedule in UTC.', examples: ['15m', 'hourly'] }),
+  shipEvery: positiveDuration.default('30s').meta({ description: 'Longest age of what is not in the stores: what is lost with the host.', examples: ['30s'] }),
+  every: scheduleText.default('15m').meta({ description: 'How often archiveWal walks for gaps; a schedule in UTC.', examples: ['15m', 'hourly'] }),
   whenStoresAreOut: z
     .enum(['protectDatabase', 'protectRecovery'])
     .default('protectDatabase')
@@ -97,9 +89,7 @@ const sqlCheck = z
         description: 'A query with one row of one column; run read-only.',
         examples: ['select count(*) from orders'],
       }),
-    database: lineText
-      .optional()
-      .meta({ description: 'Database to run it in. That of the connection, unless configured.', examples: ['shop'] }),
+    database: lineText.optional().meta({ description: 'Database to run it in. That of the connection, unless configured.', examples: ['shop'] }),
     min: z
       .number()
       .optional()
@@ -115,10 +105,8 @@ const sqlCheck = z
   })
   .superRefine((check, context) => {
     const numeric = check.min !== undefined || check.max !== undefined
-    if (!numeric && check.maxAge === undefined)
-      context.addIssue({ code: 'custom', message: 'a check needs min, max or maxAge, else it cannot fail' })
-    if (numeric && check.maxAge !== undefined)
-      context.addIssue({ code: 'custom', message: 'a result is a number (min, max) or a time (maxAge), not both' })
+    if (!numeric && check.maxAge === undefined) context.addIssue({ code: 'custom', message: 'a check needs min, max or maxAge, else it cannot fail' })
+    if (numeric && check.maxAge !== undefined) context.addIssue({ code: 'custom', message: 'a result is a number (min, max) or a time (maxAge), not both' })
     if (check.min !== undefined && check.max !== undefined && check.min > check.max) {
       context.addIssue({ code: 'custom', message: `min ${check.min} is larger than max ${check.max}` })
     }
@@ -132,8 +120,7 @@ const transferRate = sizeText.superRefine((text, context) => {
   } catch {
     return // already reported by sizeText
   }
-  if (kb < 32 || kb > 1_048_576)
-    context.addIssue({ code: 'custom', message: `"${text}" is out of range: 32KiB to 1GiB a second` })
+  if (kb < 32 || kb > 1_048_576) context.addIssue({ code: 'custom', message: `"${text}" is out of range: 32KiB to 1GiB a second` })
 })
 
 export const postgresqlComponent = z
@@ -151,8 +138,7 @@ export const postgresqlComponent = z
       examples: ['/usr/lib/postgresql/15/bin'],
     }),
     runAs: userName.optional().meta({
-      description:
-        'Operating-system user that runs the tools. The owner of the data directory when the agent runs as root, unless configured.',
+      description: 'Operating-system user that runs the tools. The owner of the data directory when the agent runs as root, unless configured.',
       examples: ['postgres'],
     }),
     server: server.prefault({ control: 'pg_ctl' }).meta({ description: 'What starts and stops the server.' }),
@@ -163,13 +149,8 @@ export const postgresqlComponent = z
         description: 'Whether a backup waits for a gentle checkpoint or asks for one at once.',
         examples: ['fast'],
       }),
-    maxRatePerSecond: transferRate
-      .optional()
-      .meta({ description: 'Most that a backup reads per second. No limit, unless configured.', examples: ['50MB'] }),
+    maxRatePerSecond: transferRate.optional().meta({ description: 'Most that a backup reads per second. No limit, unless configured.', examples: ['50MB'] }),
     wal: wal.prefault({}).meta({ description: 'Continuous archiving.' }),
-    checks: z
-      .array(sqlCheck)
-      .default([])
-      .meta({ description: 'What restored data must show before anyone is let in.' }),
+    checks: z.array(sqlCheck).default([]).meta({ description: 'What restored data must show before anyone is let in.' }),
   })
   .meta({ title: 'postgresql' })

@@ -1,32 +1,18 @@
 /** A service as people write it. */
 import { z } from 'zod'
-import {
-  commandWords,
-  hostAndPort,
-  nameText,
-  positiveDuration,
-  unitName,
-  userName,
-  webAddress,
-} from './schema-values.ts'
+import { commandWords, hostAndPort, nameText, positiveDuration, unitName, userName, webAddress } from './schema-values.ts'
 
 const health = z
   .strictObject({
-    http: webAddress
-      .optional()
-      .meta({ description: 'Healthy when this address answers.', examples: ['http://127.0.0.1:8080/health'] }),
+    http: webAddress.optional().meta({ description: 'Healthy when this address answers.', examples: ['http://127.0.0.1:8080/health'] }),
     expectStatus: z
       .int()
       .min(100)
       .max(599)
       .optional()
       .meta({ description: 'The HTTP status that is healthy. 200, unless configured.', examples: [204] }),
-    tcp: hostAndPort
-      .optional()
-      .meta({ description: 'Healthy when this host and port accept a connection.', examples: ['127.0.0.1:5672'] }),
-    command: commandWords
-      .optional()
-      .meta({ description: 'Healthy when this command exits with 0.', examples: [['/usr/local/bin/api-ready']] }),
+    tcp: hostAndPort.optional().meta({ description: 'Healthy when this host and port accept a connection.', examples: ['127.0.0.1:5672'] }),
+    command: commandWords.optional().meta({ description: 'Healthy when this command exits with 0.', examples: [['/usr/local/bin/api-ready']] }),
   })
   .superRefine((check, context) => {
     const ways = [check.http, check.tcp, check.command].filter((way) => way !== undefined).length
@@ -41,15 +27,9 @@ const serviceCommon = {
     description: 'The host it runs on. The only host; to be written where there are several.',
     examples: ['app1'],
   }),
-  health: health
-    .optional()
-    .meta({ description: 'How it is seen to be healthy. Running is healthy, unless configured.' }),
-  stopTimeout: positiveDuration
-    .default('60s')
-    .meta({ description: 'How long it may take to stop.', examples: ['30s'] }),
-  startTimeout: positiveDuration
-    .default('60s')
-    .meta({ description: 'How long it may take to start and become healthy.', examples: ['2m'] }),
+  health: health.optional().meta({ description: 'How it is seen to be healthy. Running is healthy, unless configured.' }),
+  stopTimeout: positiveDuration.default('60s').meta({ description: 'How long it may take to stop.', examples: ['30s'] }),
+  startTimeout: positiveDuration.default('60s').meta({ description: 'How long it may take to start and become healthy.', examples: ['2m'] }),
   runAs: userName.optional().meta({
     description: "Operating-system user that runs the commands. The agent's own, unless configured.",
     examples: ['shop'],

@@ -1,28 +1,18 @@
 /** `stores` and `encryption` as people write them. */
 import { z } from 'zod'
-import {
-  absolutePath,
-  ageRecipient,
-  lineText,
-  nameText,
-  secretReference,
-  webAddress,
-  yesOrNo,
-} from './schema-values.ts'
+import { absolutePath, ageRecipient, lineText, nameText, secretReference, webAddress, yesOrNo } from './schema-values.ts'
 
 const hosts = z
   .array(nameText)
   .min(1)
   .optional()
   .meta({
-    description:
-      'Hosts whose agents reach this store. All hosts for s3; the only host for a directory, to be written where there are several.',
+    description: 'Hosts whose agents reach this store. All hosts for s3; the only host for a directory, to be written where there are several.',
     examples: [['db1', 'app1']],
   })
 
 const site = nameText.optional().meta({
-  description:
-    'The site where the store stands; decides what counts as off-site. The only site, or for a directory the site of its hosts.',
+  description: 'The site where the store stands; decides what counts as off-site. The only site, or for a directory the site of its hosts.',
   examples: ['dr'],
 })
 
@@ -41,8 +31,7 @@ const directoryStore = z
       examples: [true],
     }),
     host: nameText.optional().meta({
-      description:
-        'The host whose disk this is, where it is not one of the hosts that reach it. Such a store counts as off-host for the others.',
+      description: 'The host whose disk this is, where it is not one of the hosts that reach it. Such a store counts as off-host for the others.',
       examples: ['nas1'],
     }),
   })
@@ -73,8 +62,7 @@ const s3Store = z
       examples: ['https://s3.example.com'],
     }),
     forcePathStyle: yesOrNo.optional().meta({
-      description:
-        'The bucket in the path of the address instead of its host name. Yes where an endpoint is given, else no.',
+      description: 'The bucket in the path of the address instead of its host name. Yes where an endpoint is given, else no.',
       examples: [true],
     }),
     hosts,
@@ -125,8 +113,7 @@ export const encryptionSchema = z
       .min(1)
       .optional()
       .meta({
-        description:
-          'Hosts that hold the private identity, so that a restore can run there. The only host; to be written where there are several.',
+        description: 'Hosts that hold the private identity, so that a restore can run there. The only host; to be written where there are several.',
         examples: [['db1', 'dr1']],
       }),
     identity: secretReference.optional().meta({

@@ -29,10 +29,7 @@ const controlCharacters = /\p{Cc}/u
 
 /** A name of a system, component, store, site, host, service, person or backup rule. */
 export const nameText = checkedText((value) => {
-  if (!isName(value))
-    refuse(
-      `${shown(value)} is not a name: lower-case letters, digits, - and _, at most 63, beginning with a letter or digit`,
-    )
+  if (!isName(value)) refuse(`${shown(value)} is not a name: lower-case letters, digits, - and _, at most 63, beginning with a letter or digit`)
   // Digits alone would lose their place: services start in the order in which they are written.
   if (!/[a-z]/.test(value)) refuse(`${shown(value)} is not a name: it needs a letter`)
 }).meta({ pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' })
@@ -56,19 +53,13 @@ export const absolutePath = checkedText(checkPath).meta({ pattern: '^/' })
 
 function checkPath(value: string): void {
   if (controlCharacters.test(value)) refuse(`${shown(value)} holds a control character; a path is one line of text`)
-  if (!value.startsWith('/'))
-    refuse(`${shown(value)} is not an absolute path; write it from the root, such as /srv/uploads`)
-  if (value.split('/').some((part) => part === '..' || part === '.'))
-    refuse(`${shown(value)} has . or .. in it; write the path itself`)
+  if (!value.startsWith('/')) refuse(`${shown(value)} is not an absolute path; write it from the root, such as /srv/uploads`)
+  if (value.split('/').some((part) => part === '..' || part === '.')) refuse(`${shown(value)} has . or .. in it; write the path itself`)
   if (value.length > 1024) refuse('the path is longer than 1024 characters')
 }
 
 function isPlainPath(value: string): boolean {
-  return (
-    value.startsWith('/') &&
-    !controlCharacters.test(value) &&
-    !value.split('/').some((part) => part === '..' || part === '.')
-  )
+  return value.startsWith('/') && !controlCharacters.test(value) && !value.split('/').some((part) => part === '..' || part === '.')
 }
 
 /** Where a secret is, never the secret; what was written is never repeated in a message. */
@@ -76,9 +67,7 @@ export const secretReference = checkedText((value) => {
   if (/^env:[A-Za-z_][A-Za-z0-9_]*$/.test(value)) return
   const path = value.startsWith('file:') ? value.slice('file:'.length) : null
   if (path === null) {
-    refuse(
-      'must say where the secret is, not the secret itself: env:NAME or file:/path (what is written there is not shown)',
-    )
+    refuse('must say where the secret is, not the secret itself: env:NAME or file:/path (what is written there is not shown)')
   }
   if (!isPlainPath(path)) refuse('file: needs an absolute path without ~, . and .., such as file:/etc/muster/secret')
 }).meta({ pattern: '^(env:[A-Za-z_][A-Za-z0-9_]*|file:/.*)$' })
@@ -96,8 +85,7 @@ export const commandWords = z
         message: `write one word per item, as no shell splits them: [${program.trim().split(/\s+/).join(', ')}]`,
       })
     }
-    if (words.some((word) => word.includes('\0')))
-      context.addIssue({ code: 'custom', message: 'a word holds a zero byte' })
+    if (words.some((word) => word.includes('\0'))) context.addIssue({ code: 'custom', message: 'a word holds a zero byte' })
   })
 
 /** One line of text that is not empty. */
@@ -107,13 +95,11 @@ export const lineText = checkedText((value) => {
 })
 
 export const userName = checkedText((value) => {
-  if (!/^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$/.test(value))
-    refuse(`${shown(value)} is not the name of an operating-system user`)
+  if (!/^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$/.test(value)) refuse(`${shown(value)} is not the name of an operating-system user`)
 })
 
 export const unitName = checkedText((value) => {
-  if (!/^[A-Za-z0-9:_.\\@-]{1,250}$/.test(value) || value.startsWith('-'))
-    refuse(`${shown(value)} is not the name of a systemd unit, such as shop-api`)
+  if (!/^[A-Za-z0-9:_.\\@-]{1,250}$/.test(value) || value.startsWith('-')) refuse(`${shown(value)} is not the name of a systemd unit, such as shop-api`)
 })
 
 /** An address without user and password in it; what was written is never repeated. */
@@ -130,15 +116,13 @@ export const webAddress = checkedText((value) => {
 
 export const hostAndPort = checkedText((value) => {
   const match = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(value)
-  if (!match || Number(match[1]) < 1 || Number(match[1]) > 65_535)
-    refuse(`${shown(value)} is not a host and a port, such as 127.0.0.1:5672`)
+  if (!match || Number(match[1]) < 1 || Number(match[1]) > 65_535) refuse(`${shown(value)} is not a host and a port, such as 127.0.0.1:5672`)
 })
 
 /** A socket directory or a host name; a whole connection address may carry a password, so it is never repeated. */
 export const serverHost = checkedText((value) => {
   if (value.startsWith('/')) checkPath(value)
-  else if (!/^[A-Za-z0-9][A-Za-z0-9._:-]*$/.test(value) || value.length > 253)
-    refuse('is not a host name or the absolute path of a socket directory')
+  else if (!/^[A-Za-z0-9][A-Za-z0-9._:-]*$/.test(value) || value.length > 253) refuse('is not a host name or the absolute path of a socket directory')
 })
 
 export const emailAddress = checkedText((value) => {
@@ -149,8 +133,7 @@ export const emailAddress = checkedText((value) => {
 
 /** An age recipient; a private identity is recognised and never repeated. */
 export const ageRecipient = checkedText((value) => {
-  if (/AGE-SECRET-KEY/i.test(value))
-    refuse('this is a private identity: keep it out of this file, and write its public key, which begins with age1')
+  if (/AGE-SECRET-KEY/i.test(value)) refuse('this is a private identity: keep it out of this file, and write its public key, which begins with age1')
   if (!/^age1[02-9ac-hj-np-z]{58}$/.test(value)) {
     refuse(`${shown(value)} is not an age recipient: age1 and 58 more characters, as age-keygen -y prints it`)
   }

@@ -6,16 +6,7 @@ import { z } from 'zod'
 import { limitsSchema } from './schema-limits.ts'
 import { encryptionSchema, storesSchema } from './schema-stores.ts'
 import { systemsSchema } from './schema-systems.ts'
-import {
-  absolutePath,
-  emailAddress,
-  lineText,
-  nameText,
-  portNumber,
-  secretReference,
-  serverHost,
-  yesOrNo,
-} from './schema-values.ts'
+import { absolutePath, emailAddress, lineText, nameText, portNumber, secretReference, serverHost, yesOrNo } from './schema-values.ts'
 
 const organisation = z
   .string()
@@ -65,19 +56,13 @@ const email = z
       .strictObject({
         host: serverHost.meta({ description: 'The mail server.', examples: ['smtp.example.com'] }),
         port: portNumber.optional().meta({ description: 'Its port. 465 when secure, else 587.', examples: [25] }),
-        secure: yesOrNo
-          .default(false)
-          .meta({ description: 'TLS from the first byte, not by STARTTLS.', examples: [true] }),
+        secure: yesOrNo.default(false).meta({ description: 'TLS from the first byte, not by STARTTLS.', examples: [true] }),
         user: lineText.optional().meta({ description: 'User to log in as, if one is needed.', examples: ['muster'] }),
-        password: secretReference
-          .optional()
-          .meta({ description: 'Where the password is.', examples: ['env:MUSTER_SMTP_PASSWORD'] }),
+        password: secretReference.optional().meta({ description: 'Where the password is.', examples: ['env:MUSTER_SMTP_PASSWORD'] }),
       })
       .superRefine((smtp, context) => {
-        if (smtp.password !== undefined && smtp.user === undefined)
-          context.addIssue({ code: 'custom', path: ['password'], message: 'needs a user beside it' })
-        if (smtp.user !== undefined && smtp.password === undefined)
-          context.addIssue({ code: 'custom', path: ['user'], message: 'needs a password beside it' })
+        if (smtp.password !== undefined && smtp.user === undefined) context.addIssue({ code: 'custom', path: ['password'], message: 'needs a user beside it' })
+        if (smtp.user !== undefined && smtp.password === undefined) context.addIssue({ code: 'custom', path: ['user'], message: 'needs a password beside it' })
       })
       .meta({ description: 'How mail is sent.' }),
   })

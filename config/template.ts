@@ -47,17 +47,11 @@ export interface InitialFacts {
  */
 export function initialConfig(facts: InitialFacts): string {
   if (facts.database === undefined && (facts.paths ?? []).length === 0) {
-    throw new MusterError(
-      'InvalidInput',
-      'nothing to protect was found: no PostgreSQL server, and no directory was named',
-      {
-        hint: 'start PostgreSQL, or name the directories: muster init --path DIR',
-      },
-    )
+    throw new MusterError('InvalidInput', 'nothing to protect was found: no PostgreSQL server, and no directory was named', {
+      hint: 'start PostgreSQL, or name the directories: muster init --path DIR',
+    })
   }
-  const text = [heading(facts), stores(facts), encryption(facts), system(facts), notifications]
-    .filter((part) => part !== '')
-    .join('\n')
+  const text = [heading(facts), stores(facts), encryption(facts), system(facts), notifications].filter((part) => part !== '').join('\n')
   const recipients = facts.recipients ?? []
   parseConfig(text, 'muster.yaml', { recipients: recipients.length > 0 ? recipients : ['made later'] })
   return text
@@ -97,9 +91,7 @@ function encryption(facts: InitialFacts): string {
           '  recipients:',
           ...(facts.recipients ?? []).map((recipient) => `    - ${flowText(recipient)}`),
         ]),
-    ...(facts.identity === undefined
-      ? []
-      : ['  # The private identity; only restores read it.', `  identity: ${flowText(facts.identity)}`]),
+    ...(facts.identity === undefined ? [] : ['  # The private identity; only restores read it.', `  identity: ${flowText(facts.identity)}`]),
   ]
   return lines.length === 0 ? '' : `encryption:\n${lines.join('\n')}\n`
 }
@@ -138,9 +130,7 @@ ${lines.map(([key, value]) => `        ${key}: ${flowText(value)}`).join('\n')}
 function trees(facts: InitialFacts): string {
   const paths = facts.paths ?? []
   if (paths.length === 0) return ''
-  const follows = facts.database
-    ? '\n        follows: database # its rows name these files, so it is backed up first'
-    : ''
+  const follows = facts.database ? '\n        follows: database # its rows name these files, so it is backed up first' : ''
   return `      # File trees, backed up together.
       files:
         type: files

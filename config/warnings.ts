@@ -3,26 +3,18 @@ import type { Config } from '../domain/config.ts'
 import { parseSchedule } from '../domain/schedule-spec.ts'
 
 export function configWarnings(config: Config, now: Date): readonly string[] {
-  return [
-    ...storeWarnings(config),
-    ...identityWarnings(config),
-    ...Object.keys(config.systems).flatMap((name) => systemWarnings(config, name, now)),
-  ]
+  return [...storeWarnings(config), ...identityWarnings(config), ...Object.keys(config.systems).flatMap((name) => systemWarnings(config, name, now))]
 }
 
 function storeWarnings(config: Config): readonly string[] {
   return Object.entries(config.stores).flatMap(([name, store]) => {
     if (store.type === 's3') {
       if (store.endpoint === undefined || !isLoopback(store.endpoint)) return []
-      return [
-        `store ${name}: its endpoint is on this machine, yet its copies count as off-host; they are lost with the machine`,
-      ]
+      return [`store ${name}: its endpoint is on this machine, yet its copies count as off-host; they are lost with the machine`]
     }
     const foreign = store.host !== undefined && store.hosts.some((host) => host !== store.host)
     if (!foreign || store.mountRequired) return []
-    return [
-      `store ${name}: its disk is said to be on host ${store.host}; set mountRequired: yes, or copies fall on the local disk when it is not mounted`,
-    ]
+    return [`store ${name}: its disk is said to be on host ${store.host}; set mountRequired: yes, or copies fall on the local disk when it is not mounted`]
   })
 }
 
@@ -33,18 +25,10 @@ function identityWarnings(config: Config): readonly string[] {
   for (const [system, { components }] of Object.entries(config.systems)) {
     for (const [name, component] of Object.entries(components)) {
       if (!restoreHosts.includes(component.host)) {
-        warnings.push(
-          `component ${system}/${name}: host ${component.host} is not in restoreHosts; a restore in place needs an identity lent for the run`,
-        )
+        warnings.push(`component ${system}/${name}: host ${component.host} is not in restoreHosts; a restore in place needs an identity lent for the run`)
       }
-      if (
-        path !== null &&
-        component.type === 'files' &&
-        component.paths.some((tree) => path.startsWith(`${tree === '/' ? '' : tree}/`))
-      ) {
-        warnings.push(
-          `component ${system}/${name}: the private identity ${path} lies inside it; lost together, nothing can be read`,
-        )
+      if (path !== null && component.type === 'files' && component.paths.some((tree) => path.startsWith(`${tree === '/' ? '' : tree}/`))) {
+        warnings.push(`component ${system}/${name}: the private identity ${path} lies inside it; lost together, nothing can be read`)
       }
     }
   }
@@ -61,9 +45,7 @@ function systemWarnings(config: Config, name: string, now: Date): readonly strin
     return spec.kind === 'at' && new Date(spec.at) <= now
   })
   return [
-    ...forgotten.map(
-      (component) => `component ${name}/${component}: no backup rule covers it; it is not backed up by any schedule`,
-    ),
+    ...forgotten.map((component) => `component ${name}/${component}: no backup rule covers it; it is not backed up by any schedule`),
     ...past.map((rule) => `backup ${name}/${rule.name}: "${rule.every}" is past; it does not run again`),
   ]
 }

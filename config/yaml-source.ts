@@ -19,8 +19,7 @@ const deepestNesting = 100
  * @throws MusterError ConfigInvalid naming file, line and column
  */
 export function readYaml(text: string, fileName: string): YamlSource {
-  if (Buffer.byteLength(text) > largestConfigBytes)
-    throw invalid(fileName, 1, 1, 'is larger than 1 MiB; this is not a muster.yaml')
+  if (Buffer.byteLength(text) > largestConfigBytes) throw invalid(fileName, 1, 1, 'is larger than 1 MiB; this is not a muster.yaml')
   const deep = tooDeep(text)
   if (deep !== null) throw invalid(fileName, deep, 1, 'is nested too deeply; this is not a muster.yaml')
   const lines = new LineCounter()
@@ -92,9 +91,7 @@ function plainData(document: Document, fileName: string, lines: LineCounter): un
       fileName,
       1,
       1,
-      unresolved
-        ? 'an alias (*name) has no anchor (&name) before it; quote a text that begins with *'
-        : 'holds too many aliases; write the values out',
+      unresolved ? 'an alias (*name) has no anchor (&name) before it; quote a text that begins with *' : 'holds too many aliases; write the values out',
       cause,
     )
   }
@@ -114,8 +111,7 @@ function findOdd(raw: unknown): { path: YamlPath; message: string } | null {
     if (typeof value !== 'object' || value === null || done.has(value)) return null
     if (open.has(value)) return { path, message: 'this alias stands for what it is in' }
     const isList = Array.isArray(value)
-    if (!isList && Object.getPrototypeOf(value) !== Object.prototype)
-      return { path, message: 'tags (!!name) are not read here; take it out' }
+    if (!isList && Object.getPrototypeOf(value) !== Object.prototype) return { path, message: 'tags (!!name) are not read here; take it out' }
     open.add(value)
     for (const [key, member] of Object.entries(value)) {
       const inner = [...path, isList ? Number(key) : key]
@@ -137,9 +133,7 @@ function locate(document: Document, lines: LineCounter, path: YamlPath, at: Prob
     node = isAlias(node) ? node.resolve(document) : node
     const isLast = index === path.length - 1
     if (isMap(node)) {
-      const pair: Pair | undefined = node.items.find(
-        (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step),
-      )
+      const pair: Pair | undefined = node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step))
       if (!pair) break
       const keyStart = rangeStart(pair.key) ?? offset
       // A value that is not written, or a block below its key, is best pointed at by its key.
@@ -178,9 +172,5 @@ function tooDeep(text: string): number | null {
 }
 
 function invalid(fileName: string, line: number, column: number, message: string, cause?: unknown): MusterError {
-  return new MusterError(
-    'ConfigInvalid',
-    `${fileName}:${line}:${column} ${message}`,
-    cause === undefined ? {} : { cause },
-  )
+  return new MusterError('ConfigInvalid', `${fileName}:${line}:${column} ${message}`, cause === undefined ? {} : { cause })
 }

@@ -59,8 +59,7 @@ export function checkMemberNames(members: Iterable<ArchiveMember>, expected: Exp
 function memberProblem(member: ArchiveMember, expected: ExpectedMembers, seen: ReadonlySet<string>): string | null {
   const problem = pathProblem(member.path)
   if (problem) return problem
-  if (member.type === 'device' || member.type === 'fifo' || member.type === 'other')
-    return `is a ${typeNames[member.type]}`
+  if (member.type === 'device' || member.type === 'fifo' || member.type === 'other') return `is a ${typeNames[member.type]}`
   if (seen.has(member.path)) return 'is there twice'
   const entry = expected.entries.get(member.path)
   if (!entry) return 'is not in the index'
@@ -71,18 +70,12 @@ const typeNames = { device: 'device', fifo: 'fifo', other: 'kind of member that 
 
 /** Each part of the way must be a directory and nothing else: a link there could lead anywhere. */
 function placeProblem(entry: TreeEntry, expected: ExpectedMembers): string | null {
-  if (entry.type !== 'directory' && expected.directories.has(entry.path))
-    return `is a ${entry.type} and a directory in the index`
+  if (entry.type !== 'directory' && expected.directories.has(entry.path)) return `is a ${entry.type} and a directory in the index`
   const stranger = ancestorsOf(entry.path).find((path) => path !== rootPath && !expected.directories.has(path))
   return stranger === undefined ? null : `lies below ${shownPath(stranger)}, which is not a directory of the tree`
 }
 
-function linkProblem(
-  member: ArchiveMember,
-  entry: TreeEntry,
-  expected: ExpectedMembers,
-  seen: ReadonlySet<string>,
-): string | null {
+function linkProblem(member: ArchiveMember, entry: TreeEntry, expected: ExpectedMembers, seen: ReadonlySet<string>): string | null {
   if (member.type !== entry.type) return `is a ${member.type}; the index says ${entry.type}`
   if (member.linkTarget !== entry.linkTarget) return 'links to another place than the index says'
   if (member.type !== 'hardlink') return null

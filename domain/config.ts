@@ -190,10 +190,7 @@ export interface ServiceConfig {
   readonly runAs?: string
 }
 
-export type HealthCheck =
-  | { readonly http: string; readonly expectStatus: number }
-  | { readonly tcp: string }
-  | { readonly command: readonly string[] }
+export type HealthCheck = { readonly http: string; readonly expectStatus: number } | { readonly tcp: string } | { readonly command: readonly string[] }
 
 export interface BackupRule {
   readonly name: string

@@ -13,8 +13,7 @@ export interface ControlState {
 }
 
 export function foldRecords(records: readonly ControlRecord[]): ControlState {
-  const of = <K extends ControlBody['kind']>(kind: K) =>
-    records.flatMap((record) => (record.body.kind === kind ? [record.body as BodyOf<K>] : []))
+  const of = <K extends ControlBody['kind']>(kind: K) => records.flatMap((record) => (record.body.kind === kind ? [record.body as BodyOf<K>] : []))
   const sites = of('site')
   return {
     site: sites.at(-1) ?? null,

@@ -29,16 +29,10 @@ export function parseDuration(text: string): number {
   const match = /^(\d{1,10})([smhdw])$/.exec(text)
   const seconds = match ? Number(match[1]) * secondsPer[match[2] as keyof typeof secondsPer] : Number.NaN
   if (Number.isNaN(seconds)) {
-    throw new MusterError(
-      'InvalidInput',
-      `${quoted(text)} is not a duration: write a whole number and s, m, h, d or w, such as 30s, 15m, 6h or 7d`,
-    )
+    throw new MusterError('InvalidInput', `${quoted(text)} is not a duration: write a whole number and s, m, h, d or w, such as 30s, 15m, 6h or 7d`)
   }
   if (seconds > longestSeconds) {
-    throw new MusterError(
-      'InvalidInput',
-      `${quoted(text)} is longer than 100 years; write a shorter duration, such as 30d`,
-    )
+    throw new MusterError('InvalidInput', `${quoted(text)} is longer than 100 years; write a shorter duration, such as 30d`)
   }
   return seconds
 }

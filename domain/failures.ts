@@ -21,7 +21,11 @@ const table = {
   // 10–19: keys, signatures, identities
   CredentialsRejected: { retry: false, exitCode: 10, hint: 'give the agent working credentials, then run: muster doctor' },
   IdentityMissing: { retry: false, exitCode: 11, hint: 'put an age identity of one of the recipients where the config says, or lend one: --identity FILE' },
-  SignatureInvalid: { retry: false, exitCode: 12, hint: 'the object was changed after it was signed: use another store, and find out who can write to this one' },
+  SignatureInvalid: {
+    retry: false,
+    exitCode: 12,
+    hint: 'the object was changed after it was signed: use another store, and find out who can write to this one',
+  },
   KeyNotTrusted: { retry: false, exitCode: 13, hint: 'compare the root fingerprint with the one you hold, then run: muster doctor' },
   // 20–29: integrity
   ChecksumMismatch: { retry: false, exitCode: 20, hint: 'use the copy in another store: --from STORE' },
@@ -81,9 +85,7 @@ export function isFailureType(name: string): name is FailureType {
   return Object.hasOwn(table, name)
 }
 
-export const nonRetryableFailureTypes: readonly FailureType[] = (Object.keys(table) as FailureType[]).filter(
-  (type) => !failures[type].retry,
-)
+export const nonRetryableFailureTypes: readonly FailureType[] = (Object.keys(table) as FailureType[]).filter((type) => !failures[type].retry)
 
 /**
  * A failure that every room may throw. `message` says what happened and to what,

@@ -33,7 +33,8 @@ export function isName(text: string): boolean {
 }
 
 function checked(name: string): string {
-  if (!isName(name)) throw new MusterError('InvalidInput', `"${name}" is not a name: lower-case letters, digits, - and _, at most 63, beginning with a letter or digit`)
+  if (!isName(name))
+    throw new MusterError('InvalidInput', `"${name}" is not a name: lower-case letters, digits, - and _, at most 63, beginning with a letter or digit`)
   return name
 }
 

@@ -137,9 +137,30 @@ export interface ControlRecord {
 export type ControlBody =
   | { readonly kind: 'site'; readonly site: string; readonly controlIncarnation: number }
   | ({ readonly kind: 'incarnation' } & Incarnation)
-  | { readonly kind: 'restore-point'; readonly component: string; readonly incarnation: string; readonly name: string; readonly lsn: string; readonly at: string }
-  | { readonly kind: 'gap'; readonly component: string; readonly incarnation: string; readonly afterLsn: string; readonly beforeLsn: string; readonly reason: string }
-  | { readonly kind: 'opened-without'; readonly component: string; readonly incarnation: string; readonly stores: readonly string[]; readonly by: string; readonly reason: string }
+  | {
+      readonly kind: 'restore-point'
+      readonly component: string
+      readonly incarnation: string
+      readonly name: string
+      readonly lsn: string
+      readonly at: string
+    }
+  | {
+      readonly kind: 'gap'
+      readonly component: string
+      readonly incarnation: string
+      readonly afterLsn: string
+      readonly beforeLsn: string
+      readonly reason: string
+    }
+  | {
+      readonly kind: 'opened-without'
+      readonly component: string
+      readonly incarnation: string
+      readonly stores: readonly string[]
+      readonly by: string
+      readonly reason: string
+    }
   | { readonly kind: 'safety-set'; readonly run: string; readonly host: string; readonly members: readonly SafetyMember[]; readonly keepUntil: string }
 
 export interface SafetyMember {

@@ -23,8 +23,7 @@ export type ScheduleSpec =
 
 export const weekdays = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const
 
-const examples =
-  '6h, hourly, daily 02:00, weekly sunday 03:00, monthly day 1 03:00, at 2026-12-01T02:00:00Z or cron 0 2 * * *'
+const examples = '6h, hourly, daily 02:00, weekly sunday 03:00, monthly day 1 03:00, at 2026-12-01T02:00:00Z or cron 0 2 * * *'
 
 /** @throws MusterError InvalidInput that names what is wrong and shows examples */
 export function parseSchedule(text: string): ScheduleSpec {
@@ -76,8 +75,7 @@ function parseInterval(text: string, duration: string): number {
 
 function parseClock(text: string, word: string | undefined): { hour: number; minute: number } {
   const match = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(word ?? '')
-  if (!match)
-    throw bad(text, `"${word}" is not a time of day: write two digits each from 00:00 to 23:59, such as 02:00`)
+  if (!match) throw bad(text, `"${word}" is not a time of day: write two digits each from 00:00 to 23:59, such as 02:00`)
   return { hour: Number(match[1]), minute: Number(match[2]) }
 }
 
@@ -92,8 +90,7 @@ function parseMoment(text: string, word: string): string {
   const at = new Date(match ? word : Number.NaN)
   const iso = Number.isNaN(at.getTime()) ? '' : at.toISOString()
   // Date rolls 30 February over into March; a moment that does not come back as it was written is none.
-  if (iso.slice(0, 16) !== word.slice(0, 16))
-    throw bad(text, `"${word}" is not a moment in UTC: write it as 2026-12-01T02:00:00Z`)
+  if (iso.slice(0, 16) !== word.slice(0, 16)) throw bad(text, `"${word}" is not a moment in UTC: write it as 2026-12-01T02:00:00Z`)
   return `${iso.slice(0, 19)}Z`
 }
 

@@ -16,10 +16,7 @@ export function checkScheduleZone(spec: ScheduleSpec, zone: string, from: Date):
   if (zone === 'UTC') return
   checkZoneName(zone)
   if (spec.kind === 'interval' || spec.kind === 'at') {
-    throw new MusterError(
-      'InvalidInput',
-      `a zone has no effect on ${spec.kind === 'at' ? 'a moment in UTC' : 'an interval'}; leave the zone out`,
-    )
+    throw new MusterError('InvalidInput', `a zone has no effect on ${spec.kind === 'at' ? 'a moment in UTC' : 'an interval'}; leave the zone out`)
   }
   const changes = transitions(zone, from, new Date(from.getTime() + lookAheadMs))
   const hit = firstHit(spec, changes)

@@ -102,8 +102,7 @@ export function parseEntry(line: string, lineNumber: number): TreeEntry {
     throw new MusterError('ManifestInvalid', `line ${lineNumber} of the tree index is not an entry`)
   }
   const problem = pathProblem(path) ?? (value.type === 'hardlink' ? pathProblem(linkTarget as string) : null)
-  if (problem)
-    throw new MusterError('HostileArchive', `the tree index lists ${shownPath(path)}, whose path or link ${problem}`)
+  if (problem) throw new MusterError('HostileArchive', `the tree index lists ${shownPath(path)}, whose path or link ${problem}`)
   return {
     root: value.root,
     path,
@@ -173,10 +172,7 @@ function isRoot(value: unknown, position: number): value is TreeIndexRoot {
   return texts && root.root === position && (root.type === 'directory' || root.type === 'file')
 }
 
-function isEntry(
-  value: Record<string, unknown>,
-  linkTarget: string | undefined,
-): value is Record<string, unknown> & TreeEntry {
+function isEntry(value: Record<string, unknown>, linkTarget: string | undefined): value is Record<string, unknown> & TreeEntry {
   const isLink = value['type'] === 'symlink' || value['type'] === 'hardlink'
   return (
     [value['root'], value['sizeBytes'], value['mode'], value['uid'], value['gid']].every(isCount) &&

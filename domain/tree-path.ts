@@ -81,10 +81,7 @@ function decodeByParts(bytes: Uint8Array): string {
   let text = ''
   for (let at = 0; at < bytes.length; ) {
     const length = characterLength(bytes, at)
-    text +=
-      length === 0
-        ? String.fromCharCode(0xdc00 + (bytes[at] as number))
-        : strict.decode(bytes.subarray(at, at + length))
+    text += length === 0 ? String.fromCharCode(0xdc00 + (bytes[at] as number)) : strict.decode(bytes.subarray(at, at + length))
     at += length || 1
   }
   return text

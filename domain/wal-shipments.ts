@@ -48,11 +48,7 @@ export function replayableUntil(shipments: Iterable<WalRange>, fromLsn: Lsn): Ls
  * or before the end of the one before it; a whole segment always wins. Bytes after a hole are
  * left out: replay could not reach them. Empty where the segment's first byte is in no shipment.
  */
-export function choosePieces<S extends WalRange>(
-  shipments: Iterable<S>,
-  segment: string,
-  segmentSizeBytes: number,
-): readonly S[] {
+export function choosePieces<S extends WalRange>(shipments: Iterable<S>, segment: string, segmentSizeBytes: number): readonly S[] {
   const { startLsn } = parseSegmentName(segment, segmentSizeBytes)
   const endLsn = startLsn + BigInt(segmentSizeBytes)
   const candidates = [...shipments].filter((one) => one.segment === segment && holdsBytes(one))
@@ -129,8 +125,7 @@ export function groupBySegment<S extends WalRange>(shipments: Iterable<S>): Read
 
 function newestHistories<S extends WalRange>(shipments: Iterable<S>): readonly S[] {
   const one = new Map<string, S>()
-  for (const shipment of shipments)
-    if (shipment.kind === 'history' && !one.has(shipment.segment)) one.set(shipment.segment, shipment)
+  for (const shipment of shipments) if (shipment.kind === 'history' && !one.has(shipment.segment)) one.set(shipment.segment, shipment)
   return [...one.values()].sort((a, b) => (a.segment < b.segment ? -1 : 1))
 }
 
@@ -144,8 +139,5 @@ function byStart(a: WalRange, b: WalRange): number {
 }
 
 function farthest<S extends WalRange>(candidates: readonly S[]): S | undefined {
-  return candidates.reduce<S | undefined>(
-    (best, one) => (best === undefined || one.endLsn > best.endLsn ? one : best),
-    undefined,
-  )
+  return candidates.reduce<S | undefined>((best, one) => (best === undefined || one.endLsn > best.endLsn ? one : best), undefined)
 }

@@ -25,10 +25,7 @@ const formats = new Map<string, Intl.DateTimeFormat>()
 /** @throws MusterError InvalidInput when there is no such zone, or it is spelt otherwise. */
 export function checkZoneName(zone: string): void {
   if (zone === 'UTC') return
-  const unknown = new MusterError(
-    'InvalidInput',
-    `"${zone.slice(0, 40)}" is not a time zone; write a name such as Europe/Berlin, or leave it out for UTC`,
-  )
+  const unknown = new MusterError('InvalidInput', `"${zone.slice(0, 40)}" is not a time zone; write a name such as Europe/Berlin, or leave it out for UTC`)
   if (!/^[A-Z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)+$/.test(zone)) throw unknown
   let canonical: string
   try {
@@ -49,13 +46,7 @@ export function offsetMinutes(zone: string, at: Date): number {
       .formatToParts(at)
       .map((part) => [part.type, part.value]),
   )
-  const local = Date.UTC(
-    Number(parts['year']),
-    Number(parts['month']) - 1,
-    Number(parts['day']),
-    Number(parts['hour']),
-    Number(parts['minute']),
-  )
+  const local = Date.UTC(Number(parts['year']), Number(parts['month']) - 1, Number(parts['day']), Number(parts['hour']), Number(parts['minute']))
   return Math.round((local - Math.floor(at.getTime() / minuteMs) * minuteMs) / minuteMs)
 }
 
@@ -94,8 +85,7 @@ export function transitions(zone: string, from: Date, to: Date): readonly Transi
   while (low < to.getTime()) {
     const high = Math.min(low + dayMs, to.getTime())
     const after = offsetMinutes(zone, new Date(high))
-    if (after !== before)
-      found.push({ at: firstWith(zone, after, low, high), offsetBeforeMinutes: before, offsetAfterMinutes: after })
+    if (after !== before) found.push({ at: firstWith(zone, after, low, high), offsetBeforeMinutes: before, offsetAfterMinutes: after })
     low = high
     before = after
   }

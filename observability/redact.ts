@@ -19,10 +19,7 @@ function copy(value: unknown, above: readonly object[]): unknown {
   if (value instanceof Date) return value.toJSON()
   if (value instanceof Uint8Array) return `[${value.length} bytes]`
   if (Array.isArray(value)) return value.map((item) => copy(item, inside))
-  const fields = Object.entries(value).map(([name, field]) => [
-    name,
-    isSecretField(name) && field !== null && field !== undefined ? mask : copy(field, inside),
-  ])
+  const fields = Object.entries(value).map(([name, field]) => [name, isSecretField(name) && field !== null && field !== undefined ? mask : copy(field, inside)])
   return { ...(value instanceof Error ? errorFields(value, inside) : {}), ...Object.fromEntries(fields) }
 }
 

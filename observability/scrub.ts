@@ -1,14 +1,7 @@
 /** What stands where a secret was. */
 export const mask = '***'
 
-const secretName = `(?:${[
-  'pass(?:wd|word|phrase)',
-  'secret',
-  'token',
-  'authorization',
-  'credentials?',
-  '(?:api|access|private|identity)[_-]?key',
-].join('|')})`
+const secretName = `(?:${['pass(?:wd|word|phrase)', 'secret', 'token', 'authorization', 'credentials?', '(?:api|access|private|identity)[_-]?key'].join('|')})`
 const secretField = new RegExp(`(?:${secretName}s?|^pass|^pwd|^cookie)$|${secretName}[_-]?(?:id|key|value)$`, 'i')
 
 const quotedOrWord = `"(?:[^"\\\\]|\\\\.)*"|'(?:[^'\\\\]|\\\\.)*'|[^\\s&,;'"}\\]]+`

@@ -22,7 +22,13 @@ export interface StoreCatalog {
   /** Manifests that could not be believed, each with the reason. */
   readonly invalid: readonly { readonly key: string; readonly problem: string }[]
   /** Backups with objects but no manifest: attempts that died, or are still running. */
-  readonly unpublished: readonly { readonly system: string; readonly component: string; readonly backup: string; readonly keys: readonly string[]; readonly newestAt: string }[]
+  readonly unpublished: readonly {
+    readonly system: string
+    readonly component: string
+    readonly backup: string
+    readonly keys: readonly string[]
+    readonly newestAt: string
+  }[]
   /** Published backups that lack an object they name, or have it with another size. */
   readonly damaged: readonly { readonly backup: string; readonly key: string; readonly problem: string }[]
 }

@@ -55,7 +55,10 @@ export async function publishManifest(store: Store, signer: Signer, manifest: Ma
   for (const object of manifest.objects) {
     const stat = await store.stat(object.key)
     if (!stat || stat.sizeBytes !== object.sizeBytes) {
-      throw new MusterError('ObjectMissing', `object ${object.key} is ${stat ? `${stat.sizeBytes} bytes long instead of ${object.sizeBytes}` : 'not there'} [${store.name}]`)
+      throw new MusterError(
+        'ObjectMissing',
+        `object ${object.key} is ${stat ? `${stat.sizeBytes} bytes long instead of ${object.sizeBytes}` : 'not there'} [${store.name}]`,
+      )
     }
   }
   const key = manifestKey(manifest.system, manifest.component, manifest.backup)

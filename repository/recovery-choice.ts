@@ -113,7 +113,12 @@ async function toLatest(repository: Repository, paths: readonly RecoveryPath[], 
   }
 }
 
-async function toTime(repository: Repository, paths: readonly RecoveryPath[], tip: Incarnation, target: { kind: 'time'; time: string }): Promise<RecoveryChoice> {
+async function toTime(
+  repository: Repository,
+  paths: readonly RecoveryPath[],
+  tip: Incarnation,
+  target: { kind: 'time'; time: string },
+): Promise<RecoveryChoice> {
   let newestAt: string | null = null
   for (const path of paths) {
     if (isBefore(target.time, path.base.endedAt)) continue
@@ -132,7 +137,8 @@ async function toTime(repository: Repository, paths: readonly RecoveryPath[], ti
   if (oldest !== null && isBefore(target.time, oldest)) {
     throw unreachable(repository, `${target.time} is too early: the oldest moment is ${oldest}`, newestAt)
   }
-  if (newestAt === null) throw unreachable(repository, `${target.time} is not in a recoverable window: no commit after ${paths[0]?.base.endedAt} is in the store`, null)
+  if (newestAt === null)
+    throw unreachable(repository, `${target.time} is not in a recoverable window: no commit after ${paths[0]?.base.endedAt} is in the store`, null)
   throw unreachable(repository, `${target.time} cannot be reached: WAL is unbroken only to the commit of ${newestAt}`, newestAt)
 }
 
@@ -184,6 +190,9 @@ export function incarnationsNeeded(state: ControlState, component: string): read
 
 function unreachable(repository: Repository, what: string, newestAt: string | null): MusterError {
   return new MusterError('RecoveryTargetUnreachable', `${what} [${repository.store.name}]`, {
-    hint: newestAt === null ? 'see the windows there are: muster list SYSTEM' : `the newest reachable moment is ${newestAt}; or use the newest of all: muster restore SYSTEM`,
+    hint:
+      newestAt === null
+        ? 'see the windows there are: muster list SYSTEM'
+        : `the newest reachable moment is ${newestAt}; or use the newest of all: muster restore SYSTEM`,
   })
 }

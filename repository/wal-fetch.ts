@@ -31,11 +31,7 @@ export interface FetchParts {
   readonly decryption: Decryption
   readonly verifier: Verifier
   /** Decompresses a zstd stream into a new file and answers with its size; absent when it throws. */
-  readonly decompressToFile: (
-    compressed: Readable,
-    path: string,
-    options: { readonly signal?: AbortSignal },
-  ) => Promise<number>
+  readonly decompressToFile: (compressed: Readable, path: string, options: { readonly signal?: AbortSignal }) => Promise<number>
 }
 
 export interface FetchOptions {
@@ -43,11 +39,7 @@ export interface FetchOptions {
   readonly parallel?: number
   readonly signal?: AbortSignal
   /** After each file: how many are there, of how many, and the bytes fetched so far. */
-  readonly onProgress?: (progress: {
-    readonly files: number
-    readonly totalFiles: number
-    readonly bytes: number
-  }) => void
+  readonly onProgress?: (progress: { readonly files: number; readonly totalFiles: number; readonly bytes: number }) => void
 }
 
 export interface FetchResult {
@@ -86,8 +78,7 @@ export async function fetchWal(
   let bytes = 0
   const times: string[] = []
   await inParallel(jobs, options.parallel ?? 4, async (job) => {
-    if (options.signal?.aborted)
-      throw new MusterError('Cancelled', `fetching WAL from ${parts.store.name} was cancelled`)
+    if (options.signal?.aborted) throw new MusterError('Cancelled', `fetching WAL from ${parts.store.name} was cancelled`)
     const fetched = await job.run()
     files += 1
     bytes += fetched.bytes
@@ -102,11 +93,7 @@ export async function fetchWal(
  * The signed index of a shipment, proven to be the one its key names.
  * @throws MusterError ObjectMissing, SignatureInvalid, KeyNotTrusted, ManifestInvalid naming key and store
  */
-export async function readWalIndex(
-  parts: Pick<FetchParts, 'store' | 'verifier'>,
-  place: WalPlace,
-  name: WalShipmentName,
-): Promise<WalIndex> {
+export async function readWalIndex(parts: Pick<FetchParts, 'store' | 'verifier'>, place: WalPlace, name: WalShipmentName): Promise<WalIndex> {
   const key = walIndexKey(place.system, place.component, place.incarnation, name)
   const where = `${key} in ${parts.store.name}`
   const bytes = await parts.store.readBytes(key)
@@ -160,13 +147,7 @@ async function fetchSegment(
   return { bytes, lastCommitAt }
 }
 
-async function fetchHistory(
-  parts: FetchParts,
-  place: WalPlace,
-  name: WalShipmentName,
-  directory: string,
-  options: FetchOptions,
-): Promise<Fetched> {
+async function fetchHistory(parts: FetchParts, place: WalPlace, name: WalShipmentName, directory: string, options: FetchOptions): Promise<Fetched> {
   const temporary = temporaryIn(directory, name.segment)
   try {
     const fetched = await fetchPiece(parts, place, name, temporary, options)
@@ -201,36 +182,25 @@ async function fetchPiece(
     const stop = results.find((one) => one.status === 'rejected')
     // A changed object makes the tools fail in their own words; its hash says what really happened.
     const sameBytes =
-      stop === undefined
-        ? cipher.bytes() === object.sizeBytes && cipher.sha256() === object.sha256
-        : await isUnchanged(parts.store, object, only)
-    if (!sameBytes)
-      throw new MusterError('ChecksumMismatch', `the WAL object is not the one that was signed [${where}]`)
+      stop === undefined ? cipher.bytes() === object.sizeBytes && cipher.sha256() === object.sha256 : await isUnchanged(parts.store, object, only)
+    if (!sameBytes) throw new MusterError('ChecksumMismatch', `the WAL object is not the one that was signed [${where}]`)
     if (stop !== undefined) throw stop.reason as unknown
     if (plain.bytes() !== object.plainSizeBytes || plain.sha256() !== object.plainSha256) {
       throw new MusterError('ChecksumMismatch', `the decrypted WAL object is not the one that was signed [${where}]`)
     }
     const size = (await stat(path)).size
     if (BigInt(size) !== name.endLsn - name.startLsn) {
-      throw new MusterError(
-        'ChecksumMismatch',
-        `the WAL object holds ${size} bytes and its index says ${name.endLsn - name.startLsn} [${where}]`,
-      )
+      throw new MusterError('ChecksumMismatch', `the WAL object holds ${size} bytes and its index says ${name.endLsn - name.startLsn} [${where}]`)
     }
     return { path, bytes: object.sizeBytes, lastCommitAt: index.lastCommitAt }
   } catch (error) {
     await rm(path, { force: true })
-    if (options.signal?.aborted)
-      throw new MusterError('Cancelled', `fetching WAL from ${parts.store.name} was cancelled`, { cause: error })
+    if (options.signal?.aborted) throw new MusterError('Cancelled', `fetching WAL from ${parts.store.name} was cancelled`, { cause: error })
     throw error
   }
 }
 
-async function isUnchanged(
-  store: Store,
-  object: ObjectReference,
-  options: { readonly signal?: AbortSignal },
-): Promise<boolean> {
+async function isUnchanged(store: Store, object: ObjectReference, options: { readonly signal?: AbortSignal }): Promise<boolean> {
   if (options.signal?.aborted) return true
   const hash = createHash('sha256')
   for await (const chunk of await store.read(object.key, options)) hash.update(chunk as Buffer)
@@ -261,8 +231,7 @@ function temporaryIn(directory: string, name: string): string {
 }
 
 async function removeLeftovers(directory: string): Promise<void> {
-  for (const name of await readdir(directory))
-    if (name.startsWith('.fetch-')) await rm(join(directory, name), { force: true })
+  for (const name of await readdir(directory)) if (name.startsWith('.fetch-')) await rm(join(directory, name), { force: true })
 }
 
 async function flush(path: string): Promise<void> {

@@ -131,12 +131,7 @@ async function outcomeOf(store: Store, staged: StagedWal): Promise<PublishOutcom
  * left out. What a name says is proven only when its index is opened.
  * @throws MusterError when the store cannot be listed to the end
  */
-export async function listShipments(
-  store: Store,
-  system: string,
-  component: string,
-  incarnation: string,
-): Promise<readonly WalShipmentName[]> {
+export async function listShipments(store: Store, system: string, component: string, incarnation: string): Promise<readonly WalShipmentName[]> {
   const names: WalShipmentName[] = []
   for await (const { key } of store.list(walIndexPrefix(system, component, incarnation))) {
     const name = parseWalIndexKey(key)

@@ -130,14 +130,9 @@ describe('the rooms of the house', () => {
   })
 
   it('start programs in adapters/process only', () => {
-    const bad = imports.filter(
-      ({ file, target }) =>
-        target.replace('node:', '') === 'child_process' && !spawners.some((room) => file.startsWith(room)),
-    )
+    const bad = imports.filter(({ file, target }) => target.replace('node:', '') === 'child_process' && !spawners.some((room) => file.startsWith(room)))
     assert.deepEqual(
-      bad.map(
-        (one) => `${one.file}:${one.line} imports ${one.target}; use adapters/process (run-tool.ts, start-service.ts)`,
-      ),
+      bad.map((one) => `${one.file}:${one.line} imports ${one.target}; use adapters/process (run-tool.ts, start-service.ts)`),
       [],
     )
   })
@@ -171,9 +166,7 @@ describe('the rooms of the house', () => {
 })
 
 describe('what is committed', () => {
-  const texts = filesBelow('').filter((file) =>
-    /\.(ts|mjs|js|json|jsonc|md|ya?ml|sql|sh)$|(^|\/)[A-Za-z.]+$/.test(file),
-  )
+  const texts = filesBelow('').filter((file) => /\.(ts|mjs|js|json|jsonc|md|ya?ml|sql|sh)$|(^|\/)[A-Za-z.]+$/.test(file))
 
   it('names no path of the machine it was written on', () => {
     // Written in parts, or this file would be the first one found.
@@ -187,13 +180,7 @@ describe('what is committed', () => {
   })
 
   it('names no registry host', () => {
-    const hosts = [
-      'registry\\.npm' + 'js\\.org',
-      'registry\\.yarn' + 'pkg\\.com',
-      'proxy\\.go' + 'lang\\.org',
-      'pypi\\.' + 'org',
-      'deb\\.deb' + 'ian\\.org',
-    ]
+    const hosts = ['registry\\.npm' + 'js\\.org', 'registry\\.yarn' + 'pkg\\.com', 'proxy\\.go' + 'lang\\.org', 'pypi\\.' + 'org', 'deb\\.deb' + 'ian\\.org']
     assert.deepEqual(linesWith(texts, new RegExp(hosts.join('|'))), [])
   })
 })
@@ -233,8 +220,7 @@ function packageOf(target: string): string {
 
 function importsOf(file: string): Import[] {
   const text = read(file)
-  const statement =
-    /^(?:import|export)\s+(?:(type)\s+)?(?:([\w*{][^'"`;=]*?)\s+from\s+)?'([^'\n]+)'|\bimport\(\s*'([^'\n]+)'\s*\)/gm
+  const statement = /^(?:import|export)\s+(?:(type)\s+)?(?:([\w*{][^'"`;=]*?)\s+from\s+)?'([^'\n]+)'|\bimport\(\s*'([^'\n]+)'\s*\)/gm
   return [...text.matchAll(statement)].map((match) => {
     const [, typeKeyword, names = '', fixed, dynamic] = match
     const specifier = fixed ?? dynamic ?? ''
@@ -249,9 +235,7 @@ function importsOf(file: string): Import[] {
 
 function codeLines(file: string): { readonly number: number; readonly text: string }[] {
   const text = read(file).replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))
-  return text
-    .split('\n')
-    .map((line, index) => ({ number: index + 1, text: line.replace(/\/\/.*$/, '').replace(/'[^']*'/g, "''") }))
+  return text.split('\n').map((line, index) => ({ number: index + 1, text: line.replace(/\/\/.*$/, '').replace(/'[^']*'/g, "''") }))
 }
 
 function read(file: string): string {

@@ -24,9 +24,7 @@ import { hostDirectory, keyFiles, type Places, shipperSocket } from './places.ts
 import { createStore } from './stores.ts'
 import { localTrust } from './trust.ts'
 
-export const musterVersion: string = (
-  JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }
-).version
+export const musterVersion: string = (JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version
 
 /** package.json of the clone, from the sources and from dist/ alike. */
 export function packageRoot(): string {
@@ -54,7 +52,10 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900 
   return {
     host,
     site,
-    machineId: await readFile('/etc/machine-id', 'utf8').then((text) => text.trim(), () => 'unknown'),
+    machineId: await readFile('/etc/machine-id', 'utf8').then(
+      (text) => text.trim(),
+      () => 'unknown',
+    ),
     musterVersion,
     tools: await toolVersions(),
     hostDirectory: directory,
@@ -86,7 +87,8 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900 
 /** The identity is a file on this host; it is never copied, and never in an input. */
 export async function decryptionOf(config: Config, identityFile: string | null) {
   const reference = config.encryption.identity
-  if (identityFile === null && !reference.startsWith('file:')) throw new MusterError('IdentityMissing', `encryption.identity must be file:/path, not ${reference}`)
+  if (identityFile === null && !reference.startsWith('file:'))
+    throw new MusterError('IdentityMissing', `encryption.identity must be file:/path, not ${reference}`)
   const path = identityFile ?? reference.slice('file:'.length)
   const text = await readFile(path, 'utf8').catch(() => null)
   if (text === null) throw new MusterError('IdentityMissing', `the age identity ${path} cannot be read on this host`)
@@ -114,4 +116,3 @@ async function toolVersions(): Promise<Readonly<Record<string, string>>> {
   }
   return versions
 }
-

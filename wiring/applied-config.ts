@@ -26,7 +26,10 @@ export async function readAppliedConfig(places: Places, verifier: Verifier, hash
 }
 
 export async function newestHash(places: Places): Promise<string | null> {
-  return readFile(join(folder(places), 'newest'), 'utf8').then((text) => text.trim(), () => null)
+  return readFile(join(folder(places), 'newest'), 'utf8').then(
+    (text) => text.trim(),
+    () => null,
+  )
 }
 
 export async function saveAppliedConfig(places: Places, hash: string, bytes: Uint8Array): Promise<void> {

@@ -91,7 +91,7 @@ function createDesk(places: Places, json: boolean, temporal: Desk['temporal']): 
     temporal,
     async apply({ dryRun, withoutTemporal }) {
       const { config } = await loadConfig(places.configFile)
-      const keyList = await ensureKeyList(places)
+      const keyList = await ensureKeyList(places, config)
       return applyConfig(
         {
           config,
@@ -115,4 +115,3 @@ function createDesk(places: Places, json: boolean, temporal: Desk['temporal']): 
     worker: (options) => runWorker(places, options),
   }
 }
-

@@ -1,63 +1,200 @@
-/** The keys of an installation: root, control, host and age identity; made once, never overwritten. */
-import { access, chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+/** Makes the keys of an installation: what is there is kept, what is missing is made, nothing is ever overwritten. */
+import { chmod, link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createAgeIdentity } from '../adapters/crypto/age-identity.ts'
+import { ageRecipientOf, createAgeIdentity } from '../adapters/crypto/age-identity.ts'
 import { createSigningKey, fingerprint, loadSigner, readPublicKey } from '../adapters/crypto/signature.ts'
-import type { TrustedKey } from '../domain/repository-format.ts'
+import { createSecretResolver } from '../adapters/secret/resolver.ts'
+import type { Config } from '../domain/config.ts'
+import { MusterError } from '../domain/failures.ts'
 import { keyListKey } from '../domain/object-keys.ts'
-import { firstKeyList } from '../repository/trust.ts'
+import type { TrustedKey } from '../domain/repository-format.ts'
+import { firstKeyList, readTrust } from '../repository/trust.ts'
 import { keyFiles, type Places } from './places.ts'
-import { keyListFile } from './trust.ts'
+import { createStore } from './stores.ts'
+import { keyListFile, localTrust, pinnedFingerprint, trustTools } from './trust.ts'
+import { within } from '../clients/within.ts'
+
+const storeSeconds = 15
 
 export interface MadeKeys {
-  /** Files that were made; the others were there. */
+  /** Files that were made now. */
   readonly created: readonly string[]
+  /** Files that were there already. */
+  readonly kept: readonly string[]
   readonly rootFingerprint: string
   readonly recipients: readonly string[]
+  /** False where the root key has been moved away. */
+  readonly rootKeyHere: boolean
 }
 
-/** Idempotent: a key that is there is kept. */
-export async function makeKeys(places: Places, host: string): Promise<MadeKeys> {
-  await mkdir(places.keys, { recursive: true, mode: 0o700 })
-  await chmod(places.keys, 0o700)
+/**
+ * Root, control and host keys, age identity and recipients, and the pinned fingerprint. Idempotent.
+ * @throws MusterError KeyNotTrusted when what is there does not belong together, PreconditionFailed when the
+ *   directory cannot be written
+ */
+export async function makeKeys(places: Places, ...hosts: readonly string[]): Promise<MadeKeys> {
   const created: string[] = []
-  const at = (name: string) => join(places.keys, name)
-  const absent = async (name: string) => !(await access(at(name)).then(() => true, () => false))
-  for (const [name, comment] of [
-    [keyFiles.root, 'muster root'],
-    [keyFiles.control, 'muster control'],
-    [keyFiles.host(host), `muster host ${host}`],
-  ] as const) {
-    if (!(await absent(name))) continue
-    await createSigningKey(at(name), comment)
-    created.push(at(name))
+  const kept: string[] = []
+  await makeKeyDirectory(places.keys)
+  const root = join(places.keys, keyFiles.root)
+  const pinFile = join(places.keys, keyFiles.fingerprint)
+  const pinned = await textOf(pinFile)
+  const rootKeyHere = pinned === null || (await textOf(root)) !== null
+  const note = (path: string, isNew: boolean) => (isNew ? created : kept).push(path)
+  if (rootKeyHere) note(root, await makeKey(root, 'muster root'))
+  const found = rootKeyHere ? fingerprint(await readPublicKey(`${root}.pub`)) : null
+  if (pinned !== null && found !== null && pinned !== found) {
+    throw new MusterError('KeyNotTrusted', `${root} has the fingerprint ${found}, but ${pinned} is pinned in ${pinFile}`, {
+      hint: 'put back the root key that belongs to this installation, or use another key directory: MUSTER_KEYS',
+    })
   }
-  if (await absent(keyFiles.identity)) {
-    const recipient = await createAgeIdentity(at(keyFiles.identity))
-    await writeFile(at(keyFiles.recipients), `${recipient}\n`, { mode: 0o644 })
-    created.push(at(keyFiles.identity), at(keyFiles.recipients))
+  if (pinned === null) await writeFile(pinFile, `${found}\n`, { flag: 'wx', mode: 0o600, flush: true })
+  note(pinFile, pinned === null)
+  await refuseUnlisted(places, hosts)
+  const control = join(places.keys, keyFiles.control)
+  note(control, await makeKey(control, 'muster control'))
+  for (const host of hosts) {
+    const path = join(places.keys, keyFiles.host(host))
+    note(path, await makeKey(path, `muster host ${host}`))
   }
-  if (await absent(keyFiles.fingerprint)) {
-    await writeFile(at(keyFiles.fingerprint), `${fingerprint(await readPublicKey(at(`${keyFiles.root}.pub`)))}\n`, { mode: 0o644 })
-    created.push(at(keyFiles.fingerprint))
-  }
-  const recipients = (await readFile(at(keyFiles.recipients), 'utf8')).split('\n').filter((line) => line.startsWith('age1'))
-  return { created, rootFingerprint: (await readFile(at(keyFiles.fingerprint), 'utf8')).trim(), recipients }
+  const identity = join(places.keys, keyFiles.identity)
+  const identityIsNew = (await textOf(identity)) === null
+  const recipient = identityIsNew ? await createAgeIdentity(identity) : await ageRecipientOf(identity)
+  note(identity, identityIsNew)
+  const recipientsFile = join(places.keys, keyFiles.recipients)
+  const text = await textOf(recipientsFile)
+  if (text === null) await writeFile(recipientsFile, recipientsText(recipient), { flag: 'wx', mode: 0o600, flush: true })
+  note(recipientsFile, text === null)
+  return { created, kept, rootFingerprint: pinned ?? (found as string), recipients: await readRecipients(places), rootKeyHere }
 }
 
-/** The first key list, signed by the root key: made once from every key that is here, then kept. */
-export async function ensureKeyList(places: Places): Promise<{ readonly key: string; readonly bytes: Buffer }> {
+/**
+ * The first key list of this installation, in `<home>/keys`; signed once, by the root key, and the same ever after.
+ * It names the control key and each host key whose public half is here. With a config it is looked for in the
+ * stores before one is made, so that a lost state directory loses nothing.
+ * @throws MusterError KeyNotTrusted | SecretMissing | PreconditionFailed
+ */
+export async function ensureKeyList(places: Places, config?: Config): Promise<{ readonly key: string; readonly bytes: Buffer }> {
   const path = keyListFile(places)
   const there = await readFile(path).catch(() => null)
-  if (there) return { key: keyListKey(1), bytes: there }
-  const now = new Date().toISOString()
-  const keys: TrustedKey[] = [{ role: 'control', name: 'control', publicKey: await readPublicKey(join(places.keys, `${keyFiles.control}.pub`)), validFrom: now, revokedSince: null }]
+  if (there !== null) {
+    await localTrust(places)
+    return { key: keyListKey(1), bytes: there }
+  }
+  const known = config ? await listInStores(places, config) : null
+  if (known !== null) {
+    await createOnce(path, known)
+    return { key: keyListKey(1), bytes: await readFile(path) }
+  }
+  const at = new Date().toISOString()
+  const root = await loadSigner(join(places.keys, keyFiles.root)).catch((cause: unknown) => {
+    if (!(cause instanceof MusterError)) throw cause
+    throw new MusterError(cause.type, cause.message, {
+      cause,
+      hint: 'the first apply needs the root key, to sign whom this installation believes: run muster init, or put the key back',
+    })
+  })
+  const keys: TrustedKey[] = [
+    { role: 'control', name: 'control', publicKey: await readPublicKey(join(places.keys, `${keyFiles.control}.pub`)), validFrom: at, revokedSince: null },
+  ]
   for (const file of (await readdir(places.keys)).sort()) {
     const name = /^host_(.+)_ed25519\.pub$/.exec(file)?.[1]
-    if (name) keys.push({ role: 'host', name, publicKey: await readPublicKey(join(places.keys, file)), validFrom: now, revokedSince: null })
+    if (name === undefined) continue
+    keys.push({ role: 'host', name, publicKey: await readPublicKey(join(places.keys, file)), validFrom: at, revokedSince: null })
   }
-  const { key, bytes } = firstKeyList(await loadSigner(join(places.keys, keyFiles.root)), keys, now)
+  const { bytes } = firstKeyList(root, keys, at)
+  await createOnce(path, bytes)
+  // Of two that made one at the same moment, both go on with the one that is there.
+  return { key: keyListKey(1), bytes: await readFile(path) }
+}
+
+/** The list this installation signed earlier, where only this host's own copy of it was lost. */
+async function listInStores(places: Places, config: Config): Promise<Buffer | null> {
+  const pinned = await pinnedFingerprint(places)
+  const secrets = createSecretResolver()
+  for (const name of Object.keys(config.stores)) {
+    const found = await within(storeSeconds, async () => {
+      const store = createStore(config, name, secrets)
+      const { list } = await readTrust(store, pinned, trustTools)
+      return list.sequence === 1 ? store.readBytes(keyListKey(1)) : null
+    }).catch((error: unknown) => {
+      // No list, another installation's list, or no answer: what counts there is for apply to say.
+      if (error instanceof MusterError) return null
+      throw error
+    })
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** Public age keys of the recipients file; empty where there is none. */
+export async function readRecipients(places: Places): Promise<readonly string[]> {
+  const text = (await textOf(join(places.keys, keyFiles.recipients))) ?? ''
+  return text.split('\n').flatMap((line) => (line.trim() === '' || line.trim().startsWith('#') ? [] : [line.trim()]))
+}
+
+async function makeKeyDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await chmod(directory, 0o700)
+  } catch (cause) {
+    throw new MusterError('PreconditionFailed', `cannot make the key directory ${directory} (${(cause as NodeJS.ErrnoException).code})`, {
+      cause,
+      hint: 'run as the user that runs Muster, or name another directory: MUSTER_KEYS',
+    })
+  }
+}
+
+/** @returns whether it was made now */
+async function makeKey(path: string, comment: string): Promise<boolean> {
+  if ((await textOf(path)) === null) {
+    await createSigningKey(path, comment)
+    return true
+  }
+  // The public half can be made again from the private one.
+  if ((await textOf(`${path}.pub`)) === null) await writeFile(`${path}.pub`, `${(await loadSigner(path)).publicKey} ${comment}\n`, { mode: 0o644, flush: true })
+  return false
+}
+
+/** A key that the signed list does not name would be believed by nobody: making one only hides that the right one is lost. */
+async function refuseUnlisted(places: Places, hosts: readonly string[]): Promise<void> {
+  if ((await textOf(keyListFile(places))) === null) return
+  for (const name of [keyFiles.control, ...hosts.map((host) => keyFiles.host(host))]) {
+    const path = join(places.keys, name)
+    if ((await textOf(path)) !== null) continue
+    throw new MusterError('KeyNotTrusted', `${path} is missing, and a new key would not be in the signed key list of this installation`, {
+      hint: 'put the key file back; this version cannot exchange keys',
+    })
+  }
+}
+
+async function createOnce(path: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o711 })
-  await writeFile(path, bytes, { mode: 0o600, flush: true })
-  return { key, bytes }
+  const temporary = `${path}.${process.pid}`
+  await writeFile(temporary, bytes, { mode: 0o644, flush: true })
+  try {
+    await link(temporary, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/** Null when it is not there; trimmed. @throws MusterError PreconditionFailed when it is there and cannot be read */
+async function textOf(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').then(
+    (text) => text.trim(),
+    (cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null
+      throw new MusterError('PreconditionFailed', `${path} cannot be read (${cause.code})`, { cause, hint: 'run as the user that owns the keys' })
+    },
+  )
+}
+
+function recipientsText(recipient: string): string {
+  return `# Everything is encrypted to each of these; any one of their identities can read it.
+# Add an escrow key whose identity is kept elsewhere: age-keygen -o escrow.txt, on another machine.
+${recipient}
+`
 }

@@ -27,7 +27,13 @@ export async function runHostShipper(places: Places, host: string, site: string,
     signer: await agent.signer(),
     verifier: await agent.verifier(config),
     currentIncarnation: ({ system, component }, facts) =>
-      ensureIncarnation(writer, system, { component, host, systemIdentifier: facts.systemIdentifier, timelineId: facts.timelineId, history: facts.history === null ? null : parseTimelineHistory(facts.history) }),
+      ensureIncarnation(writer, system, {
+        component,
+        host,
+        systemIdentifier: facts.systemIdentifier,
+        timelineId: facts.timelineId,
+        history: facts.history === null ? null : parseTimelineHistory(facts.history),
+      }),
     onGap: async ({ system, component, incarnation, afterLsn, beforeLsn, reason }) => {
       log.error({ system, component, afterLsn, beforeLsn, reason }, 'gap in WAL')
       if (beforeLsn === null) return
@@ -48,7 +54,12 @@ export async function runHostShipper(places: Places, host: string, site: string,
   }
   await runShipper(deps, instances, { stateDirectory: join(hostDirectory(places, host), 'wal'), socketPath: shipperSocket(places, host), signal })
 
-  async function instanceFor(system: string, component: string, found: PostgresqlComponentConfig, isRequiredMet: ShipperInstance['isRequiredMet']): Promise<ShipperInstance> {
+  async function instanceFor(
+    system: string,
+    component: string,
+    found: PostgresqlComponentConfig,
+    isRequiredMet: ShipperInstance['isRequiredMet'],
+  ): Promise<ShipperInstance> {
     const instance = await agent.instance(config, system, component)
     return {
       system,
@@ -60,4 +71,3 @@ export async function runHostShipper(places: Places, host: string, site: string,
     }
   }
 }
-

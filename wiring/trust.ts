@@ -35,7 +35,8 @@ function createRootVerifier(expected: string): Verifier {
 export async function pinnedFingerprint(places: Places): Promise<string> {
   const path = join(places.keys, keyFiles.fingerprint)
   const text = await readFile(path, 'utf8').catch(() => null)
-  if (text === null) throw new MusterError('KeyNotTrusted', `no root fingerprint is pinned: ${path} is not there`, { hint: 'on a new installation run: muster init' })
+  if (text === null)
+    throw new MusterError('KeyNotTrusted', `no root fingerprint is pinned: ${path} is not there`, { hint: 'on a new installation run: muster init' })
   return text.trim()
 }
 

@@ -42,7 +42,20 @@ export async function runUp(places: Places, options: UpOptions): Promise<void> {
         {
           name: 'temporal',
           command: temporal,
-          args: ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(options.port), '--ui-port', String(options.uiPort), '--db-filename', join(places.home, 'temporal.db'), '--log-level', 'warn'],
+          args: [
+            'server',
+            'start-dev',
+            '--ip',
+            '127.0.0.1',
+            '--port',
+            String(options.port),
+            '--ui-port',
+            String(options.uiPort),
+            '--db-filename',
+            join(places.home, 'temporal.db'),
+            '--log-level',
+            'warn',
+          ],
           env: process.env,
           logFile: join(logs, 'temporal.log'),
         },
@@ -54,7 +67,9 @@ export async function runUp(places: Places, options: UpOptions): Promise<void> {
     process.env['TEMPORAL_ADDRESS'] = address
     await applyWhenChanged(places, config, env)
     muster('shipper', ['shipper', '--host', host, '--site', site])
-    await writeFile(join(places.home, 'up.json'), JSON.stringify({ pid: process.pid, address, ui: `http://127.0.0.1:${options.uiPort}`, host, site }), { mode: 0o600 })
+    await writeFile(join(places.home, 'up.json'), JSON.stringify({ pid: process.pid, address, ui: `http://127.0.0.1:${options.uiPort}`, host, site }), {
+      mode: 0o600,
+    })
     say(`temporal ${address} (ui http://127.0.0.1:${options.uiPort}) · worker · WAL shipper\nstate in ${places.home}; stop with Ctrl-C`)
     let applied = await newestHash(places)
     while (!signal.aborted) {
@@ -84,7 +99,10 @@ async function refuseTaken(port: number, what: string): Promise<void> {
     })
     socket.once('error', () => resolve(false))
   })
-  if (taken) throw new MusterError('PreconditionFailed', `port ${port}, wanted for ${what}, is taken`, { hint: 'is muster up running already? else choose another: muster up --port N --ui-port N' })
+  if (taken)
+    throw new MusterError('PreconditionFailed', `port ${port}, wanted for ${what}, is taken`, {
+      hint: 'is muster up running already? else choose another: muster up --port N --ui-port N',
+    })
 }
 
 /** Waits for the server, and raises the 24 h for which it would keep histories. */
@@ -92,11 +110,15 @@ async function keepHistories(address: string, signal: AbortSignal): Promise<void
   for (let tries = 0; ; tries++) {
     try {
       const connection = await Connection.connect({ address, connectTimeout: 2000 })
-      await connection.workflowService.updateNamespace({ namespace: 'default', config: { workflowExecutionRetentionTtl: { seconds: retentionDays * 86_400 as never } } })
+      await connection.workflowService.updateNamespace({
+        namespace: 'default',
+        config: { workflowExecutionRetentionTtl: { seconds: (retentionDays * 86_400) as never } },
+      })
       await connection.close()
       return
     } catch (error) {
-      if (signal.aborted || tries > 60) throw new MusterError('TemporalUnreachable', `the embedded Temporal server did not come up at ${address}`, { cause: error })
+      if (signal.aborted || tries > 60)
+        throw new MusterError('TemporalUnreachable', `the embedded Temporal server did not come up at ${address}`, { cause: error })
       await new Promise((resolve) => setTimeout(resolve, 500))
     }
   }
@@ -117,4 +139,3 @@ async function applyWhenChanged(places: Places, config: Awaited<ReturnType<typeo
     }
   }
 }
-

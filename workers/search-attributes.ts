@@ -19,7 +19,10 @@ export async function registerSearchAttributes(connection: NativeConnection, nam
   try {
     await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: missing })
   } catch (error) {
-    throw new MusterError('PreconditionFailed', `search attributes are missing in namespace "${namespace}": ${Object.keys(missing).join(', ')}`, { cause: error, hint: command() })
+    throw new MusterError('PreconditionFailed', `search attributes are missing in namespace "${namespace}": ${Object.keys(missing).join(', ')}`, {
+      cause: error,
+      hint: command(),
+    })
   }
 }
 

@@ -33,8 +33,7 @@ export type StartDecision =
 export function decideStart(facts: StartFacts): StartDecision {
   const needed = firstNeeded(facts)
   const { spool } = facts
-  if (spool !== null && (needed === null || (spool.startLsn <= needed && needed <= spool.nextLsn)))
-    return { kind: 'continue', lsn: spool.nextLsn }
+  if (spool !== null && (needed === null || (spool.startLsn <= needed && needed <= spool.nextLsn))) return { kind: 'continue', lsn: spool.nextLsn }
   return { kind: 'begin', lsn: needed ?? segmentStart(facts.streamLsn, facts.segmentSizeBytes) }
 }
 
@@ -48,14 +47,8 @@ function firstNeeded({ requiredLsn, anchorLsn, forkLsn, segmentSizeBytes }: Star
 }
 
 /** The newest run of segments without a hole; null for an empty spool. */
-export function newestRun(
-  finished: readonly string[],
-  partial: string | null,
-  segmentSizeBytes: number,
-): SpoolRun | null {
-  const starts = [...finished, ...(partial === null ? [] : [partial])].map(
-    (name) => parseSegmentName(name, segmentSizeBytes).startLsn,
-  )
+export function newestRun(finished: readonly string[], partial: string | null, segmentSizeBytes: number): SpoolRun | null {
+  const starts = [...finished, ...(partial === null ? [] : [partial])].map((name) => parseSegmentName(name, segmentSizeBytes).startLsn)
   const newest = starts.at(-1)
   if (newest === undefined) return null
   let first = starts.length - 1

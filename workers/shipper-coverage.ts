@@ -66,10 +66,7 @@ export class WalCoverage {
  * The end of what enough stores have, counted from `fromLsn` without a hole: the highest LSN that the
  * stores reaching it satisfy the rule. Null where not even the beginning is in enough of them.
  */
-export function requiredEnd(
-  ends: ReadonlyMap<string, Lsn>,
-  isRequiredMet: (stores: ReadonlySet<string>) => boolean,
-): Lsn | null {
+export function requiredEnd(ends: ReadonlyMap<string, Lsn>, isRequiredMet: (stores: ReadonlySet<string>) => boolean): Lsn | null {
   const descending = [...ends].sort(([, a], [, b]) => (a === b ? 0 : a > b ? -1 : 1))
   const reached = new Set<string>()
   for (const [store, lsn] of descending) {

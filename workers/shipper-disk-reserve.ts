@@ -5,7 +5,5 @@ const reserveShare = 0.1
 const reserveBytes = 5_000_000_000
 
 export function isDiskLow(spaces: readonly FreeSpace[], configuredBytes: number | undefined): boolean {
-  return spaces.some(
-    ({ freeBytes, totalBytes }) => freeBytes < (configuredBytes ?? Math.max(totalBytes * reserveShare, reserveBytes)),
-  )
+  return spaces.some(({ freeBytes, totalBytes }) => freeBytes < (configuredBytes ?? Math.max(totalBytes * reserveShare, reserveBytes)))
 }

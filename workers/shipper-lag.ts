@@ -22,8 +22,7 @@ export class LagTracker {
     // Of an idle stretch only both ends are of use.
     if (last !== undefined && before !== undefined && last.lsn === lsn && before.lsn === lsn) this.#looks.pop()
     this.#looks.push({ atMs, lsn })
-    if (this.#looks.length > mostLooks)
-      this.#looks = this.#looks.filter((_, index) => index % 2 === 0 || index > mostLooks - 64)
+    if (this.#looks.length > mostLooks) this.#looks = this.#looks.filter((_, index) => index % 2 === 0 || index > mostLooks - 64)
   }
 
   /** A new incarnation counts anew. */

@@ -21,12 +21,7 @@ const longestPauseMs = 30_000
 /** How many of the newest indexes are opened to learn the time of the newest commit. */
 const openedIndexes = 4
 /** What an index is that does not prove its key. */
-const untrue: ReadonlySet<FailureType> = new Set([
-  'SignatureInvalid',
-  'KeyNotTrusted',
-  'ManifestInvalid',
-  'ObjectMissing',
-])
+const untrue: ReadonlySet<FailureType> = new Set(['SignatureInvalid', 'KeyNotTrusted', 'ManifestInvalid', 'ObjectMissing'])
 /** A store that takes longer for one shipment is shown as a problem. */
 const slowMs = 60_000
 
@@ -57,8 +52,7 @@ export class StoreLane {
   }
 
   get problem(): MusterError | null {
-    if (this.#problem !== null || this.#busySinceMs === null || Date.now() - this.#busySinceMs < slowMs)
-      return this.#problem
+    if (this.#problem !== null || this.#busySinceMs === null || Date.now() - this.#busySinceMs < slowMs) return this.#problem
     const seconds = Math.round((Date.now() - this.#busySinceMs) / 1000)
     return new MusterError('Timeout', `${this.store.name} has not finished one shipment for ${seconds} s`)
   }
@@ -91,11 +85,7 @@ export class StoreLane {
         if (!shipped) await this.#sleep(signal)
       } catch (error) {
         if (signal.aborted) return
-        this.#report(
-          error instanceof MusterError
-            ? error
-            : new MusterError('MusterBug', (error as Error).message, { cause: error }),
-        )
+        this.#report(error instanceof MusterError ? error : new MusterError('MusterBug', (error as Error).message, { cause: error }))
         await sleep(pauseMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => undefined)
         pauseMs = Math.min(pauseMs * 2, longestPauseMs)
       }
@@ -150,9 +140,7 @@ export class StoreLane {
       .sources()
       .filter((source) => source.incarnation === incarnation)
       .flatMap(({ listing, segmentSizeBytes }) =>
-        [listing.finished[0], listing.partial?.segment].flatMap((name) =>
-          name === undefined ? [] : [parseSegmentName(name, segmentSizeBytes).startLsn],
-        ),
+        [listing.finished[0], listing.partial?.segment].flatMap((name) => (name === undefined ? [] : [parseSegmentName(name, segmentSizeBytes).startLsn])),
       )
     return starts.reduce<Lsn | null>((least, lsn) => (least === null || lsn < least ? lsn : least), null)
   }
@@ -160,11 +148,7 @@ export class StoreLane {
   /** Null, and a line in the log, for an index that is not what its key says. */
   async #open(incarnation: string, name: WalShipmentName): Promise<WalIndex | null> {
     try {
-      return await readWalIndex(
-        { store: this.store, verifier: this.#deps.verifier },
-        { ...this.#work.place, incarnation },
-        name,
-      )
+      return await readWalIndex({ store: this.store, verifier: this.#deps.verifier }, { ...this.#work.place, incarnation }, name)
     } catch (error) {
       if (!(error instanceof MusterError) || !untrue.has(error.type)) throw error
       this.#deps.log({ event: 'wal-index-untrue', ...this.#work.place, store: this.store.name, problem: error.message })

@@ -23,20 +23,12 @@ export function nextNeed(source: ShippingSource, coverage: WalCoverage): Need | 
 
 /** Whether nothing of a spool is missing in a store; false while the store was not listed. */
 export function hasAll(source: ShippingSource, coverage: WalCoverage | null): boolean {
-  return (
-    coverage !== null &&
-    segmentNeed(source, coverage) === null &&
-    partialNeed(source, coverage) === null &&
-    historyNeed(source, coverage) === null
-  )
+  return coverage !== null && segmentNeed(source, coverage) === null && partialNeed(source, coverage) === null && historyNeed(source, coverage) === null
 }
 
 function historyNeed({ listing, forkLsn, segmentSizeBytes }: ShippingSource, coverage: WalCoverage): Need | null {
   if (listing.history === null || coverage.hasHistory(listing.history)) return null
-  const begun =
-    forkLsn === null
-      ? coverage.newestStretch(segmentSizeBytes) !== null
-      : coverage.endFrom(segmentStart(forkLsn, segmentSizeBytes)) > forkLsn
+  const begun = forkLsn === null ? coverage.newestStretch(segmentSizeBytes) !== null : coverage.endFrom(segmentStart(forkLsn, segmentSizeBytes)) > forkLsn
   return begun ? { segment: listing.history, kind: 'history', startLsn: 0n, endLsn: 0n } : null
 }
 
@@ -51,7 +43,5 @@ function partialNeed({ listing, partialEnd, segmentSizeBytes }: ShippingSource, 
   if (listing.partial === null || partialEnd === null) return null
   const { segment } = listing.partial
   const startLsn = coverage.endFrom(parseSegmentName(segment, segmentSizeBytes).startLsn)
-  return startLsn < partialEnd && !coverage.hasWhole(segment)
-    ? { segment, kind: 'partial', startLsn, endLsn: partialEnd }
-    : null
+  return startLsn < partialEnd && !coverage.hasWhole(segment) ? { segment, kind: 'partial', startLsn, endLsn: partialEnd } : null
 }

@@ -12,10 +12,8 @@ const longestFlushSeconds = 24 * 3600
 export function flushRequest(ask: Ask): FlushRequest {
   const { untilLsn, tick, stores, timeoutSeconds } = ask
   const seconds = timeoutSeconds ?? 60
-  if (typeof seconds !== 'number' || !(seconds > 0 && seconds <= longestFlushSeconds))
-    throw wrong('timeoutSeconds', 'a number of seconds')
-  if (untilLsn !== undefined && (typeof untilLsn !== 'string' || !isLsn(untilLsn)))
-    throw wrong('untilLsn', 'an LSN such as "0/3000060"')
+  if (typeof seconds !== 'number' || !(seconds > 0 && seconds <= longestFlushSeconds)) throw wrong('timeoutSeconds', 'a number of seconds')
+  if (untilLsn !== undefined && (typeof untilLsn !== 'string' || !isLsn(untilLsn))) throw wrong('untilLsn', 'an LSN such as "0/3000060"')
   if (tick !== undefined && typeof tick !== 'boolean') throw wrong('tick', 'true or false')
   if (stores !== undefined && !isTexts(stores)) throw wrong('stores', 'a list of store names')
   return {
@@ -45,21 +43,17 @@ export function resumeRequest(ask: Ask): ResumeRequest {
 function override(value: unknown): { readonly socketDirectory: string; readonly port: number } {
   const ask = object(value, 'connection')
   const { port } = ask
-  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65535)
-    throw wrong('connection.port', 'a port number')
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65535) throw wrong('connection.port', 'a port number')
   return { socketDirectory: text(ask, 'socketDirectory'), port }
 }
 
 function incarnation(value: unknown): Incarnation {
   const ask = object(value, 'newIncarnation')
   for (const field of ['component', 'incarnation', 'systemIdentifier', 'host', 'registeredAt']) text(ask, field)
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/i.test(ask['incarnation'] as string))
-    throw wrong('newIncarnation.incarnation', 'letters, digits and -')
-  if (typeof ask['timelineId'] !== 'number' || !Number.isInteger(ask['timelineId']))
-    throw wrong('newIncarnation.timelineId', 'a number')
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/i.test(ask['incarnation'] as string)) throw wrong('newIncarnation.incarnation', 'letters, digits and -')
+  if (typeof ask['timelineId'] !== 'number' || !Number.isInteger(ask['timelineId'])) throw wrong('newIncarnation.timelineId', 'a number')
   for (const field of ['parent', 'forkLsn', 'forkAt']) if (ask[field] !== null) text(ask, field)
-  if (ask['forkLsn'] !== null && !isLsn(ask['forkLsn'] as string))
-    throw wrong('newIncarnation.forkLsn', 'an LSN such as "0/3000060"')
+  if (ask['forkLsn'] !== null && !isLsn(ask['forkLsn'] as string)) throw wrong('newIncarnation.forkLsn', 'an LSN such as "0/3000060"')
   return ask as unknown as Incarnation
 }
 

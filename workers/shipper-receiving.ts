@@ -72,11 +72,7 @@ export class Receiving {
         try {
           await this.#live(signal)
         } catch (error) {
-          this.#report(
-            error instanceof MusterError
-              ? error
-              : new MusterError('MusterBug', (error as Error).message, { cause: error }),
-          )
+          this.#report(error instanceof MusterError ? error : new MusterError('MusterBug', (error as Error).message, { cause: error }))
         }
       }
       if (Date.now() - beganMs > settledMs) pauseMs = firstPauseMs
@@ -130,8 +126,7 @@ export class Receiving {
     const before = (await wal.observe()).slots
     const slots = await wal.ensureSlots()
     const streamLsn = slots.stream?.restartLsn
-    if (streamLsn === undefined || streamLsn === null)
-      throw new MusterError('NotReadyYet', 'the replication slot has no position yet')
+    if (streamLsn === undefined || streamLsn === null) throw new MusterError('NotReadyYet', 'the replication slot has no position yet')
     const source = await this.#host.currentSource()
     const repaired = await source.spool.repair()
     if (repaired.length > 0) this.#host.log({ event: 'spool-repaired', ...this.#host.place, files: repaired })
@@ -157,11 +152,9 @@ export class Receiving {
     })
     const segment = segmentName(source.timelineId, decision.lsn, source.segmentSizeBytes)
     const written = decision.lsn < facts.currentLsn
-    if (written && (await wal.hasSegment(segment)) === false)
-      return this.#gap(wal, source, `the server no longer has ${segment}`)
+    if (written && (await wal.hasSegment(segment)) === false) return this.#gap(wal, source, `the server no longer has ${segment}`)
     if (decision.kind === 'continue') {
-      const start =
-        requiredLsn === null ? (run?.startLsn ?? decision.lsn) : segmentStart(requiredLsn, source.segmentSizeBytes)
+      const start = requiredLsn === null ? (run?.startLsn ?? decision.lsn) : segmentStart(requiredLsn, source.segmentSizeBytes)
       if (this.#host.state().runStartLsn === null) await this.#host.change({ runStartLsn: formatLsn(start) })
       return source
     }
@@ -185,8 +178,7 @@ export class Receiving {
     const afterLsn = await this.#unbrokenEnd(source)
     const slots = await wal.renewSlots()
     const restart = slots.stream?.restartLsn
-    if (restart === undefined || restart === null)
-      throw new MusterError('NotReadyYet', 'the replication slot has no position yet')
+    if (restart === undefined || restart === null) throw new MusterError('NotReadyYet', 'the replication slot has no position yet')
     const beforeLsn = segmentStart(restart, source.segmentSizeBytes)
     if (beforeLsn > afterLsn) await this.recordGap(source.incarnation, afterLsn, beforeLsn, reason)
     return this.#begin(source, beforeLsn)
@@ -224,12 +216,7 @@ export class Receiving {
   }
 
   async #afterEnd(wal: WalSource, source: ShippingSource, end: ReceiverEnd): Promise<void> {
-    this.#report(
-      new MusterError(
-        end.kind === 'disconnected' ? 'DatabaseDown' : 'CommandFailed',
-        `pg_receivewal ended (${end.kind}): ${end.detail}`,
-      ),
-    )
+    this.#report(new MusterError(end.kind === 'disconnected' ? 'DatabaseDown' : 'CommandFailed', `pg_receivewal ended (${end.kind}): ${end.detail}`))
     if (end.kind === 'bad-partial') await source.spool.repair()
     if (end.kind === 'wal-removed') await this.#gap(wal, await this.#host.currentSource(), end.detail)
   }

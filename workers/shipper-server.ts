@@ -8,9 +8,7 @@ import { MusterError } from '../domain/failures.ts'
 
 const questionLimitBytes = 64 * 1024
 
-export type ShipperCalls = Readonly<
-  Record<'status' | 'flush' | 'pause' | 'resume', (ask: Record<string, unknown>) => Promise<unknown>>
->
+export type ShipperCalls = Readonly<Record<'status' | 'flush' | 'pause' | 'resume', (ask: Record<string, unknown>) => Promise<unknown>>>
 
 export interface ShipperServer {
   close(): Promise<void>
@@ -73,8 +71,7 @@ async function readQuestion(question: IncomingMessage): Promise<Record<string, u
   let bytes = 0
   for await (const part of question) {
     bytes += (part as Buffer).length
-    if (bytes > questionLimitBytes)
-      throw new MusterError('InvalidInput', `a question has at most ${questionLimitBytes} bytes`)
+    if (bytes > questionLimitBytes) throw new MusterError('InvalidInput', `a question has at most ${questionLimitBytes} bytes`)
     parts.push(part as Buffer)
   }
   let value: unknown
@@ -83,8 +80,7 @@ async function readQuestion(question: IncomingMessage): Promise<Record<string, u
   } catch (error) {
     throw new MusterError('InvalidInput', 'the question is not JSON', { cause: error })
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new MusterError('InvalidInput', 'the question is not a JSON object')
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new MusterError('InvalidInput', 'the question is not a JSON object')
   return value as Record<string, unknown>
 }
 
@@ -96,10 +92,7 @@ function send(answer: ServerResponse, status: number, value: unknown): void {
 }
 
 function failure(error: unknown): ShipperFailure {
-  const known =
-    error instanceof MusterError
-      ? error
-      : new MusterError('MusterBug', error instanceof Error ? error.message : String(error))
+  const known = error instanceof MusterError ? error : new MusterError('MusterBug', error instanceof Error ? error.message : String(error))
   return { type: known.type, message: known.message, hint: known.hint }
 }
 

@@ -34,12 +34,7 @@ export function spoolDirectory(root: string, incarnation: Incarnation): string {
 }
 
 /** Every spool on disk, those set aside first, oldest first. Idempotent. */
-export async function openSources(
-  root: string,
-  wal: WalSource,
-  segmentSizeBytes: number,
-  current: Incarnation | null,
-): Promise<ShippingSource[]> {
+export async function openSources(root: string, wal: WalSource, segmentSizeBytes: number, current: Incarnation | null): Promise<ShippingSource[]> {
   const found: { source: ShippingSource; order: number }[] = []
   for (const name of (await readdir(root)).sort()) {
     const match = namePattern.exec(name)
@@ -53,10 +48,7 @@ export async function openSources(
         incarnation,
         timelineId,
         segmentSizeBytes,
-        forkLsn:
-          current !== null && current.incarnation === incarnation && current.forkLsn !== null
-            ? parseLsn(current.forkLsn)
-            : null,
+        forkLsn: current !== null && current.incarnation === incarnation && current.forkLsn !== null ? parseLsn(current.forkLsn) : null,
         aside: !isCurrent,
         spool: wal.openSpool(join(root, name), timelineId, segmentSizeBytes),
         listing: emptyListing,
@@ -83,12 +75,7 @@ export async function removeSpool(source: ShippingSource): Promise<void> {
  * Looks again. The end never goes back within one segment, so that a store is never asked for less.
  * `flushedLsn` is what a running receiver reported; without one the WAL's own records say where it ends.
  */
-export async function refresh(
-  source: ShippingSource,
-  wal: WalSource,
-  flushedLsn: Lsn | null,
-  workDirectory: string,
-): Promise<void> {
+export async function refresh(source: ShippingSource, wal: WalSource, flushedLsn: Lsn | null, workDirectory: string): Promise<void> {
   const listing = await source.spool.list()
   const before = source.listing.partial
   const { partial } = listing
@@ -96,8 +83,7 @@ export async function refresh(
     source.partialEnd = null
   } else {
     let end = await source.spool.partialEnd(partial.segment, flushedLsn)
-    const resting =
-      flushedLsn === null && before?.segment === partial.segment && before.modifiedAtMs === partial.modifiedAtMs
+    const resting = flushedLsn === null && before?.segment === partial.segment && before.modifiedAtMs === partial.modifiedAtMs
     if (end !== null && resting && source.recordsReadAtMs !== partial.modifiedAtMs) {
       const recordsEnd = await endOfRecords(source, wal, partial.segment, workDirectory)
       if (recordsEnd !== null && recordsEnd > end) end = recordsEnd
@@ -110,12 +96,7 @@ export async function refresh(
 }
 
 /** Null where it cannot be read: the bytes that are not zero are known anyway. */
-async function endOfRecords(
-  source: ShippingSource,
-  wal: WalSource,
-  segment: string,
-  workDirectory: string,
-): Promise<Lsn | null> {
+async function endOfRecords(source: ShippingSource, wal: WalSource, segment: string, workDirectory: string): Promise<Lsn | null> {
   const path = await source.spool.locate(segment)
   return path === null ? null : wal.recordsEnd(path, segment, workDirectory).catch(() => null)
 }

@@ -76,8 +76,7 @@ export class Staging {
   }
 
   async #make(wal: WalSource, source: ShippingSource, need: Need): Promise<StagedWal | null> {
-    const path =
-      need.kind === 'history' ? join(source.spool.directory, need.segment) : await source.spool.locate(need.segment)
+    const path = need.kind === 'history' ? join(source.spool.directory, need.segment) : await source.spool.locate(need.segment)
     const facts = path === null ? null : await stat(path).catch(() => null)
     if (path === null || facts === null) return null
     const startLsn = need.kind === 'history' ? 0n : need.startLsn
@@ -118,12 +117,7 @@ export class Staging {
   }
 
   /** Times are worth much, but not a shipment: where they cannot be read it goes without. */
-  async #times(
-    wal: WalSource,
-    path: string,
-    { segment, kind, startLsn, endLsn }: Need,
-    base: Lsn,
-  ): Promise<CommitTimes> {
+  async #times(wal: WalSource, path: string, { segment, kind, startLsn, endLsn }: Need, base: Lsn): Promise<CommitTimes> {
     const known = this.#records.get(segment)
     const recordLsn = kind === 'partial' && known !== undefined && known < startLsn ? known : base
     try {

@@ -30,12 +30,7 @@ export function lanesStatus(
 }
 
 /** Segments that another store has whole and that are older than the spool. */
-function missingSegments(
-  lane: StoreLane,
-  lanes: readonly StoreLane[],
-  incarnation: string,
-  source: ShippingSource | null,
-): number {
+function missingSegments(lane: StoreLane, lanes: readonly StoreLane[], incarnation: string, source: ShippingSource | null): number {
   const mine = lane.coverage(incarnation)
   const oldest = source?.listing.finished[0] ?? source?.listing.partial?.segment
   if (mine === null || source === null || oldest === undefined) return 0

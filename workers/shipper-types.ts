@@ -30,10 +30,7 @@ export interface ShipperDependencies {
    * The incarnation of a server, registered when it is new.
    * @throws MusterError WrongTarget for a server that is not the component's
    */
-  readonly currentIncarnation: (
-    place: { readonly system: string; readonly component: string },
-    facts: SourceFacts,
-  ) => Promise<Incarnation>
+  readonly currentIncarnation: (place: { readonly system: string; readonly component: string }, facts: SourceFacts) => Promise<Incarnation>
   /**
    * Records a gap and raises the alarm. Called again until it resolves; `beforeLsn` is null while receiving
    * is stopped to protect the database, and the same gap comes again with it when it is known.

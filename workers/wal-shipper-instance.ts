@@ -5,13 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type {
-  FlushAnswer,
-  FlushRequest,
-  InstanceStatus,
-  ResumeRequest,
-  ShipperState,
-} from '../adapters/component/postgresql/shipper-protocol.ts'
+import type { FlushAnswer, FlushRequest, InstanceStatus, ResumeRequest, ShipperState } from '../adapters/component/postgresql/shipper-protocol.ts'
 import type { SourceFacts, SourceObservation, WalSource } from '../adapters/component/postgresql/wal-source.ts'
 import { MusterError } from '../domain/failures.ts'
 import type { Incarnation } from '../domain/repository-format.ts'
@@ -104,11 +98,7 @@ export class InstanceShipper {
     await this.#openWal()
       .then(() => this.#reopen())
       .catch((error: unknown) => this.#logProblem('spool-unread', error))
-    await Promise.all([
-      this.#receiving.run(signal),
-      this.#roundLoop(signal),
-      ...this.#lanes.map((lane) => lane.run(signal)),
-    ])
+    await Promise.all([this.#receiving.run(signal), this.#roundLoop(signal), ...this.#lanes.map((lane) => lane.run(signal))])
   }
 
   async #roundLoop(signal: AbortSignal): Promise<void> {
@@ -130,16 +120,13 @@ export class InstanceShipper {
 
   /** One round at a time, whoever asks; never rejects. */
   #round(): Promise<void> {
-    this.#rounds = this.#rounds
-      .then(() => this.#oneRound())
-      .catch((error: unknown) => this.#logProblem('round-failed', error))
+    this.#rounds = this.#rounds.then(() => this.#oneRound()).catch((error: unknown) => this.#logProblem('round-failed', error))
     return this.#rounds
   }
 
   /** Each step stands alone: a tick that fails must not keep bytes from the stores, nor a gap the disk from being guarded. */
   async #oneRound(): Promise<void> {
-    const step = (work: () => Promise<void>) =>
-      work().catch((error: unknown) => this.#logProblem('round-step-failed', error))
+    const step = (work: () => Promise<void>) => work().catch((error: unknown) => this.#logProblem('round-step-failed', error))
     if (this.#state.paused === null) {
       await this.#observe()
       await step(() => this.#tickIfQuiet())
@@ -160,12 +147,10 @@ export class InstanceShipper {
       this.#lag.look(seen.currentLsn, Date.now())
       const { incarnation } = this.#state
       if (incarnation === null || this.#receiving.receiver === null) return
-      if (seen.systemIdentifier !== incarnation.systemIdentifier || seen.timelineId !== incarnation.timelineId)
-        await this.#receiving.restart()
+      if (seen.systemIdentifier !== incarnation.systemIdentifier || seen.timelineId !== incarnation.timelineId) await this.#receiving.restart()
     } catch (error) {
       this.#observation = null
-      this.#observeProblem =
-        error instanceof MusterError ? error : new MusterError('MusterBug', (error as Error).message, { cause: error })
+      this.#observeProblem = error instanceof MusterError ? error : new MusterError('MusterBug', (error as Error).message, { cause: error })
     }
   }
 
@@ -238,8 +223,7 @@ export class InstanceShipper {
     const received = receivedEnd(source)
     if (received === null || this.#instance.wal.whenStoresAreOut !== 'protectDatabase') return
     const storesAreOut = (this.#required() ?? 0n) < received && this.#lanes.some((lane) => lane.problem !== null)
-    if (!storesAreOut || !isDiskLow(await wal.freeSpace(source.spool.directory), this.#instance.wal.reserveBytes))
-      return
+    if (!storesAreOut || !isDiskLow(await wal.freeSpace(source.spool.directory), this.#instance.wal.reserveBytes)) return
     await this.#beginProtection(wal, source, received)
   }
 
@@ -289,15 +273,9 @@ export class InstanceShipper {
     if (wal === null || source === null || required === null || this.#state.protecting !== null) return
     const safeLsn = segmentStart(required, source.segmentSizeBytes)
     const known = this.#state.requiredLsn
-    if (known === null || segmentStart(parseLsn(known), source.segmentSizeBytes) !== safeLsn)
-      await this.#change({ requiredLsn: formatLsn(required) })
+    if (known === null || segmentStart(parseLsn(known), source.segmentSizeBytes) !== safeLsn) await this.#change({ requiredLsn: formatLsn(required) })
     const anchor = this.#observation?.slots.anchor
-    if (
-      anchor &&
-      anchor.restartLsn !== null &&
-      anchor.restartLsn < safeLsn &&
-      safeLsn <= (this.#observation?.currentLsn ?? 0n)
-    )
+    if (anchor && anchor.restartLsn !== null && anchor.restartLsn < safeLsn && safeLsn <= (this.#observation?.currentLsn ?? 0n))
       await wal.advanceAnchor(safeLsn)
     await this.#removeShipped(source, safeLsn)
     for (const aside of this.#sources.filter((one) => one.aside)) await this.#removeDrained(aside)
@@ -420,9 +398,7 @@ export class InstanceShipper {
     const { runStartLsn, incarnation, segmentSizeBytes } = this.#state
     if (runStartLsn !== null) return parseLsn(runStartLsn)
     if (incarnation === null || segmentSizeBytes === null) return null
-    const stretches = this.#lanes.flatMap(
-      (lane) => lane.coverage(incarnation.incarnation)?.newestStretch(segmentSizeBytes) ?? [],
-    )
+    const stretches = this.#lanes.flatMap((lane) => lane.coverage(incarnation.incarnation)?.newestStretch(segmentSizeBytes) ?? [])
     return stretches.sort((a, b) => (a.endLsn > b.endLsn ? -1 : 1))[0]?.startLsn ?? null
   }
 
@@ -440,11 +416,7 @@ export class InstanceShipper {
   async #awaitRequired(): Promise<Lsn | null> {
     const incarnation = this.#state.incarnation?.incarnation ?? ''
     const deadlineMs = Date.now() + listingWaitMs
-    while (
-      this.#lanes.some((lane) => lane.coverage(incarnation) === null && lane.problem === null) &&
-      Date.now() < deadlineMs
-    )
-      await sleep(50)
+    while (this.#lanes.some((lane) => lane.coverage(incarnation) === null && lane.problem === null) && Date.now() < deadlineMs) await sleep(50)
     const now = this.#required()
     const known = this.#state.requiredLsn === null ? null : parseLsn(this.#state.requiredLsn)
     return now === null || (known !== null && known > now) ? known : now
@@ -455,14 +427,9 @@ export class InstanceShipper {
   /** @throws MusterError Timeout naming what is still missing; InvalidInput for a store it does not ship to */
   async flush(request: FlushRequest): Promise<FlushAnswer> {
     const unknown = request.stores?.find((name) => !this.#lanes.some((lane) => lane.store.name === name))
-    if (unknown !== undefined)
-      throw new MusterError(
-        'InvalidInput',
-        `${this.system}/${this.component} is not shipped to a store named "${unknown}"`,
-      )
+    if (unknown !== undefined) throw new MusterError('InvalidInput', `${this.system}/${this.component} is not shipped to a store named "${unknown}"`)
     const deadlineMs = Date.now() + request.timeoutSeconds * 1000
-    const untilLsn =
-      request.untilLsn === undefined ? await this.#now(request.tick !== false) : parseLsn(request.untilLsn)
+    const untilLsn = request.untilLsn === undefined ? await this.#now(request.tick !== false) : parseLsn(request.untilLsn)
     for (;;) {
       await this.#round()
       if (this.#hasUntil(untilLsn, request.stores)) break
@@ -493,11 +460,7 @@ export class InstanceShipper {
     }
     const received = this.#received()
     if (received === null)
-      throw (
-        this.#receiving.problem ??
-        this.#observeProblem ??
-        new MusterError('NotReadyYet', `nothing was received of ${this.system}/${this.component} yet`)
-      )
+      throw this.#receiving.problem ?? this.#observeProblem ?? new MusterError('NotReadyYet', `nothing was received of ${this.system}/${this.component} yet`)
     return received
   }
 
@@ -507,22 +470,14 @@ export class InstanceShipper {
   }
 
   #late(untilLsn: Lsn, request: FlushRequest): MusterError {
-    const missing = this.status().stores.filter(
-      (store) => store.shippedLsn === null || parseLsn(store.shippedLsn) < untilLsn,
-    )
-    const each = missing.map(
-      (store) =>
-        `${store.store} has up to ${store.shippedLsn ?? 'nothing'}${store.problem === null ? '' : ` (${store.problem})`}`,
-    )
+    const missing = this.status().stores.filter((store) => store.shippedLsn === null || parseLsn(store.shippedLsn) < untilLsn)
+    const each = missing.map((store) => `${store.store} has up to ${store.shippedLsn ?? 'nothing'}${store.problem === null ? '' : ` (${store.problem})`}`)
     const received = this.#received()
     const receiving =
       received !== null && received >= untilLsn
         ? ''
         : `; received up to ${received === null ? 'nothing' : formatLsn(received)}${this.#problem() === null ? '' : ` (${this.#problem()})`}`
-    return new MusterError(
-      'Timeout',
-      `WAL up to ${formatLsn(untilLsn)} is not in the stores after ${request.timeoutSeconds} s: ${each.join(', ')}${receiving}`,
-    )
+    return new MusterError('Timeout', `WAL up to ${formatLsn(untilLsn)} is not in the stores after ${request.timeoutSeconds} s: ${each.join(', ')}${receiving}`)
   }
 
   /** Stops receiving, for a restore; what is in the spool goes on to the stores. Idempotent. */
@@ -552,9 +507,7 @@ export class InstanceShipper {
     await this.#change({
       connection: request.connection ?? null,
       paused: null,
-      ...(fresh
-        ? { incarnation: newIncarnation, history: null, runStartLsn: null, requiredLsn: null, protecting: null }
-        : {}),
+      ...(fresh ? { incarnation: newIncarnation, history: null, runStartLsn: null, requiredLsn: null, protecting: null } : {}),
     })
     await this.#reopen()
     await this.#receiving.restart()
@@ -575,14 +528,7 @@ export class InstanceShipper {
       receivedLsn: received === null ? null : formatLsn(received),
       currentLsn: current === null ? null : formatLsn(current),
       requiredLsn: required === null ? null : formatLsn(required),
-      stores: lanesStatus(
-        this.#lanes,
-        this.#ends(),
-        incarnation?.incarnation ?? '',
-        this.#lag,
-        current ?? received,
-        this.#current(),
-      ),
+      stores: lanesStatus(this.#lanes, this.#ends(), incarnation?.incarnation ?? '', this.#lag, current ?? received, this.#current()),
       slots: {
         stream: slotStatus(this.#observation?.slots.stream),
         anchor: slotStatus(this.#observation?.slots.anchor),

@@ -24,19 +24,14 @@ export interface ShipperOptions {
  * Ships the WAL of every instance until aborted; resolves when its receivers are gone.
  * @throws MusterError LockHeld when a shipper already serves the socket
  */
-export async function runShipper(
-  deps: ShipperDependencies,
-  instances: readonly ShipperInstance[],
-  options: ShipperOptions,
-): Promise<void> {
+export async function runShipper(deps: ShipperDependencies, instances: readonly ShipperInstance[], options: ShipperOptions): Promise<void> {
   const { stateDirectory, socketPath, signal } = options
   const startedAt = new Date().toISOString()
   await mkdir(stateDirectory, { recursive: true, mode: 0o755 })
   const shippers = instances.map((instance) => new InstanceShipper(deps, instance, stateDirectory))
   const find = ({ system, component }: { readonly system: string; readonly component: string }) => {
     const found = shippers.find((one) => one.system === system && one.component === component)
-    if (found === undefined)
-      throw new MusterError('UnknownName', `this WAL shipper does not serve ${system}/${component}`)
+    if (found === undefined) throw new MusterError('UnknownName', `this WAL shipper does not serve ${system}/${component}`)
     return found
   }
   const server = await listen(socketPath, {
@@ -51,8 +46,7 @@ export async function runShipper(
   })
   try {
     await Promise.all(shippers.map((one) => one.run(signal)))
-    if (!signal.aborted)
-      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+    if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   } finally {
     await server.close()
   }

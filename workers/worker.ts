@@ -29,7 +29,14 @@ export async function createWorkers(setup: WorkerSetup): Promise<readonly Worker
   await registerSearchAttributes(setup.connection, setup.namespace)
   const common: Pick<
     WorkerOptions,
-    'connection' | 'namespace' | 'dataConverter' | 'identity' | 'shutdownGraceTime' | 'shutdownForceTime' | 'maxHeartbeatThrottleInterval' | 'defaultHeartbeatThrottleInterval'
+    | 'connection'
+    | 'namespace'
+    | 'dataConverter'
+    | 'identity'
+    | 'shutdownGraceTime'
+    | 'shutdownForceTime'
+    | 'maxHeartbeatThrottleInterval'
+    | 'defaultHeartbeatThrottleInterval'
   > = {
     connection: setup.connection,
     namespace: setup.namespace,

@@ -50,7 +50,12 @@ export const archiveWal = procedure(archiveWalMessage, async (input: ArchiveWalI
   const gaps = databases.flatMap(({ component, gaps: found }) => found.map((gap) => `${component}: ${gap}`))
   let backup: string | null = null
   if (gaps.length > 0) {
-    notices.send('alarm', 'critical', `WAL of ${input.system} has a gap`, `${gaps.join('\n')}\nA full backup is started; moments inside the gap cannot be recovered.`)
+    notices.send(
+      'alarm',
+      'critical',
+      `WAL of ${input.system} has a gap`,
+      `${gaps.join('\n')}\nA full backup is started; moments inside the gap cannot be recovered.`,
+    )
     backup = `backup/${input.system}/after-gap-${workflowInfo().runId}`
     await startChild(backupSystem, {
       workflowId: backup,

@@ -93,7 +93,11 @@ async function backUp(plan: BackupPlan, planned: PlannedComponent, input: Backup
 
 type Copy = { readonly store: string } & ({ readonly published: PublishedCopyResult } | { readonly problem: PlainFailure })
 
-async function copyTo(limits: TimeLimits, host: string, input: { system: string; component: string; backup: string; store: string; configHash: string }): Promise<Copy> {
+async function copyTo(
+  limits: TimeLimits,
+  host: string,
+  input: { system: string; component: string; backup: string; store: string; configHash: string },
+): Promise<Copy> {
   try {
     const published = await onHost(host, 'copy', limits).publishCopy.executeWithOptions({ summary: `copy ${input.component} → ${input.store}` }, [input])
     return { store: input.store, published }

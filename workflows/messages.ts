@@ -59,8 +59,10 @@ const RestoreCommon = {
   stopFirst: z.boolean().optional(),
   /** Show the plan and end. */
   planOnly: z.boolean().optional(),
-  /** Approve this plan in the same breath, where the config lets the requester. */
+  /** Approve this plan in the same breath, where the config lets the requester; needs its `expiresAt` too. */
   approve: Hash.optional(),
+  /** Expiry of the plan, as `planOnly` gave it: a plan with another expiry has another hash. */
+  expiresAt: IsoTime.optional(),
   /** A file with an age identity on the target host, for this run only. */
   identityFile: z.string().startsWith('/').max(1024).optional(),
   configHash: Hash.optional(),

@@ -4,9 +4,10 @@
  * error after the parse is a defect and fails the workflow task on purpose.
  */
 import type { UpdateDefinition } from '@temporalio/common'
-import { ApplicationFailure, setHandler } from '@temporalio/workflow'
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation, setHandler } from '@temporalio/workflow'
 import type { z } from 'zod'
 import { type FailureType, failures, MusterError } from '../domain/failures.ts'
+import { failureOf } from './failure-of.ts'
 
 /** What a procedure's input looks like, with one right example for error messages and the UI. */
 export interface Message<T> {
@@ -68,6 +69,10 @@ export function fail(type: FailureType, message: string, cause?: unknown): Appli
   })
 }
 
+/** A failed activity or child ends the run with its own type and message, not with "Activity task failed". */
 function asFailure(error: unknown): unknown {
-  return error instanceof MusterError ? fail(error.type, `${error.message}; ${error.hint}`) : error
+  if (error instanceof MusterError) return fail(error.type, `${error.message}; ${error.hint}`)
+  if (isCancellation(error) || !(error instanceof ActivityFailure || error instanceof ChildWorkflowFailure)) return error
+  const { type, message } = failureOf(error)
+  return fail(type, message)
 }

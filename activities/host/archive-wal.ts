@@ -20,7 +20,12 @@ export interface ArchivedWal {
   /** In the required stores up to here. */
   readonly requiredLsn: string
   readonly lastCommitAt: string | null
-  readonly stores: readonly { readonly store: string; readonly shippedLsn: string | null; readonly lagSeconds: number | null; readonly problem: string | null }[]
+  readonly stores: readonly {
+    readonly store: string
+    readonly shippedLsn: string | null
+    readonly lagSeconds: number | null
+    readonly problem: string | null
+  }[]
   /** Holes between the newest base backup and what was shipped; empty is good. */
   readonly gaps: readonly string[]
 }

@@ -34,7 +34,10 @@ export async function holdComponent(agent: Agent, system: string, component: str
   const facts = await stat(path).catch(() => null)
   const alive = facts !== null && agent.now().getTime() - facts.mtimeMs < leaseSeconds * 1000
   if (alive && held.run !== holder.run) {
-    throw new MusterError('LockHeld', `run ${held.run ?? 'unknown'} (${held.workflowId ?? 'unknown'}) is backing up ${system}/${component} since ${held.since ?? 'a moment ago'}`)
+    throw new MusterError(
+      'LockHeld',
+      `run ${held.run ?? 'unknown'} (${held.workflowId ?? 'unknown'}) is backing up ${system}/${component} since ${held.since ?? 'a moment ago'}`,
+    )
   }
   if (held.run !== holder.run) await writeFile(path, text, { mode: 0o600 })
   await keepHold(agent, system, component)

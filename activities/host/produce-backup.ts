@@ -59,7 +59,8 @@ export function produceBackup(agent: Agent) {
     })
     try {
       const common = { config, component, input, backup, startedAt, directory, sink, work, onProgress }
-      const manifest = component.type === 'postgresql' ? await produceDatabase(agent, { ...common, component }) : await produceFiles(agent, { ...common, component })
+      const manifest =
+        component.type === 'postgresql' ? await produceDatabase(agent, { ...common, component }) : await produceFiles(agent, { ...common, component })
       await writeStaged(directory, manifest)
       return summarise(manifest, swept.length)
     } catch (error) {
@@ -87,12 +88,11 @@ async function produceDatabase(agent: Agent, production: Production<PostgresqlCo
   const facts = await agent.postgresql.inspectServer(instance)
   const incarnation = await ensureIncarnation(agent, config, input.system, input.component, facts)
   const checks = await agent.postgresql.runChecks(instance, null, production.component.checks, { now: agent.now() })
-  const produced = await agent.postgresql.produceBaseBackup(
-    instance,
-    { label: `muster ${production.backup}`, stagingDirectory: production.directory },
-    sink,
-    { signal: work.signal, label: work.label, onProgress: production.onProgress },
-  )
+  const produced = await agent.postgresql.produceBaseBackup(instance, { label: `muster ${production.backup}`, stagingDirectory: production.directory }, sink, {
+    signal: work.signal,
+    label: work.label,
+    onProgress: production.onProgress,
+  })
   return {
     ...commonManifest(agent, production, produced.tools),
     type: 'postgresql',

@@ -14,7 +14,7 @@ export function stagingDirectory(agent: Agent, system: string, component: string
   return join(stagingRoot(agent), stagingName(system, component, backup))
 }
 
-/** First 8 hex digits of a run id, as it appears in backup ids. */
+/** 8 hex digits of a run id, as they appear in backup ids: the last ones, since the first are the time. */
 export function runShort(runId: string): string {
-  return runId.replaceAll('-', '').slice(0, 8)
+  return runId.replaceAll('-', '').slice(-8)
 }

@@ -28,7 +28,8 @@ export function scopeRestore(agent: Agent) {
     const names = input.components ?? Object.keys(system.components)
     const components = names.map((component) => {
       const found = system.components[component]
-      if (!found) throw new MusterError('UnknownName', `system "${input.system}" has no component "${component}"; it has: ${Object.keys(system.components).join(', ')}`)
+      if (!found)
+        throw new MusterError('UnknownName', `system "${input.system}" has no component "${component}"; it has: ${Object.keys(system.components).join(', ')}`)
       return { component, host: found.host }
     })
     const services = [...system.services].reverse().map(({ name, host }) => ({ service: name, host }))

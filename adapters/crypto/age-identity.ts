@@ -9,8 +9,7 @@ import { flushFile } from './durable-file.ts'
 export async function ageRecipientOf(identityFile: string): Promise<string> {
   const { stdout } = await runTool('age-keygen', ['-y', identityFile], {
     timeoutSeconds: 30,
-    explainFailure: (exit) =>
-      new MusterError('IdentityMissing', `cannot read an age identity from ${identityFile}`, { cause: exit }),
+    explainFailure: (exit) => new MusterError('IdentityMissing', `cannot read an age identity from ${identityFile}`, { cause: exit }),
   })
   const recipient = stdout.split('\n').find((line) => line.startsWith('age1'))
   if (recipient !== undefined) return recipient

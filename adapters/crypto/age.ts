@@ -29,12 +29,7 @@ export function createAgeDecryption(identityFile: string): Decryption {
   return { decrypt: (source, options = {}) => decrypt(identityFile, source, options) }
 }
 
-async function encryptToFile(
-  recipients: readonly string[],
-  source: Readable,
-  path: string,
-  options: CryptoOptions,
-): Promise<EncryptedFile> {
+async function encryptToFile(recipients: readonly string[], source: Readable, path: string, options: CryptoOptions): Promise<EncryptedFile> {
   const file = await create(path, source)
   try {
     const measured = await encryptInto(file, recipients, source, path, options)
@@ -76,11 +71,7 @@ async function encryptInto(
   }
 }
 
-function decrypt(
-  identityFile: string,
-  source: Readable,
-  options: CryptoOptions,
-): { readonly plain: Readable; readonly done: Promise<void> } {
+function decrypt(identityFile: string, source: Readable, options: CryptoOptions): { readonly plain: Readable; readonly done: Promise<void> } {
   const tool = startOrClose(source, () =>
     startTool('age', ['-d', '-i', identityFile], {
       ...toolOptions(options),
@@ -129,11 +120,9 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 
 function writeFailed(cause: NodeJS.ErrnoException, path: string): MusterError {
   const { code } = cause
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new MusterError('DiskFull', `no space left to write ${path}`, { cause })
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new MusterError('DiskFull', `no space left to write ${path}`, { cause })
   return new MusterError('PreconditionFailed', `cannot write ${path} (${code})`, {
     cause,
-    hint:
-      code === 'EEXIST' ? 'the file exists: remove it or name another' : 'make its directory writable for the agent',
+    hint: code === 'EEXIST' ? 'the file exists: remove it or name another' : 'make its directory writable for the agent',
   })
 }

@@ -34,7 +34,6 @@ export function rawPublicKey(blob: Uint8Array): Buffer {
   if (type !== keyType) throw new RangeError(`the key is of type ${JSON.stringify(type.slice(0, 40))}, not ${keyType}`)
   const raw = reader.string()
   reader.end()
-  if (raw.length !== publicKeyBytes)
-    throw new RangeError(`the key has ${raw.length} bytes instead of ${publicKeyBytes}`)
+  if (raw.length !== publicKeyBytes) throw new RangeError(`the key has ${raw.length} bytes instead of ${publicKeyBytes}`)
   return raw
 }

@@ -74,13 +74,9 @@ function readSignature(kind: SignedKind, armor: string): SshSignature {
   try {
     signature = parseArmored(armor)
   } catch (cause) {
-    throw new MusterError(
-      'SignatureInvalid',
-      `the signature of the ${kind} cannot be read: ${(cause as Error).message}`,
-      {
-        cause,
-      },
-    )
+    throw new MusterError('SignatureInvalid', `the signature of the ${kind} cannot be read: ${(cause as Error).message}`, {
+      cause,
+    })
   }
   const expected = signatureNamespaces[kind]
   if (signature.namespace === expected) return signature

@@ -6,12 +6,7 @@ import type { ToolOptions } from './process.ts'
  * one) and closes the source; a source that breaks is reported, so that a cut-off input is never taken
  * for a whole one.
  */
-export function feedStdin(
-  stdin: Writable,
-  input: ToolOptions['stdin'],
-  hasExited: () => boolean,
-  onSourceError: (error: Error) => void,
-): void {
+export function feedStdin(stdin: Writable, input: ToolOptions['stdin'], hasExited: () => boolean, onSourceError: (error: Error) => void): void {
   // Without a listener EPIPE would end the agent; the exit code of the tool tells what happened.
   stdin.on('error', () => {})
   if (input === undefined) return

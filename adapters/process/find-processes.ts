@@ -34,10 +34,7 @@ export async function findLabelPrefix(prefix: string): Promise<ProcessIdentity[]
  * after `graceSeconds` (default 5) SIGKILL. Resolves when a look finds none; returns what it ended. Idempotent.
  * @throws MusterError Timeout when a process does not even obey SIGKILL
  */
-export async function endLabelled(
-  label: string,
-  options: { readonly graceSeconds?: number } = {},
-): Promise<ProcessIdentity[]> {
+export async function endLabelled(label: string, options: { readonly graceSeconds?: number } = {}): Promise<ProcessIdentity[]> {
   const ended = new Map<string, ProcessIdentity>()
   for (;;) {
     const found = (await findLabelled(label)).filter((identity) => identity.pid !== process.pid)
@@ -52,10 +49,7 @@ export async function endLabelled(
  * Resolves when it is gone; nothing happens when it already was.
  * @throws MusterError Timeout when it does not even obey SIGKILL, PreconditionFailed without the right to
  */
-export async function endProcess(
-  identity: ProcessIdentity,
-  options: { readonly graceSeconds?: number } = {},
-): Promise<void> {
+export async function endProcess(identity: ProcessIdentity, options: { readonly graceSeconds?: number } = {}): Promise<void> {
   const graceSeconds = options.graceSeconds ?? 5
   if (graceSeconds > 0) {
     send(identity, 'SIGTERM')
@@ -76,8 +70,7 @@ export async function endProcess(
 export async function processesUsing(directory: string): Promise<ProcessIdentity[]> {
   const root = realDirectory(directory)
   const inside = root === '/' ? '/' : `${root}/`
-  const holds = (target: string): boolean =>
-    target === root || target === `${root} (deleted)` || target.startsWith(inside)
+  const holds = (target: string): boolean => target === root || target === `${root} (deleted)` || target.startsWith(inside)
   return select((pid) => pid !== process.pid && openPaths(pid).some(holds))
 }
 
@@ -107,9 +100,7 @@ function runs(identity: ProcessIdentity): boolean {
 
 function openPaths(pid: number): string[] {
   const descriptors = readOrEmpty(() => readdirSync(`/proc/${pid}/fd`), [])
-  return [`/proc/${pid}/cwd`, ...descriptors.map((fd) => `/proc/${pid}/fd/${fd}`)].map((link) =>
-    readOrEmpty(() => readlinkSync(link), ''),
-  )
+  return [`/proc/${pid}/cwd`, ...descriptors.map((fd) => `/proc/${pid}/fd/${fd}`)].map((link) => readOrEmpty(() => readlinkSync(link), ''))
 }
 
 /** A process that has ended while it was looked at, or that belongs to someone else, shows nothing. */

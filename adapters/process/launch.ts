@@ -50,12 +50,7 @@ export function prepareLaunch(command: string, args: readonly string[], options:
     ...(user && abilities.user ? [`--reuid=${user.userId}`, `--regid=${user.groupId}`, '--init-groups'] : []),
     ...(options.diesWithAgent && abilities.deathSignal ? ['--pdeathsig', 'KILL'] : []),
   ]
-  const line = [
-    ...(setpriv.length > 0 ? [abilities.path, ...setpriv, '--'] : []),
-    ...(options.kind === 'kind' ? kindWrappers() : []),
-    program,
-    ...args,
-  ]
+  const line = [...(setpriv.length > 0 ? [abilities.path, ...setpriv, '--'] : []), ...(options.kind === 'kind' ? kindWrappers() : []), program, ...args]
   const identity = user && !abilities.user ? { uid: user.userId, gid: user.groupId } : {}
   return { program: basename(command), file: line[0] ?? program, args: line.slice(1), env, cwd, identity }
 }

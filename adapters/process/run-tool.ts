@@ -23,11 +23,7 @@ export function startTool(command: string, args: readonly string[], options: Too
  * Runs a tool to its end; without `stdin` it reads nothing. See startTool.
  * @throws MusterError as startTool and RunningTool.done
  */
-export async function runTool(
-  command: string,
-  args: readonly string[],
-  options: ToolOptions = {},
-): Promise<ToolResult> {
+export async function runTool(command: string, args: readonly string[], options: ToolOptions = {}): Promise<ToolResult> {
   return startTool(command, args, { ...options, stdin: options.stdin ?? '' }).done
 }
 

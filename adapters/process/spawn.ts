@@ -58,8 +58,7 @@ function createOutput(file: string): number {
     if (code === 'ENOSPC') throw new MusterError('DiskFull', `no space to create ${file}`, { cause })
     throw new MusterError('PreconditionFailed', `cannot create the output file ${file} (${code})`, {
       cause,
-      hint:
-        code === 'EEXIST' ? 'the file exists: remove it or name another' : 'make the directory writable for the agent',
+      hint: code === 'EEXIST' ? 'the file exists: remove it or name another' : 'make the directory writable for the agent',
     })
   }
 }

@@ -16,11 +16,7 @@ export interface ServiceOptions extends Pick<ToolOptions, 'cwd' | 'env' | 'runAs
  * @throws MusterError CommandFailed when it is not found, cannot be started or ended at once,
  * PreconditionFailed for user, directory or log file
  */
-export async function startService(
-  command: string,
-  args: readonly string[],
-  options: ServiceOptions,
-): Promise<ProcessIdentity> {
+export async function startService(command: string, args: readonly string[], options: ServiceOptions): Promise<ProcessIdentity> {
   const launch = prepareLaunch(command, args, { ...options, diesWithAgent: false })
   const log = openLog(options.logFile)
   try {

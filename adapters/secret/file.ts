@@ -21,8 +21,7 @@ export async function readFileSecret(path: string): Promise<string> {
     const { mode, size } = await file.stat().then((stat) => ({ mode: stat.mode, size: stat.isFile() ? stat.size : -1 }))
     if (size < 0) throw missing(path, 'is not a regular file')
     if (size > largestBytes) throw missing(path, `is too large for a secret (${size} bytes)`)
-    if ((mode & 0o077) !== 0)
-      log.warn({ path, mode: (mode & 0o777).toString(8) }, 'a secret can be read by others: chmod 600')
+    if ((mode & 0o077) !== 0) log.warn({ path, mode: (mode & 0o777).toString(8) }, 'a secret can be read by others: chmod 600')
     const value = (await file.readFile('utf8')).replace(/\r?\n$/, '')
     if (value === '') throw missing(path, 'is empty')
     return value

@@ -9,8 +9,9 @@ export interface ServiceOptions {
   readonly systemctl?: string
 }
 
+/** Nothing is run before a method is called. */
 export function createService(config: ServiceConfig, options: ServiceOptions = {}): ServiceAdapter {
   const { control } = config
   if (control.type === 'command') return createCommandService(config, control)
-  return createSystemdService(config, control, options.systemctl ?? process.env['MUSTER_SYSTEMCTL'] ?? 'systemctl')
+  return createSystemdService(config, control, options.systemctl ?? (process.env['MUSTER_SYSTEMCTL'] || 'systemctl'))
 }

@@ -1,64 +1,124 @@
-/** One look at a service's health: by HTTP, TCP or a command; running is enough where nothing is configured. */
+/** One look at a service's health, from the host where it runs: by HTTP, TCP or a command. */
+import { get as httpGet } from 'node:http'
+import { get as httpsGet } from 'node:https'
 import { connect } from 'node:net'
 import type { HealthCheck } from '../../domain/config.ts'
+import { MusterError } from '../../domain/failures.ts'
 import { runTool } from '../process/run-tool.ts'
-import type { ServiceState } from './service.ts'
 
 export interface Health {
   readonly healthy: boolean
+  /** For a person; without user, password or query of an address. */
   readonly detail: string
 }
 
 const lookSeconds = 5
+const commandSeconds = 30
 
-export async function lookAtHealth(
-  service: { readonly name: string; observe(signal?: AbortSignal): Promise<ServiceState> },
-  check: HealthCheck | undefined,
-  signal?: AbortSignal,
-): Promise<Health> {
-  if (check === undefined) {
-    const state = await service.observe(signal)
-    return { healthy: state === 'running', detail: `${service.name} is ${state}` }
-  }
+/**
+ * Healthy: `http` answers the expected status within 5 s (redirects are not followed); `tcp` (host:port) accepts
+ * a connection within 5 s; `command` exits with 0 within 30 s. What does not answer is unhealthy, not an error.
+ * @throws MusterError Cancelled
+ */
+export async function lookAtHealth(check: HealthCheck, runAs?: string, signal?: AbortSignal): Promise<Health> {
+  throwIfCancelled(signal)
+  const health = await look(check, runAs, signal)
+  throwIfCancelled(signal)
+  return health
+}
+
+async function look(check: HealthCheck, runAs?: string, signal?: AbortSignal): Promise<Health> {
   if ('http' in check) return byHttp(check.http, check.expectStatus, signal)
-  if ('tcp' in check) return byTcp(check.tcp)
-  return byCommand(check.command, signal)
+  if ('tcp' in check) return byTcp(check.tcp, signal)
+  return byCommand(check.command, runAs, signal)
 }
 
-async function byHttp(url: string, expectStatus: number, signal?: AbortSignal): Promise<Health> {
+async function byHttp(address: string, expectStatus: number, signal?: AbortSignal): Promise<Health> {
+  if (!URL.canParse(address)) return unhealthy('the address of the health check is not a URL')
+  const url = new URL(address)
+  const place = `${url.origin}${url.pathname}`
   try {
-    const timeout = AbortSignal.timeout(lookSeconds * 1000)
-    const answer = await fetch(url, { redirect: 'manual', signal: signal ? AbortSignal.any([signal, timeout]) : timeout })
-    await answer.body?.cancel()
-    return { healthy: answer.status === expectStatus, detail: `${url} answers ${answer.status}${answer.status === expectStatus ? '' : `, ${expectStatus} expected`}` }
+    const status = await statusOf(url, withTimeout(signal))
+    if (status === expectStatus) return { healthy: true, detail: `${place} answers ${status}` }
+    return unhealthy(`${place} answers ${status}, ${expectStatus} expected`)
   } catch (error) {
-    signal?.throwIfAborted()
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : error instanceof Error ? error.message : String(error)
-    return { healthy: false, detail: `${url} does not answer: ${cause}` }
+    return unhealthy(`${place} ${reason(error)}`)
   }
 }
 
-function byTcp(address: string): Promise<Health> {
-  const colon = address.lastIndexOf(':')
-  return new Promise((resolve) => {
-    const socket = connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), timeout: lookSeconds * 1000 })
-    const end = (healthy: boolean, detail: string) => {
-      socket.destroy()
-      resolve({ healthy, detail })
-    }
-    socket.once('connect', () => end(true, `${address} accepts connections`))
-    socket.once('timeout', () => end(false, `${address} does not answer within ${lookSeconds} s`))
-    socket.once('error', (error) => end(false, `${address} does not answer: ${error.message}`))
+/** A connection of its own per look: one kept from before a restart would tell of the old process. */
+function statusOf(url: URL, signal: AbortSignal): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const get = url.protocol === 'https:' ? httpsGet : httpGet
+    const request = get(url, { agent: false, signal }, (response) => {
+      response.on('error', () => {})
+      resolve(response.statusCode ?? 0)
+      // The body is of no interest, and may be endless.
+      response.destroy()
+    })
+    request.on('error', reject)
   })
 }
 
-async function byCommand(command: readonly string[], signal?: AbortSignal): Promise<Health> {
+async function byTcp(address: string, signal?: AbortSignal): Promise<Health> {
+  const colon = address.lastIndexOf(':')
+  const host = address.slice(0, Math.max(colon, 0)).replace(/^\[(.*)\]$/, '$1')
+  const port = Number(address.slice(colon + 1))
+  if (host === '' || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    return unhealthy(`the health check ${address} is not host:port`)
+  }
+  try {
+    await openConnection(host, port, withTimeout(signal))
+    return { healthy: true, detail: `${address} accepts connections` }
+  } catch (error) {
+    return unhealthy(`${address} ${reason(error)}`)
+  }
+}
+
+function openConnection(host: string, port: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, signal })
+    socket.on('error', reject)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve()
+    })
+  })
+}
+
+async function byCommand(command: readonly string[], runAs?: string, signal?: AbortSignal): Promise<Health> {
   const [program = '', ...args] = command
   try {
-    await runTool(program, args, { timeoutSeconds: 30, ...(signal && { signal }) })
+    await runTool(program, args, {
+      timeoutSeconds: commandSeconds,
+      stdout: 'discard',
+      ...(runAs === undefined ? {} : { runAs }),
+      ...(signal && { signal }),
+    })
     return { healthy: true, detail: `${program} succeeded` }
   } catch (error) {
-    signal?.throwIfAborted()
-    return { healthy: false, detail: error instanceof Error ? error.message : String(error) }
+    if (error instanceof MusterError) return unhealthy(error.message)
+    throw error
   }
+}
+
+function unhealthy(detail: string): Health {
+  return { healthy: false, detail }
+}
+
+function withTimeout(signal: AbortSignal | undefined): AbortSignal {
+  const timeout = AbortSignal.timeout(lookSeconds * 1000)
+  return signal ? AbortSignal.any([signal, timeout]) : timeout
+}
+
+/** Only the code goes on: the message of an error may repeat the whole address. */
+function reason(error: unknown): string {
+  const { code, name } = error as NodeJS.ErrnoException
+  if (code === 'ABORT_ERR' || name === 'TimeoutError') return `does not answer within ${lookSeconds} s`
+  return code === 'ECONNREFUSED' ? 'refuses connections' : `does not answer (${code ?? name})`
+}
+
+function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (!signal?.aborted) return
+  throw new MusterError('Cancelled', 'the health check was cancelled', { cause: signal.reason as unknown })
 }

@@ -5,18 +5,41 @@ import type { ServiceState } from './service.ts'
 
 const pollMs = 200
 
-/** @throws MusterError Timeout naming service, wanted and seen state; Cancelled */
+/**
+ * Looks every 200 ms, and once more after the deadline.
+ * @throws MusterError ServiceUnhealthy (it does not come up) | Timeout (it does not stop), each naming the
+ * service and the wanted state; Cancelled
+ */
 export async function awaitState(
   service: { readonly name: string; observe(signal?: AbortSignal): Promise<ServiceState> },
   wanted: ServiceState,
   timeoutSeconds: number,
   signal?: AbortSignal,
 ): Promise<void> {
-  const deadline = Date.now() + timeoutSeconds * 1000
+  const deadline = performance.now() + timeoutSeconds * 1000
   for (;;) {
-    if (signal?.aborted) throw new MusterError('Cancelled', `waiting for service "${service.name}" was cancelled`)
+    throwIfCancelled(service.name, signal)
+    const isLastLook = performance.now() >= deadline
     if ((await service.observe(signal)) === wanted) return
-    if (Date.now() > deadline) throw new MusterError('Timeout', `service "${service.name}" is not ${wanted} after ${timeoutSeconds} s`, { hint: `look at the log of service "${service.name}"` })
-    await sleep(pollMs)
+    if (isLastLook) throw notObserved(service.name, wanted, timeoutSeconds)
+    await pause(service.name, signal)
   }
+}
+
+/** @throws MusterError Cancelled */
+export async function pause(name: string, signal?: AbortSignal): Promise<void> {
+  await sleep(pollMs, undefined, signal ? { signal } : {}).catch(() => throwIfCancelled(name, signal))
+}
+
+/** @throws MusterError Cancelled */
+export function throwIfCancelled(name: string, signal?: AbortSignal): void {
+  if (!signal?.aborted) return
+  throw new MusterError('Cancelled', `work on service "${name}" was cancelled`, { cause: signal.reason as unknown })
+}
+
+function notObserved(name: string, wanted: ServiceState, seconds: number): MusterError {
+  const type = wanted === 'running' ? 'ServiceUnhealthy' : 'Timeout'
+  return new MusterError(type, `service "${name}" is not ${wanted} after ${seconds} s`, {
+    hint: `look at the log of service "${name}"`,
+  })
 }

@@ -3,9 +3,7 @@ import { statfs } from 'node:fs/promises'
 import { MusterError } from '../../domain/failures.ts'
 
 /** Codes that say the disk or the file server is in trouble, not that something is absent. */
-const outages: ReadonlySet<string> = new Set([
-  'EIO', 'ESTALE', 'ENOTCONN', 'ETIMEDOUT', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENODEV', 'ENXIO', 'EREMOTEIO',
-])
+const outages: ReadonlySet<string> = new Set(['EIO', 'ESTALE', 'ENOTCONN', 'ETIMEDOUT', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENODEV', 'ENXIO', 'EREMOTEIO'])
 
 export function codeOf(error: unknown): string {
   return String((error as NodeJS.ErrnoException | undefined)?.code ?? '')
@@ -46,5 +44,8 @@ export async function explain(error: unknown, root: string, doing: string, writi
 }
 
 async function freeBytes(root: string): Promise<number | string> {
-  return statfs(root).then((facts) => facts.bavail * facts.bsize, () => 'unknown')
+  return statfs(root).then(
+    (facts) => facts.bavail * facts.bsize,
+    () => 'unknown',
+  )
 }

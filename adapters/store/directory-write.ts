@@ -14,12 +14,7 @@ import { isLeftover, releaseTemporaryName, reserveTemporaryName } from './tempor
 const cannotLink: ReadonlySet<string> = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EACCES'])
 
 /** As Store.putFile. Errors of the filesystem are thrown as they are. */
-export async function putFileInto(
-  root: DirectoryRoot,
-  key: string,
-  file: PutFile,
-  options: TransferOptions,
-): Promise<PutOutcome> {
+export async function putFileInto(root: DirectoryRoot, key: string, file: PutFile, options: TransferOptions): Promise<PutOutcome> {
   if (await isThere(root, key)) return confirmSame(root, key, file, options)
   const source = await openSource(file)
   try {
@@ -43,13 +38,7 @@ export async function putBytesInto(root: DirectoryRoot, key: string, bytes: Uint
 }
 
 /** Null when the two are on different filesystems: then only a copy can do it. */
-async function linkSource(
-  root: DirectoryRoot,
-  key: string,
-  file: PutFile,
-  source: FileHandle,
-  options: TransferOptions,
-): Promise<PutOutcome | null> {
+async function linkSource(root: DirectoryRoot, key: string, file: PutFile, source: FileHandle, options: TransferOptions): Promise<PutOutcome | null> {
   const facts = await source.stat()
   if (facts.dev !== root.device) return null
   await verifySource(source, file, options.signal)
@@ -72,13 +61,7 @@ async function linkSource(
   return outcome
 }
 
-async function copySource(
-  root: DirectoryRoot,
-  key: string,
-  file: PutFile,
-  source: FileHandle,
-  options: TransferOptions,
-): Promise<PutOutcome> {
+async function copySource(root: DirectoryRoot, key: string, file: PutFile, source: FileHandle, options: TransferOptions): Promise<PutOutcome> {
   return createByCopy(root, key, async (copy) => {
     const hash = createHash('sha256')
     let written = 0
@@ -92,11 +75,7 @@ async function copySource(
   })
 }
 
-async function createByCopy(
-  root: DirectoryRoot,
-  key: string,
-  write: (copy: FileHandle) => Promise<void>,
-): Promise<PutOutcome> {
+async function createByCopy(root: DirectoryRoot, key: string, write: (copy: FileHandle) => Promise<void>): Promise<PutOutcome> {
   const folder = join(root.path, temporaryFolder)
   await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
     if (codeOf(error) !== 'EEXIST') throw error
@@ -117,11 +96,7 @@ async function createByCopy(
 }
 
 /** @returns the inode of the flushed file */
-async function writeTemporary(
-  root: DirectoryRoot,
-  path: string,
-  write: (copy: FileHandle) => Promise<void>,
-): Promise<number> {
+async function writeTemporary(root: DirectoryRoot, path: string, write: (copy: FileHandle) => Promise<void>): Promise<number> {
   const copy = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
   try {
     const facts = await copy.stat()
@@ -154,15 +129,9 @@ async function linkNew(from: string, to: string, inode: number): Promise<PutOutc
 }
 
 /** Whatever the first writer had not yet flushed when it died is flushed here. */
-async function confirmSame(
-  root: DirectoryRoot,
-  key: string,
-  file: PutFile,
-  options: TransferOptions,
-): Promise<PutOutcome> {
+async function confirmSame(root: DirectoryRoot, key: string, file: PutFile, options: TransferOptions): Promise<PutOutcome> {
   const path = join(root.path, key)
-  const changed = (what: string) =>
-    new MusterError('ChecksumMismatch', `${key} is already in the store at ${root.path} with other content: ${what}`)
+  const changed = (what: string) => new MusterError('ChecksumMismatch', `${key} is already in the store at ${root.path} with other content: ${what}`)
   const facts = await lstat(path)
   if (!facts.isFile()) throw changed('it is not a file')
   if (facts.size !== file.sizeBytes) throw changed(`${facts.size} bytes, not ${file.sizeBytes}`)

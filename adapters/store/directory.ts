@@ -9,6 +9,7 @@ import { explain, isAbsent } from './directory-failures.ts'
 import { listFolder, statObject } from './directory-list.ts'
 import { type DirectoryRoot, findRoot, proveSameRoot } from './directory-root.ts'
 import { putBytesInto, putFileInto } from './directory-write.ts'
+import { guardStream } from './guarded-stream.ts'
 import { checkKey, checkPrefix, temporaryFolder } from './object-key.ts'
 import { checkSmall, missing, readAtMost, smallObjectBytes } from './small-object.ts'
 import type { ObjectStat, PutFile, PutOutcome, Store, StoreProbe, TransferOptions } from './store.ts'
@@ -55,7 +56,9 @@ class DirectoryStore implements Store {
 
   async read(key: string, options: { readonly signal?: AbortSignal } = {}): Promise<Readable> {
     const { handle } = await this.open(key)
-    return handle.createReadStream({ highWaterMark: 1024 * 1024, ...(options.signal && { signal: options.signal }) })
+    const doing = `reading ${key}`
+    const stream = handle.createReadStream({ highWaterMark: 1024 * 1024 })
+    return guardStream(stream, (error) => explain(error, this.config.path, doing, false), doing, options.signal)
   }
 
   async readBytes(key: string, maxBytes = smallObjectBytes): Promise<Buffer> {

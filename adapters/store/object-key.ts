@@ -11,8 +11,7 @@ const reservedNames: ReadonlySet<string> = new Set([temporaryFolder, 'lost+found
 /** @throws MusterError InvalidInput for what some store could not keep, or that leads out of the store */
 export function checkKey(key: string): void {
   const segments = key.split('/')
-  const wrong =
-    Buffer.byteLength(key) > longestKeyBytes || segments.some((name) => name === '' || !isSegment(name))
+  const wrong = Buffer.byteLength(key) > longestKeyBytes || segments.some((name) => name === '' || !isSegment(name))
   if (wrong || isReserved(segments[0] ?? '')) throw refused('key', key)
 }
 

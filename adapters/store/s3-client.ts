@@ -1,7 +1,6 @@
 /** The SDK's clients of one S3 store, made when they are first needed: secrets are resolved no earlier. */
 import { S3Client } from '@aws-sdk/client-s3'
 import type { S3StoreConfig } from '../../domain/config.ts'
-import { MusterError } from '../../domain/failures.ts'
 import { type S3Place, explain } from './s3-failures.ts'
 
 export interface S3Credentials {
@@ -81,8 +80,4 @@ export class S3Connection {
       requestHandler: { connectionTimeout: connectionTimeoutMilliseconds, socketTimeout: silenceMilliseconds },
     })
   }
-}
-
-export function cancelled(doing: string, cause: unknown): MusterError {
-  return new MusterError('Cancelled', `${doing} was cancelled`, { cause })
 }

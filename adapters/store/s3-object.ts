@@ -50,16 +50,10 @@ export async function proveBucket(s3: S3Connection): Promise<void> {
  * Whether the key is there with the size and hash of a file.
  * @throws MusterError ChecksumMismatch when it is there with other content
  */
-export async function isStored(
-  s3: S3Connection,
-  key: string,
-  file: PutFile,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
+export async function isStored(s3: S3Connection, key: string, file: PutFile, signal: AbortSignal | undefined): Promise<boolean> {
   const found = await findObject(s3, key)
   if (!found) return false
-  const changed = (what: string) =>
-    new MusterError('ChecksumMismatch', `${key} is in the bucket ${s3.bucket} with other content: ${what}`)
+  const changed = (what: string) => new MusterError('ChecksumMismatch', `${key} is in the bucket ${s3.bucket} with other content: ${what}`)
   if (found.sizeBytes !== file.sizeBytes) throw changed(`${found.sizeBytes} bytes, not ${file.sizeBytes}`)
   // an object that another tool has copied here does not say its hash
   const sha256 = found.metadata['sha256'] ?? (await hashObject(s3, key, signal))

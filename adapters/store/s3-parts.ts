@@ -43,12 +43,7 @@ export function divide(sizeBytes: number): FilePart[] {
 }
 
 /** @throws MusterError ChecksumMismatch where the file ends early; SourceUnreadable; Cancelled */
-export async function readPart(
-  source: FileHandle,
-  file: PutFile,
-  part: FilePart,
-  signal: AbortSignal | undefined,
-): Promise<Buffer> {
+export async function readPart(source: FileHandle, file: PutFile, part: FilePart, signal: AbortSignal | undefined): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(part.sizeBytes)
   for (let filled = 0; filled < bytes.length; ) {
     throwIfCancelled(signal, `copying ${file.path}`)

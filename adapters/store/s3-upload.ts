@@ -10,7 +10,8 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { MusterError } from '../../domain/failures.ts'
-import { type S3Connection, cancelled } from './s3-client.ts'
+import { cancelled } from './guarded-stream.ts'
+import type { S3Connection } from './s3-client.ts'
 import { isTaken, nameOf, statusOf } from './s3-failures.ts'
 import { isStored } from './s3-object.ts'
 import { type FilePart, type StoredPart, type Upload, digest, divide, findUpload, partBytes, readPart } from './s3-parts.ts'
@@ -20,12 +21,7 @@ import type { PutFile, PutOutcome, TransferOptions } from './store.ts'
 const partsAtOnce = 2
 
 /** As Store.putFile. */
-export async function putFileInBucket(
-  s3: S3Connection,
-  key: string,
-  file: PutFile,
-  options: TransferOptions,
-): Promise<PutOutcome> {
+export async function putFileInBucket(s3: S3Connection, key: string, file: PutFile, options: TransferOptions): Promise<PutOutcome> {
   const small = file.sizeBytes <= partBytes
   if (!small && (await isStored(s3, key, file, options.signal))) return 'exists'
   const source = await openSource(file)
@@ -129,7 +125,10 @@ async function sendParts(transfer: Transfer, upload: Upload): Promise<StoredPart
       while (running.size >= partsAtOnce) await Promise.race(running)
       if (failures.length > 0) break
       const job = sendPart(transfer, upload, part, bytes)
-        .then((sent) => keep(part, sent), (error: unknown) => void failures.push(error))
+        .then(
+          (sent) => keep(part, sent),
+          (error: unknown) => void failures.push(error),
+        )
         .finally(() => running.delete(job))
       running.add(job)
     }

@@ -24,11 +24,7 @@ export async function openSource(file: PutFile): Promise<FileHandle> {
 }
 
 /** Reads from the start in pieces that are valid until the next one is asked for; ends at the promised size. */
-export async function* readPieces(
-  handle: FileHandle,
-  file: PutFile,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Buffer> {
+export async function* readPieces(handle: FileHandle, file: PutFile, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   const buffer = Buffer.allocUnsafe(pieceBytes)
   let position = 0
   while (position < file.sizeBytes) {

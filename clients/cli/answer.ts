@@ -22,7 +22,9 @@ export function addApprove(program: Command, desk: () => Desk): void {
       const { workflowId, hash } = await waitingWith(client, plan)
       const answer = { plan: hash, person: options.as ?? user, decision: options.reject ? 'reject' : 'approve', ...(options.note && { note: options.note }) }
       const result = await client.workflow.getHandle(workflowId).executeUpdate('approve', { args: [answer] })
-      out.result({ workflowId, plan: hash, result }, () => out.line(`${options.reject ? 'rejected' : 'approved'} ${hash.slice(0, 12)} of ${workflowId}\n  watch it: muster watch ${workflowId}`))
+      out.result({ workflowId, plan: hash, result }, () =>
+        out.line(`${options.reject ? 'rejected' : 'approved'} ${hash.slice(0, 12)} of ${workflowId}\n  watch it: muster watch ${workflowId}`),
+      )
     })
 }
 
@@ -66,7 +68,9 @@ export function addCancel(program: Command, desk: () => Desk): void {
     .action(async (run: string) => {
       const { out, temporal } = desk()
       await (await temporal()).workflow.getHandle(run).cancel()
-      out.result({ workflowId: run, cancelled: true }, () => out.line(`asked ${run} to stop; it ends its step, then cleans up\n  watch it: muster watch ${run}`))
+      out.result({ workflowId: run, cancelled: true }, () =>
+        out.line(`asked ${run} to stop; it ends its step, then cleans up\n  watch it: muster watch ${run}`),
+      )
     })
 }
 

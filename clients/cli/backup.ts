@@ -17,7 +17,8 @@ export function addBackup(program: Command, desk: () => Desk): void {
       const client = await temporal()
       const input = { system, kind: 'full', requestedBy: user, ...(options.component && { components: options.component }) }
       const handle = await startRun(client, { type: 'backupSystem', system, input, id: 'additive' })
-      if (!options.wait) return out.result({ workflowId: handle.workflowId }, () => out.line(`started ${handle.workflowId}\n  watch it: muster watch ${handle.workflowId}`))
+      if (!options.wait)
+        return out.result({ workflowId: handle.workflowId }, () => out.line(`started ${handle.workflowId}\n  watch it: muster watch ${handle.workflowId}`))
       const { result, seconds } = await follow<BackupSystemResult>(handle, out)
       out.result({ workflowId: handle.workflowId, seconds, ...result }, () => {
         for (const one of result.components) {

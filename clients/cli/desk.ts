@@ -29,11 +29,22 @@ export interface Desk {
   shipperStatus(host: string): Promise<ShipperStatus | null>
   temporal(): Promise<Client>
   apply(options: { readonly dryRun: boolean; readonly withoutTemporal: boolean }): Promise<ApplyResult>
-  init(options: { readonly organisation: string; readonly system: string; readonly store: string | null; readonly paths: readonly string[]; readonly force: boolean }): Promise<InitResult>
+  init(options: {
+    readonly organisation: string
+    readonly system: string
+    readonly store: string | null
+    readonly paths: readonly string[]
+    readonly force: boolean
+    readonly dataDirectory?: string | null
+  }): Promise<InitResult>
   doctor(options: { readonly system: string | null }): Promise<readonly DoctorFinding[]>
   up(options: { readonly uiPort: number; readonly port: number }): Promise<void>
   shipper(options: { readonly host: string; readonly site: string }): Promise<void>
-  worker(options: { readonly host: string; readonly site: string; readonly roles: { readonly workflows: boolean; readonly site: boolean; readonly host: boolean } }): Promise<void>
+  worker(options: {
+    readonly host: string
+    readonly site: string
+    readonly roles: { readonly workflows: boolean; readonly site: boolean; readonly host: boolean }
+  }): Promise<void>
 }
 
 export interface InitResult {

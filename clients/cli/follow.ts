@@ -49,7 +49,8 @@ export function describeProgress(progress: RunProgress, rates: Rates): string {
   const parts = progress.activities.map((one) => {
     const rate = rates.of(one.what, one.doneBytes)
     const moved = one.doneBytes > 0 && one.totalBytes !== null ? ` ${formatSize(one.doneBytes)} of ${formatSize(one.totalBytes)}` : ''
-    const eta = rate > 0 && one.totalBytes !== null ? `, ${formatSize(rate)}/s, about ${formatDuration(Math.ceil((one.totalBytes - one.doneBytes) / rate))} left` : ''
+    const eta =
+      rate > 0 && one.totalBytes !== null ? `, ${formatSize(rate)}/s, about ${formatDuration(Math.ceil((one.totalBytes - one.doneBytes) / rate))} left` : ''
     const retry = one.attempt > 1 ? ` (attempt ${one.attempt}: ${one.problem ?? 'the worker was lost'})` : ''
     return `${one.phase || one.what}${moved}${eta}${retry}`
   })

@@ -31,7 +31,24 @@ export function createProgram(desk: () => Desk, globals: Globals): Command {
     const { config, json, debug } = action.optsWithGlobals<Partial<Globals>>()
     Object.assign(globals, { config: config ?? globals.config, json: json ?? false, debug: debug ?? false })
   })
-  for (const add of [addInit, addDoctor, addUp, addWorker, addApply, addBackup, addArchiveWal, addList, addLs, addRestore, addApprove, addStatus, addWatch, addResume, addCancel, addRepository]) {
+  for (const add of [
+    addInit,
+    addDoctor,
+    addUp,
+    addWorker,
+    addApply,
+    addBackup,
+    addArchiveWal,
+    addList,
+    addLs,
+    addRestore,
+    addApprove,
+    addStatus,
+    addWatch,
+    addResume,
+    addCancel,
+    addRepository,
+  ]) {
     add(program, desk)
   }
   program

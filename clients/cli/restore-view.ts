@@ -41,10 +41,12 @@ export function showPlan(
   for (const [index, step] of decision.steps.entries()) out.line(`    ${String(index + 1).padStart(2)}  ${stepTexts[step] ?? step}`)
   out.line()
   for (const one of decision.components) {
-    const method = one.type === 'postgresql' ? `${one.directory} (${one.setAside})` : one.members.map((member) => `${member.into} (${member.setAside})`).join(', ')
+    const method =
+      one.type === 'postgresql' ? `${one.directory} (${one.setAside})` : one.members.map((member) => `${member.into} (${member.setAside})`).join(', ')
     out.line(`  ${one.component.padEnd(14)}backup ${one.backup} from ${one.fromStore}; set aside: ${method}`)
   }
-  for (const { path, neededBytes, freeBytes } of forecast.space) out.line(`  space         ${formatSize(neededBytes)} at ${path}, ${formatSize(freeBytes)} free`)
+  for (const { path, neededBytes, freeBytes } of forecast.space)
+    out.line(`  space         ${formatSize(neededBytes)} at ${path}, ${formatSize(freeBytes)} free`)
   out.line(`  loss now      ${forecast.loss.now}`)
   out.line(`  after tail    ${forecast.loss.afterTail}`)
   for (const { source, found, detail } of forecast.tailSources) out.line(`  tail          ${source}: ${found ? 'found' : 'not found'}, ${detail}`)
@@ -52,9 +54,13 @@ export function showPlan(
   out.line()
   out.line(`  plan ${plan.decisionHash}   expires ${decision.expiresAt}`)
   if (about.final) {
-    out.line(`  run it:           muster restore … --yes ${plan.decisionHash.slice(0, 12)}   or without --yes, and: muster approve ${plan.decisionHash.slice(0, 12)}`)
+    out.line(
+      `  run it:           muster restore … --yes ${plan.decisionHash.slice(0, 12)}@${decision.expiresAt}   or without --yes, and: muster approve ${plan.decisionHash.slice(0, 12)}`,
+    )
     const id = decision.mode === 'elsewhere' ? `aside/${decision.system}/…` : `target/${decision.system}`
-    out.line(`  Temporal UI:      ${about.uiUrl}/namespaces/default/workflows/start-workflow?workflowId=${encodeURIComponent(id)}&taskQueue=muster&workflowType=${about.type}`)
+    out.line(
+      `  Temporal UI:      ${about.uiUrl}/namespaces/default/workflows/start-workflow?workflowId=${encodeURIComponent(id)}&taskQueue=muster&workflowType=${about.type}`,
+    )
     out.line(`  and paste:        ${JSON.stringify(about.input)}`)
   }
 }

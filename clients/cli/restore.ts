@@ -51,7 +51,7 @@ export function addRestore(program: Command, desk: () => Desk): void {
     .option('--identity <file>', 'an age identity on the target host, for this run only')
     .option('--plan', 'show the plan and end')
     .option('--dry-run', 'the same as --plan')
-    .option('--yes <plan>', 'approve this plan in the same command')
+    .option('--yes <plan@expiry>', 'approve this plan in the same command, as --plan printed it')
     .option('--no-wait', 'start it and return')
     .action(async (system: string, options: RestoreOptions) => restore(desk(), system, options))
 }
@@ -61,7 +61,8 @@ async function restore(desk: Desk, system: string, options: RestoreOptions): Pro
   const client = await desk.temporal()
   const { config } = await desk.applied(null)
   const type = options.to || options.toLsn || options.toName ? 'recoverToPointInTime' : 'restoreSystem'
-  const input = inputOf(system, options, desk.user)
+  const yes = options.yes === undefined ? null : parseYes(options.yes)
+  const input = { ...inputOf(system, options, desk.user), ...(yes && { expiresAt: yes.expiresAt }) }
   const planHandle = await startRun(client, { type, system, input: { ...input, planOnly: true }, id: 'plan' })
   const planned = await follow<RestoreResult>(planHandle, out)
   const { plan } = planned.result
@@ -70,18 +71,34 @@ async function restore(desk: Desk, system: string, options: RestoreOptions): Pro
     return
   }
   showPlan(out, plan, { type, input, uiUrl: desk.uiUrl, final: false })
-  const approve = options.yes === undefined ? undefined : matching(options.yes, plan.decisionHash)
+  const approve = yes && matching(yes.plan, plan.decisionHash)
   const host = config.systems[system]?.components[(options.component ?? [])[0] ?? '']?.host ?? 'localhost'
   const id: RunRequest['id'] = options.into ? { aside: { host, directory: options.into } } : 'target'
-  const handle = await startRun(client, { type, system, input: { ...input, ...(approve && { approve: plan.decisionHash }) }, id })
-  if (!options.wait) return out.result({ workflowId: handle.workflowId, plan: plan.decisionHash }, () => out.line(`started ${handle.workflowId}\n  watch it: muster watch ${handle.workflowId}`))
+  const handle = await startRun(client, {
+    type,
+    system,
+    input: { ...input, ...(approve && { approve: plan.decisionHash, expiresAt: plan.decision.expiresAt }) },
+    id,
+  })
+  if (!options.wait)
+    return out.result({ workflowId: handle.workflowId, plan: plan.decisionHash }, () =>
+      out.line(`started ${handle.workflowId}\n  watch it: muster watch ${handle.workflowId}`),
+    )
   const { result, seconds } = await follow<RestoreResult>(handle, out, (phase) => {
     if (phase === 'waiting for approval') out.line(`  waits for approval. They run:  muster approve ${plan.decisionHash.slice(0, 12)}`)
   })
   out.result({ workflowId: handle.workflowId, seconds, ...result }, () => showRestored(out, result, seconds))
 }
 
-/** The plan's own hash is re-made when the run starts: expiry and new facts change it, so a person names what was shown. */
+function parseYes(text: string): { plan: string; expiresAt: string } {
+  const [plan = '', expiresAt = ''] = text.split('@')
+  if (!/^[0-9a-f]{4,64}$/.test(plan) || Number.isNaN(Date.parse(expiresAt))) {
+    throw new MusterError('InvalidInput', `--yes takes a plan as --plan prints it: HASH@EXPIRY, not "${text}"`)
+  }
+  return { plan, expiresAt }
+}
+
+/** The plan is made anew when the run starts; a person names what was shown. */
 function matching(given: string, hash: string): string {
   if (hash.startsWith(given) && given.length >= 4) return hash
   throw new MusterError('PlanChanged', `the plan is now ${hash.slice(0, 12)}, not ${given}; nothing was changed`, { hint: 'look at the plan again: --plan' })

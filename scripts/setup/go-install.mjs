@@ -25,9 +25,7 @@ export function goInstall(progress, what) {
     const result = await run(go, ['install', goPackage], { cwd: draft, env, timeoutSeconds: 1800 })
     if (result.code !== 0) {
       const why = result.code === 124 ? 'took longer than 30 min' : `ended with ${result.code}`
-      throw new SetupError(what.label, `go install ${why}\n    ${tail(result.output)}`, [
-        `go install ${goPackage}    # then put it on PATH`,
-      ])
+      throw new SetupError(what.label, `go install ${why}\n    ${tail(result.output)}`, [`go install ${goPackage}    # then put it on PATH`])
     }
     return join(draft, what.name)
   }
@@ -37,10 +35,7 @@ async function findGo(what, goPackage) {
   const { minimum } = versions.go
   const go = onPath('go') ?? ['/usr/local/go/bin/go', '/usr/lib/go/bin/go'].find((path) => existsSync(path))
   const why = `no ready program could be had, and building it needs Go ${minimum} or newer`
-  const commands = [
-    `# install Go ${minimum} or newer, or put ${what.name} ${versions[what.name].version} on PATH, then`,
-    'npm run setup',
-  ]
+  const commands = [`# install Go ${minimum} or newer, or put ${what.name} ${versions[what.name].version} on PATH, then`, 'npm run setup']
   if (go === undefined) throw new SetupError(what.label, `${why}, which is not on PATH (${goPackage})`, commands)
   const version = /go(\d+(?:\.\d+)*)/.exec((await run(go, ['version'], { env: localToolchain() })).output)?.[1]
   if (version === undefined || !atLeast(version, minimum)) {

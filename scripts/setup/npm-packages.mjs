@@ -29,9 +29,7 @@ function isInstalled() {
   const wanted = readPackages(lockFile)
   const installed = readPackages(installedFile)
   return Object.entries(wanted).every(
-    ([path, entry]) =>
-      path === '' ||
-      (installed[path] ? installed[path].version === entry.version : entry.optional || entry.devOptional || entry.peer),
+    ([path, entry]) => path === '' || (installed[path] ? installed[path].version === entry.version : entry.optional || entry.devOptional || entry.peer),
   )
 }
 

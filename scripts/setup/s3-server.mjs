@@ -43,15 +43,7 @@ async function downloadRelease(progress, draft) {
       `# find out why, or build it: go install ${versions.versitygw.goPackage}    # then put it on PATH`,
     ])
   }
-  const unpacked = await run('tar', [
-    '-xzf',
-    archive,
-    '-C',
-    draft,
-    '--strip-components=1',
-    '--wildcards',
-    '*/versitygw',
-  ])
+  const unpacked = await run('tar', ['-xzf', archive, '-C', draft, '--strip-components=1', '--wildcards', '*/versitygw'])
   return unpacked.code === 0 ? join(draft, 'versitygw') : null
 }
 

@@ -57,10 +57,7 @@ async function apt(args, names) {
   // Right after a boot the system's own updates may hold the lock of the package manager.
   const result = await run('apt-get', ['-o', 'DPkg::Lock::Timeout=120', '-q', ...args], { env, timeoutSeconds: 900 })
   if (result.code === 0) return
-  throw new SetupError(names, `apt-get ${args[0]} ended with ${result.code}\n    ${tail(result.output)}`, [
-    'apt-get update',
-    `apt-get ${args.join(' ')}`,
-  ])
+  throw new SetupError(names, `apt-get ${args[0]} ended with ${result.code}\n    ${tail(result.output)}`, ['apt-get update', `apt-get ${args.join(' ')}`])
 }
 
 /**
@@ -87,16 +84,12 @@ async function postgresqlPackages() {
     })
     if (/Candidate: \d/.test(output)) return [`postgresql-${major}`]
   }
-  throw new SetupError(
-    'postgresql',
-    `this system's packages have no PostgreSQL ${versions.postgresql.minimumMajor} or newer; add PostgreSQL's own`,
-    [
-      'apt-get update',
-      'apt-get install -y postgresql-common ca-certificates',
-      '/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y',
-      'npm run setup',
-    ],
-  )
+  throw new SetupError('postgresql', `this system's packages have no PostgreSQL ${versions.postgresql.minimumMajor} or newer; add PostgreSQL's own`, [
+    'apt-get update',
+    'apt-get install -y postgresql-common ca-certificates',
+    '/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y',
+    'npm run setup',
+  ])
 }
 
 function withoutRight(names, packages) {

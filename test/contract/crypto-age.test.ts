@@ -264,10 +264,7 @@ describe('encryption with age', () => {
     const path = await encrypt(Buffer.from('x'))
     const foreign = join(directory, 'passphrase header payload.txt')
     await createAgeIdentity(foreign)
-    await assert.rejects(
-      decrypt(path, foreign),
-      failsWith('IdentityMissing', /no identity in .* matched any of the recipients/),
-    )
+    await assert.rejects(decrypt(path, foreign), failsWith('IdentityMissing', /no identity in .* matched any of the recipients/))
     await assert.rejects(decrypt(path, '/no/such'), failsWith('IdentityMissing', /cannot read .* \/no\/such/))
     const garbage = join(directory, 'header.txt')
     await writeFile(garbage, 'garbage')

@@ -121,10 +121,7 @@ describe('signatures', () => {
       assert.throws(
         () => verifier.verify('manifest', text, bad),
         (error: unknown) => {
-          assert.ok(
-            error instanceof MusterError && /^(SignatureInvalid|KeyNotTrusted)$/.test(error.type),
-            String(error),
-          )
+          assert.ok(error instanceof MusterError && /^(SignatureInvalid|KeyNotTrusted)$/.test(error.type), String(error))
           return true
         },
         what,
@@ -160,15 +157,11 @@ describe('signatures', () => {
       assert.throws(() => createVerifier([{ publicKey: wrong, kinds: [] }]), failsWith('InvalidInput', /public key/))
     }
     const revokedSince = 'yesterday'
-    assert.throws(
-      () => createVerifier([{ publicKey, kinds: [], revokedSince }]),
-      failsWith('InvalidInput', /yesterday/),
-    )
+    assert.throws(() => createVerifier([{ publicKey, kinds: [], revokedSince }]), failsWith('InvalidInput', /yesterday/))
   })
 
   it('cannot be made with a key that is missing, locked, of another type or damaged', async () => {
-    const make = (name: string, args: string[]) =>
-      runTool('ssh-keygen', ['-q', '-f', join(directory, name), '-C', 'x', ...args])
+    const make = (name: string, args: string[]) => runTool('ssh-keygen', ['-q', '-f', join(directory, name), '-C', 'x', ...args])
     await make('locked', ['-t', 'ed25519', '-N', 'hunter22'])
     await make('ecdsa', ['-t', 'ecdsa', '-N', ''])
     await make('pem', ['-t', 'rsa', '-b', '2048', '-m', 'PEM', '-N', ''])

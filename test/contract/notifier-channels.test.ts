@@ -1,8 +1,8 @@
 /** What is peculiar to each channel: refusals, secrets, and the form of a notice. */
 import assert from 'node:assert/strict'
-import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -52,9 +52,8 @@ describe('the e-mail notifier', () => {
 
   function notifier({ host, port }: { host: string; port: number }, user?: string, password = secret) {
     const smtp = { host, port, secure: false, ...(user ? { user, password: 'env:SMTP' } : {}) }
-    return createEmailNotifier(
-      { from: 'Muster <muster@example.com>', to: ['ops@example.com', 'boss@example.com'], smtp },
-      async (reference) => (reference === 'env:SMTP' ? password : assert.fail(reference)),
+    return createEmailNotifier({ from: 'Muster <muster@example.com>', to: ['ops@example.com', 'boss@example.com'], smtp }, async (reference) =>
+      reference === 'env:SMTP' ? password : assert.fail(reference),
     )
   }
 
@@ -64,7 +63,7 @@ describe('the e-mail notifier', () => {
     const [mail] = server.mails
     assert.deepEqual(mail?.to, ['ops@example.com', 'boss@example.com'])
     assert.equal(mail?.from, 'muster@example.com')
-    assert.match(mail.text, /^Subject: \[muster\] shop: shop is backed up\r$/m)
+    assert.match(mail.text, /^Subject: \[Muster\] shop is backed up\r$/m)
     assert.match(mail.text, /^Content-Type: text\/plain/m)
     assert.match(mail.text, /^Date: Sat, 01 Mar 2025 02:03:04 \+0000\r$/m)
   })
@@ -78,6 +77,14 @@ describe('the e-mail notifier', () => {
   it('fails with CredentialsRejected and without the password when the server refuses it', async () => {
     const server = await serverWith({ account: { user: 'muster', password: 'another' } })
     await assert.rejects(notifier(server, 'muster').notify(notice), failureWithoutSecret('CredentialsRejected'))
+    assert.equal(server.mails.length, 0)
+  })
+
+  it('sends no password to another machine over an open connection', async () => {
+    const server = await serverWith({ account: { user: 'muster', password: secret } })
+    // Not spelt as loopback, but it leads there.
+    const elsewhere = notifier({ host: '0.0.0.0', port: server.port }, 'muster')
+    await assert.rejects(elsewhere.notify(notice), failureWithoutSecret('CredentialsRejected'))
     assert.equal(server.mails.length, 0)
   })
 
@@ -108,7 +115,8 @@ describe('the e-mail notifier', () => {
   })
 
   it('ends when it is cancelled while a server keeps silent', async () => {
-    const silent = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1')
+    const sockets: Socket[] = []
+    const silent = createServer((socket) => sockets.push(socket.on('error', () => {}))).listen(0, '127.0.0.1')
     await new Promise((resolve) => silent.once('listening', resolve))
     try {
       const place = { host: '127.0.0.1', port: (silent.address() as AddressInfo).port }
@@ -116,6 +124,7 @@ describe('the e-mail notifier', () => {
       await assert.rejects(notifier(place).notify(notice, AbortSignal.timeout(200)), { type: 'Cancelled' })
       assert.ok(performance.now() - started < 2000)
     } finally {
+      for (const socket of sockets) socket.destroy()
       silent.close()
     }
   })
@@ -147,7 +156,7 @@ describe('the Slack notifier', () => {
     assert.equal(post?.method, 'POST')
     assert.equal(post.path, `/services/T0/B0/${secret}`)
     assert.equal(post.contentType, 'application/json')
-    assert.match((JSON.parse(post.body) as { text: string }).text, /^\*INFO: shop is backed up\*\nin three stores\n/)
+    assert.match((JSON.parse(post.body) as { text: string }).text, /^ℹ \*shop is backed up\*\nin three stores\n_Example · shop · /)
   })
 
   it('mentions nobody that a notice names', async () => {
@@ -195,7 +204,7 @@ describe('the notice log', () => {
     const path = join(directory, 'new', 'deep', 'notices.jsonl')
     await createLogNotifier({ path }).notify(notice)
     assert.equal((await stat(path)).mode & 0o777, 0o600)
-    assert.equal((await stat(join(directory, 'new'))).mode & 0o077, 0)
+    assert.equal((await stat(join(directory, 'new'))).mode & 0o066, 0)
     assert.deepEqual(JSON.parse(await readFile(path, 'utf8')), notice)
   })
 
@@ -208,15 +217,13 @@ describe('the notice log', () => {
     for (const line of lines) assert.deepEqual(JSON.parse(line), long)
   })
 
-  it('says which path cannot be written', async function () {
+  it('says which path cannot be written', async () => {
     const path = join(directory, 'notices.jsonl', 'below-a-file')
     await createLogNotifier({ path: join(directory, 'notices.jsonl') }).notify(notice)
     await assert.rejects(createLogNotifier({ path }).notify(notice), { type: 'Unreachable', message: /below-a-file/ })
     if (process.geteuid?.() === 0) {
       const full = createLogNotifier({ path: '/dev/full' })
       await assert.rejects(full.notify(notice), { type: 'Unreachable', message: /\/dev\/full.*ENOSPC/ })
-      return
     }
-    await chmod(directory, 0o500)
   })
 })

@@ -77,9 +77,8 @@ async function emailBench(): Promise<Bench> {
   const gone = await startMailServer()
   await gone.stop()
   const make = ({ host, port }: { host: string; port: number }): Notifier =>
-    createEmailNotifier(
-      { from: 'muster@example.com', to: ['ops@example.com'], smtp: { host, port, secure: false } },
-      async () => assert.fail('there is no secret'),
+    createEmailNotifier({ from: 'muster@example.com', to: ['ops@example.com'], smtp: { host, port, secure: false } }, async () =>
+      assert.fail('there is no secret'),
     )
   return {
     notifier: make(server),

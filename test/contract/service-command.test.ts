@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +16,7 @@ case "$1" in
          sleep 60 > /dev/null 2>&1 < /dev/null &
          echo $! > "$dir/pid" ;;
   stop) kill "$(cat "$dir/pid")" ;;
-  status) kill -0 "$(cat "$dir/pid" 2> /dev/null)" 2> /dev/null ;;
+  status) grep -qs '^State:.[^Z]' "/proc/$(cat "$dir/pid")/status" ;;
 esac
 `
 
@@ -73,7 +74,7 @@ describe('a service controlled by commands', () => {
     const pid = join(directory, 'pid')
     const start = ['/bin/sh', '-c', `sleep 60 & echo $! > ${pid}; wait`]
     const stuck = service({ commands: { start, status: ['false'] }, startTimeoutSeconds: 0.5 })
-    await assert.rejects(stuck.start(), { type: 'Timeout', message: /start command of service api did not return/ })
+    await assert.rejects(stuck.start(), { type: 'Timeout', message: /start command of service "api" did not return/ })
     assert.ok(!isAlive((await pidOf(directory)) as number))
   })
 
@@ -126,10 +127,10 @@ async function pidOf(directory: string): Promise<number | null> {
   return text === '' ? null : Number(text)
 }
 
+/** The dead that nobody has reaped do not count. */
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0)
-    return true
+    return /^State:\s+[^Z]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
   } catch {
     return false
   }

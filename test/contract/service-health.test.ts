@@ -24,7 +24,7 @@ describe('the health of a service', () => {
     server.answer(204)
     assert.deepEqual(await look(check), { healthy: true, detail: `${check.http} answers 204` })
     server.answer(503)
-    assert.deepEqual(await look(check), { healthy: false, detail: `${check.http} answers 503, expected 204` })
+    assert.deepEqual(await look(check), { healthy: false, detail: `${check.http} answers 503, 204 expected` })
   })
 
   it('does not follow a redirect', async () => {

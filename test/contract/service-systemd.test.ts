@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
 import { createService } from '../../adapters/service/create.ts'
 import type { ServiceAdapter } from '../../adapters/service/service.ts'
 import { createSystemctlStandIn, type SystemctlStandIn } from '../support/systemctl-stand-in.ts'
@@ -21,12 +22,8 @@ describe('a service controlled by systemd', () => {
   it('asks systemctl for exactly this unit', async () => {
     await systemctl.setUnit(unit, { state: 'inactive' })
     await service().start()
-    assert.deepEqual(await systemctl.calls(), [
-      ['--no-ask-password', 'is-active', '--', unit],
-      ['--no-ask-password', 'show', '-p', 'ActiveState,SubState,Result', '--', unit],
-      ['--no-ask-password', 'start', '--', unit],
-      ['--no-ask-password', 'is-active', '--', unit],
-    ])
+    const look = ['--no-ask-password', 'show', '--property=LoadState,ActiveState,SubState,Result', '--', unit]
+    assert.deepEqual(await systemctl.calls(), [look, ['--no-ask-password', 'start', '--', unit], look])
   })
 
   it('waits while a unit is activating or deactivating', async () => {
@@ -38,25 +35,36 @@ describe('a service controlled by systemd', () => {
     assert.equal(await systemctl.state(unit), 'inactive')
   })
 
-  it('waits for a changing unit before it says what it is', async () => {
-    await systemctl.setUnit(unit, { state: 'deactivating', settlesAs: 'failed' })
-    assert.equal(await service().observe(), 'stopped')
+  it('never takes a unit that is on its way for a stopped one', async () => {
+    await systemctl.setUnit(unit, { state: 'deactivating' })
+    assert.equal(await service().observe(), 'running')
     await systemctl.setUnit(unit, { state: 'activating' })
-    await assert.rejects(service(unit, 0.5).observe(), { type: 'Timeout', message: /neither running nor stopped/ })
+    assert.equal(await service().observe(), 'running')
+  })
+
+  it('stops a unit that systemd starts again and again', async () => {
+    await systemctl.setUnit(unit, { state: 'activating' })
+    await service().stop()
+    assert.equal(await systemctl.state(unit), 'inactive')
+  })
+
+  it('never takes silence for a stopped unit', async () => {
+    await writeFile(systemctl.path, '#!/bin/sh\n')
+    await assert.rejects(service().observe(), { type: 'CommandFailed', message: /says nothing about unit shop-api/ })
   })
 
   it('does not take a unit that is on its way for a healthy one', async () => {
     await systemctl.setUnit(unit, { state: 'activating' })
     const health = await service().health()
     assert.equal(health.healthy, false)
-    assert.match(health.detail, /shop-api is activating \(start\)/)
+    assert.match(health.detail, /shop-api of service "api" is activating \(start\)/)
   })
 
   it('fails with the result of the unit when its start job fails', async () => {
     await systemctl.setUnit(unit, { state: 'inactive', onStart: 'failed', result: 'oom-kill' })
     await assert.rejects(service().start(), {
       type: 'ServiceUnhealthy',
-      message: /unit shop-api is failed \(failed, result oom-kill\)/,
+      message: /unit shop-api of service "api" is failed \(failed, oom-kill\)/,
       hint: /journalctl -u shop-api/,
     })
   })
@@ -64,7 +72,7 @@ describe('a service controlled by systemd', () => {
   it('fails at once when a unit fails while it comes up', async () => {
     await systemctl.setUnit(unit, { state: 'inactive', onStart: 'activating', settlesAs: 'failed', looks: 1 })
     const started = performance.now()
-    await assert.rejects(service(unit, 20).start(), { type: 'ServiceUnhealthy', message: /result exit-code/ })
+    await assert.rejects(service(unit, 20).start(), { type: 'ServiceUnhealthy', message: /failed, exit-code/ })
     assert.ok(performance.now() - started < 5000)
   })
 
@@ -77,7 +85,7 @@ describe('a service controlled by systemd', () => {
 
   it('fails with UnknownName for a unit that there is not', async () => {
     for (const call of ['observe', 'start', 'stop', 'health'] as const) {
-      await assert.rejects(service('shop-apo')[call](), { type: 'UnknownName', message: /no unit shop-apo/ })
+      await assert.rejects(service('shop-apo')[call](), { type: 'UnknownName', message: /no unit "shop-apo"/ })
     }
   })
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import pg from 'pg'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { BackupSystemResult } from '../../workflows/backup-system.ts'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
-import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
+import { createCluster, freePort, type TestCluster } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
 describe('backup and restore of a database and a tree, nothing scripted', function () {
@@ -34,10 +35,13 @@ describe('backup and restore of a database and a tree, nothing scripted', functi
     await cluster.sql('insert into markers (n) select generate_series(1, 10)')
     const result = await run<BackupSystemResult>('backupSystem', { system: 'shop' })
     assert.equal(result.outcome, 'succeeded')
-    assert.deepEqual(result.components.map(({ component, copies }) => [component, copies.map(({ store }) => store).sort()]), [
-      ['database', ['local', 'nas']],
-      ['uploads', ['local', 'nas']],
-    ])
+    assert.deepEqual(
+      result.components.map(({ component, copies }) => [component, copies.map(({ store }) => store).sort()]),
+      [
+        ['database', ['local', 'nas']],
+        ['uploads', ['local', 'nas']],
+      ],
+    )
   })
 
   it('recovers in place to a moment before a wrong DELETE, and keeps a file that is newer than the backup', async () => {
@@ -65,7 +69,136 @@ describe('backup and restore of a database and a tree, nothing scripted', functi
     assert.equal(await readFile(join(old?.safetyPath ?? '', 'logo.png'), 'utf8'), 'overwritten')
     await cluster.sql('insert into markers (n) values (100)')
   })
+
+  it('recovers the newest moment when data directory and uploads are gone, from what the stores have', async () => {
+    await cluster.sql('insert into markers (n) values (101)')
+    await run('archiveWal', { system: 'shop' })
+    await cluster.kill()
+    await rm(cluster.directory, { recursive: true, force: true })
+    await rm(join(rig.base, 'uploads'), { recursive: true, force: true })
+    const result = await run<RestoreResult>('restoreSystem', { system: 'shop', requestedBy: 'alice', ...(await planFor('restoreSystem', {})) }, 'target/shop')
+    assert.equal(result.outcome, 'succeeded')
+    assert.deepEqual(await numbers(), [...Array.from({ length: 20 }, (_, i) => i + 1), 100, 101])
+    assert.equal(result.safety.filter(({ sizeBytes }) => sizeBytes > 0).length, 0)
+  })
+
+  it('recovers to a moment after the second of two point-in-time recoveries', async () => {
+    const first = await momentAfter('insert into markers (n) values (200)')
+    await cluster.sql('insert into markers (n) values (201)')
+    await pitr(first)
+    assert.deepEqual(
+      (await numbers()).filter((n) => n >= 200),
+      [200],
+    )
+    const second = await momentAfter('insert into markers (n) values (210)')
+    await cluster.sql('insert into markers (n) values (211)')
+    await pitr(second)
+    const third = await momentAfter('insert into markers (n) values (220)')
+    await cluster.sql('insert into markers (n) values (221)')
+    await run('archiveWal', { system: 'shop' })
+    await cluster.kill()
+    await rm(cluster.directory, { recursive: true, force: true })
+    await pitr(third)
+    assert.deepEqual(
+      (await numbers()).filter((n) => n >= 200),
+      [200, 210, 220],
+    )
+  })
+
+  it('refuses a moment on a branch that was left, and says which', async () => {
+    const moment = new Date(Date.now() - 1).toISOString()
+    await assert.rejects(run('recoverToPointInTime', { system: 'shop', to: { time: '2020-01-01T00:00:00Z' }, planOnly: true }), causeMatches(/too early/))
+    await assert.rejects(
+      run('recoverToPointInTime', { system: 'shop', to: { time: '2099-01-01T00:00:00Z' }, planOnly: true }),
+      causeMatches(/unbroken only to/),
+    )
+    assert.ok(moment)
+  })
+
+  it('restores a database elsewhere, on a port of its own, without touching the service', async () => {
+    const directory = join(rig.base, 'copy')
+    const port = await freePort()
+    const result = await run<RestoreResult>(
+      'restoreSystem',
+      { system: 'shop', components: ['database'], into: { directory, port } },
+      'aside/shop/localhost/test',
+    )
+    assert.equal(result.outcome, 'succeeded')
+    const copied = await queryAt(port, 'select count(*)::int as n from markers')
+    assert.equal(copied, (await numbers()).length)
+    await cluster.kill(directory)
+  })
+
+  it('brings back the safety set of an earlier restore', async () => {
+    const moment = await momentAfter('insert into markers (n) values (300)')
+    await cluster.sql('insert into markers (n) values (301)')
+    const restored = await pitr(moment)
+    await cluster.sql('insert into markers (n) values (302)')
+    const handle = await env.client.workflow.getHandle('target/shop').describe()
+    const back = `target/shop:${handle.runId}`
+    assert.equal(restored.outcome, 'succeeded')
+    const approval = await planFor('restoreSystem', { back, components: ['database'] })
+    const result = await run<RestoreResult>(
+      'restoreSystem',
+      { system: 'shop', back, components: ['database'], requestedBy: 'alice', ...approval },
+      'target/shop',
+    )
+    assert.equal(result.outcome, 'succeeded')
+    assert.deepEqual(
+      (await numbers()).filter((n) => n >= 300),
+      [300, 301],
+    )
+    await cluster.sql('insert into markers (n) values (303)')
+    await run('archiveWal', { system: 'shop' })
+  })
+
+  async function numbers(): Promise<number[]> {
+    return (await cluster.sql<{ n: number }>('select n from markers order by n')).map(({ n }) => n)
+  }
+
+  async function momentAfter(sql: string): Promise<string> {
+    await cluster.sql(sql)
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    const [row] = await cluster.sql<{ now: Date }>('select clock_timestamp() as now')
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    return (row as { now: Date }).now.toISOString()
+  }
+
+  async function planFor(type: string, more: object): Promise<{ approve: string; expiresAt: string }> {
+    const { plan } = await run<RestoreResult>(type, { system: 'shop', requestedBy: 'alice', planOnly: true, ...more })
+    return { approve: plan.decisionHash, expiresAt: plan.decision.expiresAt }
+  }
+
+  async function pitr(time: string): Promise<RestoreResult> {
+    const handle = await env.client.workflow.start('recoverToPointInTime', {
+      taskQueue: 'muster',
+      workflowId: 'target/shop',
+      args: [{ system: 'shop', to: { time }, requestedBy: 'alice' }],
+    })
+    await waitFor('approval', async () => {
+      const { memo, status } = await handle.describe()
+      if (status.name !== 'RUNNING') await handle.result()
+      return memo?.['phase'] === 'waiting for approval'
+    })
+    const { memo } = await handle.describe()
+    await handle.executeUpdate('approve', { args: [{ plan: memo?.['plan'], person: 'bob' }] })
+    return (await handle.result()) as RestoreResult
+  }
+
+  async function queryAt(port: number, sql: string): Promise<number> {
+    const client = new pg.Client({ host: '127.0.0.1', port, user: 'muster', database: 'postgres', password: "it's: a \\\\secret" })
+    await client.connect()
+    try {
+      return (await client.query(sql)).rows[0].n
+    } finally {
+      await client.end()
+    }
+  }
 })
+
+function causeMatches(pattern: RegExp): (error: Error) => boolean {
+  return (error) => pattern.test(String((error.cause as Error | undefined)?.message))
+}
 
 async function prepareTree(base: string): Promise<void> {
   await mkdir(join(base, 'uploads'))

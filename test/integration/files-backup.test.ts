@@ -23,18 +23,7 @@ import { produceTree } from '../../adapters/component/files/produce.ts'
 import { restoreTree } from '../../adapters/component/files/restore.ts'
 import { encodePath } from '../../domain/tree-path.ts'
 import type { TreeEntry } from '../../domain/tree-index.ts'
-import {
-  collect,
-  describeTree,
-  labelled,
-  makeTar,
-  newRig,
-  PlainObjects,
-  rejectsWith,
-  type Rig,
-  sha256,
-  write,
-} from './files-rig.ts'
+import { collect, describeTree, labelled, makeTar, newRig, PlainObjects, rejectsWith, type Rig, sha256, write } from './files-rig.ts'
 
 describe('a tree backup', function () {
   this.timeout(60_000)
@@ -44,10 +33,8 @@ describe('a tree backup', function () {
 
   const produce = (changes = {}, place = {}, options = {}) =>
     produceTree(rig.config(changes), { stagingDirectory: rig.staging, ...place }, rig.objects, options)
-  const restore = (extra = {}) =>
-    restoreTree(rig.objects, { roots: { 0: rig.target }, stagingDirectory: rig.staging, ...extra })
-  const entries = async (): Promise<Map<string, TreeEntry>> =>
-    new Map((await collect(readIndex(rig.objects, rig.staging))).map((entry) => [entry.path, entry]))
+  const restore = (extra = {}) => restoreTree(rig.objects, { roots: { 0: rig.target }, stagingDirectory: rig.staging, ...extra })
+  const entries = async (): Promise<Map<string, TreeEntry>> => new Map((await collect(readIndex(rig.objects, rig.staging))).map((entry) => [entry.path, entry]))
 
   it('comes back with links, owners, modes, times, attributes and odd names', async () => {
     fillWithEverything(rig.source)
@@ -106,8 +93,7 @@ describe('a tree backup', function () {
     await produce({}, { objectSizeBytes: 100_000 })
 
     const found = await entries()
-    const by = (object: string | undefined): string[] =>
-      [...found.values()].filter((entry) => entry.object === object).map((entry) => entry.path)
+    const by = (object: string | undefined): string[] => [...found.values()].filter((entry) => entry.object === object).map((entry) => entry.path)
     assert.deepEqual(by(found.get('a')?.object as string), ['a', 'b'])
     assert.deepEqual(by(found.get('c')?.object as string), ['c', 'd'])
     assert.deepEqual(by(found.get('huge')?.object as string), ['huge'])
@@ -126,11 +112,7 @@ describe('a tree backup', function () {
     names.sort((a, b) => Number(a.split(/[-.]/)[1]) - Number(b.split(/[-.]/)[1]))
 
     for (const name of names) {
-      execFileSync(
-        'tar',
-        ['-xp', '--numeric-owner', '--acls', '--xattrs', '-I', 'zstd', '-f', join(rig.objects.directory, name)],
-        { cwd: rig.target },
-      )
+      execFileSync('tar', ['-xp', '--numeric-owner', '--acls', '--xattrs', '-I', 'zstd', '-f', join(rig.objects.directory, name)], { cwd: rig.target })
     }
 
     assert.equal(describeTree(rig.target), describeTree(rig.source))
@@ -175,10 +157,7 @@ describe('a tree backup', function () {
     assert.deepEqual([one.entries, alone.entries, below.entries], [1, 1, 4])
     const firstFetches = rig.objects.fetched.slice(0, 2)
     assert.deepEqual(firstFetches, ['index', 'tree:3'])
-    await assert.rejects(
-      restore({ only: { root: 0, path: 'nope' }, roots: { 0: join(rig.top, 'no') } }),
-      rejectsWith('UnknownName', /nope/),
-    )
+    await assert.rejects(restore({ only: { root: 0, path: 'nope' }, roots: { 0: join(rig.top, 'no') } }), rejectsWith('UnknownName', /nope/))
   })
 
   it('leaves out what is excluded, folders of set-aside data, sockets and fifos, and counts them', async () => {
@@ -198,10 +177,7 @@ describe('a tree backup', function () {
     const once = write(rig.source, 'once', 'first')
     const writer = setInterval(() => appendFileSync(busy, 'x'), 1)
     const sink = new (class extends PlainObjects {
-      override async add(
-        object: { readonly role: string; readonly name: string },
-        plain: NodeJS.ReadableStream,
-      ): Promise<void> {
+      override async add(object: { readonly role: string; readonly name: string }, plain: NodeJS.ReadableStream): Promise<void> {
         await super.add(object, plain)
         if (object.role === 'tree:1') writeFileSync(once, 'second')
       }
@@ -228,10 +204,7 @@ describe('a tree backup', function () {
   it('goes on when files and directories vanish under it', async () => {
     for (const name of ['a', 'gone/deep/b', 'z']) write(rig.source, name)
     const sink = new (class extends PlainObjects {
-      override async add(
-        object: { readonly role: string; readonly name: string },
-        plain: NodeJS.ReadableStream,
-      ): Promise<void> {
+      override async add(object: { readonly role: string; readonly name: string }, plain: NodeJS.ReadableStream): Promise<void> {
         await super.add(object, plain)
         if (object.role === 'tree:1') rmSync(join(rig.source, 'gone'), { recursive: true })
         if (object.role === 'tree:1') rmSync(join(rig.source, 'z'))
@@ -249,27 +222,18 @@ describe('a tree backup', function () {
   it('fails when the root is replaced while it is read', async () => {
     write(rig.source, 'a')
     const sink = new (class extends PlainObjects {
-      override async add(
-        object: { readonly role: string; readonly name: string },
-        plain: NodeJS.ReadableStream,
-      ): Promise<void> {
+      override async add(object: { readonly role: string; readonly name: string }, plain: NodeJS.ReadableStream): Promise<void> {
         await super.add(object, plain)
         execFileSync('mv', [rig.source, `${rig.source}-old`])
         mkdirSync(rig.source)
       }
     })(rig.objects.directory)
 
-    await assert.rejects(
-      produceTree(rig.config(), { stagingDirectory: rig.staging }, sink),
-      rejectsWith('SourceChanged', /was replaced, moved or unmounted/),
-    )
+    await assert.rejects(produceTree(rig.config(), { stagingDirectory: rig.staging }, sink), rejectsWith('SourceChanged', /was replaced, moved or unmounted/))
   })
 
   it('refuses a missing root, an empty tree, and names what the user cannot read', async () => {
-    await assert.rejects(
-      produce({ paths: [join(rig.top, 'absent')] }),
-      rejectsWith('SourceUnreadable', /absent does not exist/),
-    )
+    await assert.rejects(produce({ paths: [join(rig.top, 'absent')] }), rejectsWith('SourceUnreadable', /absent does not exist/))
     await assert.rejects(produce(), rejectsWith('NothingToDo', /there is nothing in/))
     assert.equal((await produce({ allowEmpty: true })).entries, 1)
     assert.deepEqual(readdirSync(rig.staging), [])
@@ -283,10 +247,7 @@ describe('a tree backup', function () {
     write(rig.source, 'locked/inside')
     chmodSync(join(rig.source, 'locked'), 0o700)
 
-    await assert.rejects(
-      produce({ runAs: 'postgres' }),
-      rejectsWith('SourceUnreadable', /locked\/inside" cannot be read by postgres: Permission denied/),
-    )
+    await assert.rejects(produce({ runAs: 'postgres' }), rejectsWith('SourceUnreadable', /locked\/inside" cannot be read by postgres: Permission denied/))
     const produced = await produce({ runAs: 'postgres', allowUnreadable: ['locked'] })
 
     assert.equal(produced.unreadable, 2)
@@ -386,18 +347,7 @@ function fillWithEverything(directory: string): void {
   write(directory, 'plain', 'plain text')
   write(directory, 'empty', '')
   write(directory, 'secret', 'for one')
-  for (const name of [
-    'new\nline',
-    'carriage\rreturn',
-    ' spaces ',
-    'quo"te\'s',
-    'back\\slash\\n',
-    '--leading',
-    '-x',
-    '*',
-    'ümläut→',
-    'x'.repeat(255),
-  ])
+  for (const name of ['new\nline', 'carriage\rreturn', ' spaces ', 'quo"te\'s', 'back\\slash\\n', '--leading', '-x', '*', 'ümläut→', 'x'.repeat(255)])
     write(directory, name)
   writeFileSync(Buffer.concat([Buffer.from(`${directory}/`), Buffer.from([0xff, 0xfe, 0x41])]), 'not UTF-8')
   symlinkSync(Buffer.from([0xfd, 0x0a]), Buffer.concat([Buffer.from(`${directory}/odd-link-`), Buffer.from([0xff])]))

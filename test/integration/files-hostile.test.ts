@@ -1,16 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readIndex } from '../../adapters/component/files/list.ts'
 import { produceTree } from '../../adapters/component/files/produce.ts'
@@ -34,8 +24,7 @@ describe('restoring an archive that was made to harm', function () {
     rig.remove()
   })
 
-  const restore = (extra = {}, options = {}) =>
-    restoreTree(rig.objects, { roots: { 0: rig.target }, stagingDirectory: rig.staging, ...extra }, options)
+  const restore = (extra = {}, options = {}) => restoreTree(rig.objects, { roots: { 0: rig.target }, stagingDirectory: rig.staging, ...extra }, options)
 
   /** Publishes archives and an index that says anything the test wants. */
   const publish = (archives: readonly (readonly MadeMember[])[], entries: readonly Partial<TreeEntry>[]): void => {
@@ -53,22 +42,10 @@ describe('restoring an archive that was made to harm', function () {
   const good = [{ path: 'good', sizeBytes: 1 }, rootEntry]
 
   const cases: readonly (readonly [string, readonly MadeMember[], RegExp])[] = [
-    [
-      'a path that leads out by ".."',
-      [{ name: '../victim/precious', content: 'x' }],
-      /"\.\.\/victim\/precious" leads out of the tree/,
-    ],
+    ['a path that leads out by ".."', [{ name: '../victim/precious', content: 'x' }], /"\.\.\/victim\/precious" leads out of the tree/],
     ['".." in the middle', [{ name: 'good/../../victim/x', content: 'x' }], /leads out of the tree/],
-    [
-      'an absolute path',
-      [{ name: '/tmp/muster-hostile-absolute', content: 'x' }],
-      /"\/tmp\/muster-hostile-absolute" is absolute/,
-    ],
-    [
-      'a path hidden in an extended header',
-      [{ name: 'good', content: 'x', pax: { path: '../victim/precious' } }],
-      /leads out of the tree/,
-    ],
+    ['an absolute path', [{ name: '/tmp/muster-hostile-absolute', content: 'x' }], /"\/tmp\/muster-hostile-absolute" is absolute/],
+    ['a path hidden in an extended header', [{ name: 'good', content: 'x', pax: { path: '../victim/precious' } }], /leads out of the tree/],
     ['a name that the index does not have', [{ name: 'bad', content: 'x' }], /"bad" is not in the index/],
     [
       'a name twice',
@@ -89,16 +66,8 @@ describe('restoring an archive that was made to harm', function () {
     ['a device', [{ name: 'good', type: '3' }], /"good" is a device/],
     ['a fifo', [{ name: 'good', type: '6' }], /"good" is a fifo/],
     ['a kind that trees do not have', [{ name: 'good', type: '7' }], /"good" is a kind of member/],
-    [
-      'set-user-id that the index does not list',
-      [{ name: 'good', content: 'x', mode: 0o4755 }],
-      /"good" has mode 4755; the index says 0644/,
-    ],
-    [
-      'a link in place of a file',
-      [{ name: 'good', type: '2', link: '/etc/passwd' }],
-      /"good" is a symlink; the index says file/,
-    ],
+    ['set-user-id that the index does not list', [{ name: 'good', content: 'x', mode: 0o4755 }], /"good" has mode 4755; the index says 0644/],
+    ['a link in place of a file', [{ name: 'good', type: '2', link: '/etc/passwd' }], /"good" is a symlink; the index says file/],
     ['a hard link in place of a file', [{ name: 'good', type: '1', link: '/etc/passwd' }], /"good" is a hardlink/],
     ['a larger file than the index says', [{ name: 'good', content: 'xx' }], /"good" has 2 bytes; the index says 1/],
     ['a directory in place of a file', [{ name: 'good/', type: '5' }], /"good" is a directory/],
@@ -121,10 +90,7 @@ describe('restoring an archive that was made to harm', function () {
     await assert.rejects(restore(), rejectsWith('HostileArchive', /"a\/x" lies below "a", which is not a directory/))
 
     rmSync(rig.target, { recursive: true })
-    publish(
-      [[link], [{ name: 'a/x', content: 'x' }, root]],
-      [linkEntry, { ...through, object: 'tree:2' }, { ...rootEntry, object: 'tree:2' }],
-    )
+    publish([[link], [{ name: 'a/x', content: 'x' }, root]], [linkEntry, { ...through, object: 'tree:2' }, { ...rootEntry, object: 'tree:2' }])
     await assert.rejects(restore(), rejectsWith('HostileArchive', /"a\/x" lies below "a"/))
   })
 
@@ -132,11 +98,7 @@ describe('restoring an archive that was made to harm', function () {
     const linkEntry: Partial<TreeEntry> = { path: 'a', type: 'symlink', mode: 0o644, linkTarget: victim, sha256: null }
     const directory: Partial<TreeEntry> = { path: 'a', type: 'directory', mode: 0o755, sha256: null, object: 'tree:3' }
     publish(
-      [
-        [{ name: 'a', type: '2', link: victim }],
-        [{ name: 'a/x', content: 'x' }],
-        [{ name: 'a/', type: '5', mode: 0o755 }, root],
-      ],
+      [[{ name: 'a', type: '2', link: victim }], [{ name: 'a/x', content: 'x' }], [{ name: 'a/', type: '5', mode: 0o755 }, root]],
       [linkEntry, { path: 'a/x', sizeBytes: 1, object: 'tree:2' }, directory, { ...rootEntry, object: 'tree:3' }],
     )
     await assert.rejects(restore(), rejectsWith('HostileArchive', /"a" is a symlink and a directory in the index/))
@@ -194,10 +156,8 @@ describe('restoring a tree', function () {
   beforeEach(() => (rig = newRig()))
   afterEach(() => rig.remove())
 
-  const produce = () =>
-    produceTree(rig.config(), { stagingDirectory: rig.staging, objectSizeBytes: 100_000 }, rig.objects)
-  const restore = (extra = {}, options = {}) =>
-    restoreTree(rig.objects, { roots: { 0: rig.target }, stagingDirectory: rig.staging, ...extra }, options)
+  const produce = () => produceTree(rig.config(), { stagingDirectory: rig.staging, objectSizeBytes: 100_000 }, rig.objects)
+  const restore = (extra = {}, options = {}) => restoreTree(rig.objects, { roots: { 0: rig.target }, stagingDirectory: rig.staging, ...extra }, options)
 
   it('stops at a flipped byte before anything of that object is extracted', async () => {
     write(rig.source, 'a')
@@ -217,9 +177,7 @@ describe('restoring a tree', function () {
     write(rig.source, 'a', 'original')
     await produce()
     const entries = await collect(readIndex(rig.objects, rig.staging))
-    const lines = entries.map((entry) =>
-      serialiseEntry(entry.path === 'a' ? { ...entry, sha256: '0'.repeat(64) } : entry),
-    )
+    const lines = entries.map((entry) => serialiseEntry(entry.path === 'a' ? { ...entry, sha256: '0'.repeat(64) } : entry))
     const header = serialiseHeader({
       format: treeIndexFormat,
       roots: [{ root: 0, path: rig.source, realpath: rig.source, type: 'directory' }],
@@ -270,10 +228,7 @@ describe('restoring a tree', function () {
     const label = `files-restore-${process.pid}`
     const onProgress = (): void => controller.abort(new Error('stop'))
 
-    await assert.rejects(
-      restore({}, { signal: controller.signal, label, onProgress }),
-      rejectsWith('Cancelled', /cancelled/),
-    )
+    await assert.rejects(restore({}, { signal: controller.signal, label, onProgress }), rejectsWith('Cancelled', /cancelled/))
 
     assert.deepEqual(labelled(label), [])
     assert.deepEqual(readdirSync(rig.staging), [])

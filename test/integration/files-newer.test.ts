@@ -67,23 +67,14 @@ describe('files that are newer than the restored backup', function () {
     const result = await copy()
 
     assert.deepEqual([result.copied, result.blocked], [5, []])
-    assert.deepEqual([...result.list].sort(), [
-      'fresh/deep/one',
-      'fresh/link',
-      'fresh/sparse',
-      'fresh/two',
-      'kept/new\nname',
-    ])
+    assert.deepEqual([...result.list].sort(), ['fresh/deep/one', 'fresh/link', 'fresh/sparse', 'fresh/two', 'kept/new\nname'])
     assert.equal(result.bytes, 3 + 6 + 50 * 1024 ** 2)
     assert.equal(describeTree(join(rig.target, 'fresh')), describeTree(join(rig.source, 'fresh')))
     assert.equal(statSync(join(rig.target, 'fresh/two')).ino, statSync(join(rig.target, 'fresh/deep/one')).ino)
     assert.ok(statSync(join(rig.target, 'fresh/sparse')).blocks < 100)
     assert.equal(readFileSync(join(rig.target, 'kept/old'), 'utf8'), 'as backed up')
     const restored = statSync(join(rig.target, 'kept/new\nname'))
-    assert.deepEqual(
-      [restored.uid, restored.gid, restored.mode & 0o7777, restored.mtimeMs],
-      [1234, 4321, 0o4750, 1_000_000_000_500],
-    )
+    assert.deepEqual([restored.uid, restored.gid, restored.mode & 0o7777, restored.mtimeMs], [1234, 4321, 0o4750, 1_000_000_000_500])
   })
 
   it('are those with a ctime after the start of the backup and up to the target', async () => {
@@ -161,10 +152,7 @@ describe('the commands after a restore', () => {
   })
 
   it('end at the first that fails', async () => {
-    await assert.rejects(
-      runAfterCommands([['false'], ['touch', 'never']], rig.source),
-      rejectsWith('CommandFailed', /false failed with exit code 1/),
-    )
+    await assert.rejects(runAfterCommands([['false'], ['touch', 'never']], rig.source), rejectsWith('CommandFailed', /false failed with exit code 1/))
     await assert.rejects(runAfterCommands([[]], rig.source), rejectsWith('InvalidInput', /restore\.after\[0\]/))
     assert.deepEqual(readdirSync(rig.source), [])
   })

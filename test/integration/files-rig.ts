@@ -1,15 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  createReadStream,
-  createWriteStream,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -38,8 +29,7 @@ export class PlainObjects implements ObjectSink, ObjectSource {
     try {
       await pipeline(plain, createWriteStream(path))
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
-        throw new MusterError('DiskFull', 'staging is full', { cause: error })
+      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw new MusterError('DiskFull', 'staging is full', { cause: error })
       throw error
     }
     this.put(object.role, path)
@@ -177,8 +167,7 @@ function paxRecords(records: Readonly<Record<string, string>>): string {
 
 function tarEntry({ name, type = '0', link = '', mode = 0o644, content = '' }: MadeMember): Buffer[] {
   const header = Buffer.alloc(512)
-  const octal = (value: number, at: number, length: number): number =>
-    header.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at)
+  const octal = (value: number, at: number, length: number): number => header.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at)
   header.write(name, 0)
   octal(mode, 100, 8)
   octal(0, 108, 8)

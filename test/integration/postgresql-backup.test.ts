@@ -37,11 +37,9 @@ describe('a base backup of PostgreSQL and its restore', function () {
     const compared = ['base', 'global', 'PG_VERSION', 'postgresql.conf', 'pg_xact']
     for (const name of compared) {
       // Checkpoints go on while the copy is made, so files that they touch may differ.
-      const { stdout } = await runTool(
-        'diff',
-        ['-rq', '-x', 'pg_internal.init', '-x', 'pgsql_tmp', join(cluster.directory, name), join(home, 'data', name)],
-        { okExitCodes: [0, 1] },
-      )
+      const { stdout } = await runTool('diff', ['-rq', '-x', 'pg_internal.init', '-x', 'pgsql_tmp', join(cluster.directory, name), join(home, 'data', name)], {
+        okExitCodes: [0, 1],
+      })
       assert.doesNotMatch(stdout, /Only in/)
     }
     assert.equal((await stat(join(home, 'data'))).mode & 0o777, 0o700)
@@ -62,11 +60,7 @@ describe('a base backup of PostgreSQL and its restore', function () {
     assert.equal(postgresql.timelineId, 1)
     assert.match(postgresql.startLsn, /^0\//)
     assert.notEqual(postgresql.startLsn, postgresql.endLsn)
-    assert.deepEqual(backup.objects.roles, [
-      'base',
-      `tablespace:${postgresql.tablespaces[0]?.oid}`,
-      'postgresql-manifest',
-    ])
+    assert.deepEqual(backup.objects.roles, ['base', `tablespace:${postgresql.tablespaces[0]?.oid}`, 'postgresql-manifest'])
     assert.deepEqual(await readdir(join(cluster.base, 'staging')), [])
   })
 

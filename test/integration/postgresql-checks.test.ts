@@ -9,9 +9,7 @@ describe('the checks of a PostgreSQL component', () => {
   let cluster: TestCluster
   before(async () => {
     cluster = await createCluster()
-    await cluster.sql(
-      "create table orders (n int, name text); insert into orders values (1, 'Rex'), (2, 'Fido'); grant all on orders to muster",
-    )
+    await cluster.sql("create table orders (n int, name text); insert into orders values (1, 'Rex'), (2, 'Fido'); grant all on orders to muster")
   })
   after(() => cluster.destroy())
 
@@ -34,13 +32,7 @@ describe('the checks of a PostgreSQL component', () => {
 
   it('compare a time with the moment of the recovery, whatever its zone', async () => {
     const age = (sql: string) => result({ sql, maxAgeSeconds: 3600 })
-    assert.deepEqual(
-      [
-        (await age("select timestamptz '2026-11-21 13:30+02'")).ok,
-        (await age("select timestamptz '2026-11-21 10:59Z'")).ok,
-      ],
-      [true, false],
-    )
+    assert.deepEqual([(await age("select timestamptz '2026-11-21 13:30+02'")).ok, (await age("select timestamptz '2026-11-21 10:59Z'")).ok], [true, false])
     assert.equal((await age("select timestamp '2026-11-21 11:30'")).value, '2026-11-21T11:30:00.000Z')
     assert.equal((await age("select 'infinity'::timestamptz")).ok, false)
     assert.equal((await age('select 5')).ok, false)

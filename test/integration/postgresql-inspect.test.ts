@@ -18,10 +18,7 @@ describe('what a PostgreSQL server is asked', () => {
   })
   after(() => cluster.destroy())
 
-  function instanceWith(
-    change: Partial<PostgresqlComponentConfig>,
-    password: string | null = null,
-  ): PostgresqlInstance {
+  function instanceWith(change: Partial<PostgresqlComponentConfig>, password: string | null = null): PostgresqlInstance {
     return { ...cluster.instance, password, config: { ...cluster.config, ...change } }
   }
 
@@ -48,10 +45,7 @@ describe('what a PostgreSQL server is asked', () => {
 
   it('counts subscriptions and foreign servers of every database', async () => {
     await cluster.sql('create database second')
-    await cluster.sql(
-      'create foreign data wrapper nothing; create server elsewhere foreign data wrapper nothing',
-      'second',
-    )
+    await cluster.sql('create foreign data wrapper nothing; create server elsewhere foreign data wrapper nothing', 'second')
     await cluster.sql("create subscription s connection 'host=/nowhere' publication p with (connect = false)", 'second')
     const facts = await inspectServer(cluster.instance)
     assert.deepEqual(facts.foreignServers, ['second.elsewhere'])
@@ -115,8 +109,7 @@ describe('what a PostgreSQL server is asked', () => {
   it('tells a wrong password, a missing database and a silent port apart', async () => {
     const { connection } = cluster.config
     const tcp = { ...connection, host: '127.0.0.1' }
-    const one = (change: typeof connection, password: string | null) =>
-      withConnection(instanceWith({ connection: change }, password), async () => {})
+    const one = (change: typeof connection, password: string | null) => withConnection(instanceWith({ connection: change }, password), async () => {})
     await assert.rejects(one(tcp, 'wrong'), (error: Error & { type?: string }) => {
       assert.equal(error.type, 'CredentialsRejected')
       assert.ok(!error.message.includes('wrong'))

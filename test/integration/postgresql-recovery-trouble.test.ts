@@ -39,8 +39,7 @@ describe('a recovery of PostgreSQL that meets trouble', function () {
 
   it('refuses a time and an LSN before the end of the backup', async () => {
     const quarantine = await rig.restored()
-    const start = (target: RecoveryTarget) =>
-      startRecovery(cluster.instance, quarantine, { walDirectory: rig.wal, timelineId: 1, target })
+    const start = (target: RecoveryTarget) => startRecovery(cluster.instance, quarantine, { walDirectory: rig.wal, timelineId: 1, target })
     await assert.rejects(start({ kind: 'time', time: '2001-01-01T00:00:00Z' }), {
       type: 'RecoveryTargetUnreachable',
       message: /already at/,

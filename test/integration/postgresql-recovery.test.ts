@@ -42,16 +42,12 @@ describe('a restored PostgreSQL recovers in quarantine, holds and is promoted', 
       [true, true],
       JSON.stringify(results),
     )
-    await assert.rejects(
-      withQuarantined(cluster.instance, quarantine, (client) => client.query('create table no (n int)')),
-    )
+    await assert.rejects(withQuarantined(cluster.instance, quarantine, (client) => client.query('create table no (n int)')))
 
     const [place] = await withQuarantined(
       cluster.instance,
       quarantine,
-      async (client) =>
-        (await client.query("select pg_tablespace_location(oid) as path from pg_tablespace where spcname = 'side'"))
-          .rows,
+      async (client) => (await client.query("select pg_tablespace_location(oid) as path from pg_tablespace where spcname = 'side'")).rows,
     )
     assert.equal(place.path, join(quarantine.directory, '..', 'side'))
 
@@ -90,10 +86,7 @@ describe('a restored PostgreSQL recovers in quarantine, holds and is promoted', 
     await cluster.sql('insert into marker values (60)')
     const [row] = await cluster.sql<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn')
     const untilLsn = row?.lsn as string
-    await assert.rejects(
-      awaitHeld(cluster.instance, quarantine, { target: { kind: 'end' }, untilLsn, starvedAfterSeconds: 1 }),
-      { type: 'WalGap' },
-    )
+    await assert.rejects(awaitHeld(cluster.instance, quarantine, { target: { kind: 'end' }, untilLsn, starvedAfterSeconds: 1 }), { type: 'WalGap' })
     await copyWal(cluster, 'wal-end')
     const held = await awaitHeld(cluster.instance, quarantine, { target: { kind: 'end' }, untilLsn })
     assert.ok(held.lastCommitAt !== null)
@@ -104,14 +97,10 @@ describe('a restored PostgreSQL recovers in quarantine, holds and is promoted', 
   it('follows a timeline that was begun by an earlier recovery', async () => {
     const first = await rig.heldAt({ kind: 'time', time: rig.afterTwo })
     await promoteHeld(cluster.instance, first)
-    await withQuarantined(cluster.instance, first, (client) =>
-      client.query('begin read write; insert into marker values (20); commit'),
-    )
+    await withQuarantined(cluster.instance, first, (client) => client.query('begin read write; insert into marker values (20); commit'))
     await stopQuarantined(cluster.instance, first)
     const walDirectory = await copyWal(cluster, 'wal-two')
-    for (const name of (await readdir(join(first.directory, 'pg_wal'))).filter((entry) =>
-      entry.startsWith('00000002'),
-    )) {
+    for (const name of (await readdir(join(first.directory, 'pg_wal'))).filter((entry) => entry.startsWith('00000002'))) {
       await copyFile(join(first.directory, 'pg_wal', name), join(walDirectory, name))
     }
     const second = await rig.restored()

@@ -23,9 +23,7 @@ describe('the server of a component is started, closed, opened and stopped', fun
   })
   after(() => cluster.destroy())
   afterEach(async () => {
-    await stopServer(cluster.instance).catch(() =>
-      stopQuarantined(cluster.instance, closedQuarantine(cluster.instance, place)),
-    )
+    await stopServer(cluster.instance).catch(() => stopQuarantined(cluster.instance, closedQuarantine(cluster.instance, place)))
   })
 
   const controlledBy = (server: PostgresqlServerControl): PostgresqlInstance => ({
@@ -64,9 +62,7 @@ describe('the server of a component is started, closed, opened and stopped', fun
     const facts = await startClosed(cluster.instance, place, { label: 'closed-test' })
     assert.equal(facts.inRecovery, false)
     const quarantine = closedQuarantine(cluster.instance, place)
-    await withQuarantined(cluster.instance, quarantine, (client) =>
-      client.query('create table if not exists written (n int)'),
-    )
+    await withQuarantined(cluster.instance, quarantine, (client) => client.query('create table if not exists written (n int)'))
     const { state, listener } = await observeServer(cluster.instance)
     assert.deepEqual([state, listener], ['running', 'none'])
     const { stdout } = await runTool('ss', ['-Hltn', `sport = :${cluster.port}`])
@@ -145,12 +141,9 @@ describe('the server of a component is started, closed, opened and stopped', fun
     const pgCtl = `${runuser}${cluster.config.binDirectory}/pg_ctl -D ${cluster.directory} -w -m fast -l ${cluster.base}/unit.log`
     await writeFile(
       join(bin, 'systemctl'),
-      [
-        '#!/bin/sh',
-        `echo "$*" >> ${calls}`,
-        `case "$2" in start) exec ${pgCtl.replace(' -m fast', '')} start;; stop) exec ${pgCtl} stop;; esac`,
-        '',
-      ].join('\n'),
+      ['#!/bin/sh', `echo "$*" >> ${calls}`, `case "$2" in start) exec ${pgCtl.replace(' -m fast', '')} start;; stop) exec ${pgCtl} stop;; esac`, ''].join(
+        '\n',
+      ),
     )
     await chmod(join(bin, 'systemctl'), 0o755)
     const path = process.env['PATH']

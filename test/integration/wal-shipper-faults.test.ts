@@ -16,9 +16,7 @@ describe('WAL shipper under faults', function () {
     return lab
   }
   const mark = (id: number, times = 1) =>
-    lab.cluster.sql(
-      `insert into marks(id, text) select ${id} * 10000 + i, repeat(md5(i::text), 30) from generate_series(1, ${times}) i`,
-    )
+    lab.cluster.sql(`insert into marks(id, text) select ${id} * 10000 + i, repeat(md5(i::text), 30) from generate_series(1, ${times}) i`)
   const spool = () => join(lab.setup.stateDirectory, 'test.database', 'life1.tl1')
 
   afterEach(async function () {
@@ -62,11 +60,7 @@ describe('WAL shipper under faults', function () {
       await lab.cluster.sql('select pg_switch_wal()')
     }
     await lab.cluster.sql('checkpoint')
-    assert.ok(
-      (await lab.cluster.sql<{ wal_status: string }>('select wal_status from pg_replication_slots')).every(
-        (slot) => slot.wal_status === 'lost',
-      ),
-    )
+    assert.ok((await lab.cluster.sql<{ wal_status: string }>('select wal_status from pg_replication_slots')).every((slot) => slot.wal_status === 'lost'))
     await lab.start()
     await eventually('the gap is recorded', async () => (await lab.gaps()).length > 0)
     await eventually('streaming', async () => (await lab.status()).state === 'streaming')
@@ -123,10 +117,7 @@ describe('WAL shipper under faults', function () {
     await lab.setOut(1, true)
     await mark(2)
     await eventually('protecting', async () => (await lab.status()).state === 'protecting-database')
-    await eventually(
-      'no slot holds WAL',
-      async () => (await lab.cluster.sql('select 1 from pg_replication_slots')).length === 0,
-    )
+    await eventually('no slot holds WAL', async () => (await lab.cluster.sql('select 1 from pg_replication_slots')).length === 0)
     await lab.cluster.sql('select pg_switch_wal()')
     await mark(3)
     await lab.cluster.sql('checkpoint; select pg_switch_wal(); checkpoint')

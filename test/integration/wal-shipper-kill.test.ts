@@ -22,9 +22,7 @@ describe('WAL shipper killed with SIGKILL', function () {
     let writing = true
     const writer = (async () => {
       for (let id = 1; writing; id += 1)
-        await lab.cluster.sql(
-          `insert into marks(id, text) select ${id} * 10000 + i, repeat(md5(i::text), 30) from generate_series(1, 800) i`,
-        )
+        await lab.cluster.sql(`insert into marks(id, text) select ${id} * 10000 + i, repeat(md5(i::text), 30) from generate_series(1, 800) i`)
     })()
     for (let round = 0; round < 6; round += 1) {
       if (round % 2 === 0) await eventually('streaming', async () => (await lab.status()).state === 'streaming')

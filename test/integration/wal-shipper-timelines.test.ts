@@ -30,19 +30,13 @@ describe('WAL shipper across timelines', function () {
     await writeFile(join(lab.cluster.directory, 'recovery.signal'), '')
     await giveToCluster(join(lab.cluster.directory, 'recovery.signal'))
     await lab.cluster.start()
-    await eventually(
-      'promoted',
-      async () => (await lab.cluster.sql<{ r: boolean }>('select pg_is_in_recovery() r'))[0]?.r === false,
-    )
+    await eventually('promoted', async () => (await lab.cluster.sql<{ r: boolean }>('select pg_is_in_recovery() r'))[0]?.r === false)
   }
 
   it('begins a new incarnation at its fork, ships what is left of the old one, and its history file last', async () => {
     await lab.cluster.sql('insert into marks(id) values (1)')
     await newTimeline()
-    await eventually(
-      'the new incarnation',
-      async () => (await lab.status()).incarnation === 'life2' && (await lab.status()).state === 'streaming',
-    )
+    await eventually('the new incarnation', async () => (await lab.status()).incarnation === 'life2' && (await lab.status()).state === 'streaming')
     await lab.cluster.sql('insert into marks(id) values (2)')
     await lab.flush({ stores: ['one', 'two'] })
     const facts = await (await openWalSource(lab.cluster.instance, null)).identify()
@@ -54,13 +48,7 @@ describe('WAL shipper across timelines', function () {
       assert.ok(replayableUntil(old, parseLsn('0/1000000')) >= fork, 'the old incarnation is not whole up to the fork')
       await historyIsLast(store)
     }
-    const { files, endLsn } = await lab.fetch(
-      0,
-      join(lab.cluster.base, 'fetched'),
-      segmentStart(fork, segmentSizeBytes),
-      'life2',
-      2,
-    )
+    const { files, endLsn } = await lab.fetch(0, join(lab.cluster.base, 'fetched'), segmentStart(fork, segmentSizeBytes), 'life2', 2)
     assert.ok(files.includes('00000002.history'))
     await compareWithServer(
       lab,
@@ -75,21 +63,11 @@ describe('WAL shipper across timelines', function () {
     const names = await listShipments(store, 'test', 'database', 'life2')
     const times = new Map<string, string[]>()
     for (const name of names) {
-      const { shippedAt } = await readWalIndex(
-        { store, verifier },
-        { system: 'test', component: 'database', incarnation: 'life2' },
-        name,
-      )
-      times.set(
-        name.kind === 'history' ? 'history' : 'bytes',
-        [...(times.get(name.kind === 'history' ? 'history' : 'bytes') ?? []), shippedAt].sort(),
-      )
+      const { shippedAt } = await readWalIndex({ store, verifier }, { system: 'test', component: 'database', incarnation: 'life2' }, name)
+      times.set(name.kind === 'history' ? 'history' : 'bytes', [...(times.get(name.kind === 'history' ? 'history' : 'bytes') ?? []), shippedAt].sort())
     }
     assert.equal(times.get('history')?.length, 1)
-    assert.ok(
-      (times.get('bytes')?.[0] as string) <= (times.get('history')?.[0] as string),
-      'the history file came before the first bytes',
-    )
+    assert.ok((times.get('bytes')?.[0] as string) <= (times.get('history')?.[0] as string), 'the history file came before the first bytes')
   }
 
   it('stops when it is paused, stays paused when it is killed, and goes on at another socket with another incarnation', async () => {
@@ -134,8 +112,7 @@ describe('WAL shipper across timelines', function () {
     await lab.cluster.stop()
     await rm(lab.cluster.directory, { recursive: true })
     await rename(join(lab.cluster.base, 'copy'), lab.cluster.directory)
-    for (const name of ['', ...(await readdir(lab.cluster.directory, { recursive: true }))])
-      await giveToCluster(join(lab.cluster.directory, name))
+    for (const name of ['', ...(await readdir(lab.cluster.directory, { recursive: true }))]) await giveToCluster(join(lab.cluster.directory, name))
     await lab.cluster.start()
     await eventually('refused', async () => /without a new timeline/.test((await lab.status()).problem ?? ''))
     assert.equal((await lab.status()).state, 'down')

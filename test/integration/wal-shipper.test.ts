@@ -27,9 +27,7 @@ describe('WAL shipper', function () {
       await lab.flush({ stores: ['one', 'two'] })
     }
     await lab.cluster.sql('select pg_switch_wal()')
-    await lab.cluster.sql(
-      'insert into marks(id, text) select i, repeat(md5(i::text), 20) from generate_series(10, 3000) i',
-    )
+    await lab.cluster.sql('insert into marks(id, text) select i, repeat(md5(i::text), 20) from generate_series(10, 3000) i')
     const until = parseLsn(await lab.flush({ stores: ['one', 'two'] }))
     const status = await lab.status()
     assert.equal(
@@ -41,11 +39,7 @@ describe('WAL shipper', function () {
     assert.ok(start >= until)
     for (const store of [0, 1]) {
       const directory = join(lab.cluster.base, `fetched${store}`)
-      const { files, endLsn } = await lab.fetch(
-        store,
-        directory,
-        segmentStart(until, segmentSizeBytes) - BigInt(segmentSizeBytes),
-      )
+      const { files, endLsn } = await lab.fetch(store, directory, segmentStart(until, segmentSizeBytes) - BigInt(segmentSizeBytes))
       assert.ok(endLsn >= until)
       assert.equal(files.length, 2)
       await compareWithServer(lab, directory, files, endLsn)
@@ -77,10 +71,7 @@ describe('WAL shipper', function () {
     await eventually('streaming', async () => (await lab.status()).state === 'streaming')
     await lab.flush({ stores: ['one', 'two'] })
     const before = (await lab.status()).stores[0]?.lastCommitAt as string
-    await eventually(
-      'a newer commit is shipped',
-      async () => ((await lab.status()).stores[0]?.lastCommitAt ?? '') > before,
-    )
+    await eventually('a newer commit is shipped', async () => ((await lab.status()).stores[0]?.lastCommitAt ?? '') > before)
     const lag = (await lab.status()).stores[0]?.lagSeconds
     assert.ok(lag !== null && lag !== undefined && lag < 4, `lag ${lag}`)
   })
@@ -94,10 +85,7 @@ describe('WAL shipper', function () {
     await assert.rejects(lab.flush({ untilLsn: 'yesterday' }), { type: 'InvalidInput' })
     await assert.rejects(lab.flush({ stores: ['three'] }), { type: 'InvalidInput' })
     await assert.rejects(lab.flush({ untilLsn: 'F/0', timeoutSeconds: 1 }), { type: 'Timeout' })
-    await assert.rejects(
-      shipperRequest(lab.setup.socketPath, 'pause', { system: 'no', component: 'such', reason: 'x' }),
-      { type: 'UnknownName' },
-    )
+    await assert.rejects(shipperRequest(lab.setup.socketPath, 'pause', { system: 'no', component: 'such', reason: 'x' }), { type: 'UnknownName' })
     await assert.rejects(shipperRequest(`${lab.setup.socketPath}.none`, 'status', undefined), { type: 'Unreachable' })
     assert.equal((await lab.status()).state, 'streaming')
   })

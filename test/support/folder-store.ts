@@ -59,9 +59,7 @@ export function createFolderStore(name: string, root: string): Store {
     },
     async *list(prefix) {
       const names = await readdir(path(''), { recursive: true, withFileTypes: true })
-      const keys = names
-        .filter((one) => one.isFile())
-        .map((one) => join(one.parentPath, one.name).slice(root.length + 1))
+      const keys = names.filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name).slice(root.length + 1))
       for (const key of keys.filter((one) => one.startsWith(prefix)).sort()) yield { key, sizeBytes: 0, modifiedAt: '' }
     },
     async remove(key) {

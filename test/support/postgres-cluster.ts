@@ -143,13 +143,7 @@ async function configure(directory: string, settings: Readonly<Record<string, st
   await writeFile(path, `${await readFile(path, 'utf8')}${lines.join('')}`)
 }
 
-function configOf(
-  directory: string,
-  socket: string,
-  port: number,
-  logFile: string,
-  bin: string,
-): PostgresqlComponentConfig {
+function configOf(directory: string, socket: string, port: number, logFile: string, bin: string): PostgresqlComponentConfig {
   return {
     type: 'postgresql',
     host: 'localhost',
@@ -165,12 +159,7 @@ function configOf(
   }
 }
 
-async function superuserSql<Row extends object>(
-  host: string,
-  port: number,
-  text: string,
-  database: string,
-): Promise<Row[]> {
+async function superuserSql<Row extends object>(host: string, port: number, text: string, database: string): Promise<Row[]> {
   const client = new pg.Client({ host, port, user: 'postgres', database })
   await client.connect()
   try {

@@ -75,11 +75,7 @@ async function dangerousBackup(cluster: TestCluster): Promise<TestBackup> {
   return backup
 }
 
-function copiesOf(
-  cluster: TestCluster,
-  backup: TestBackup,
-  wal: string,
-): Pick<RecoveryRig, 'restored' | 'heldAt' | 'markers' | 'stopCopies'> {
+function copiesOf(cluster: TestCluster, backup: TestBackup, wal: string): Pick<RecoveryRig, 'restored' | 'heldAt' | 'markers' | 'stopCopies'> {
   const { instance } = cluster
   const used: Quarantine[] = []
   let number = 0

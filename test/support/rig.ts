@@ -76,7 +76,11 @@ export async function createRig({ env, yaml, prepare, withShipper = true }: RigO
   await mkdir(places.home, { recursive: true, mode: 0o711 })
   await makeKeys(places, 'localhost')
   await prepare?.(base)
-  const state: { config: Config; workers: { stop: AbortController; done: Promise<void> } | null; shipper: { stop: AbortController; done: Promise<void> } | null } = {
+  const state: {
+    config: Config
+    workers: { stop: AbortController; done: Promise<void> } | null
+    shipper: { stop: AbortController; done: Promise<void> } | null
+  } = {
     config: await apply(places, yaml(base), env.client),
     workers: null,
     shipper: null,
@@ -111,7 +115,10 @@ export async function createRig({ env, yaml, prepare, withShipper = true }: RigO
     async startShipper() {
       const stop = new AbortController()
       state.shipper = { stop, done: runHostShipper(places, 'localhost', 'primary', stop.signal) }
-      await waitFor('the WAL shipper', async () => (await rig.agent.postgresql.shipperRequest(rig.agent.shipperSocket, 'status', undefined).catch(() => null)) !== null)
+      await waitFor(
+        'the WAL shipper',
+        async () => (await rig.agent.postgresql.shipperRequest(rig.agent.shipperSocket, 'status', undefined).catch(() => null)) !== null,
+      )
     },
     async stopShipper() {
       state.shipper?.stop.abort()
@@ -133,7 +140,7 @@ async function apply(places: Places, text: string, client: Client): Promise<Conf
   await writeFile(places.configFile, text)
   const recipients = (await import('../../adapters/crypto/age-identity.ts')).ageRecipientOf
   const { config } = parseConfig(text, 'muster.yaml', { host: 'localhost', recipients: [await recipients(join(places.keys, keyFiles.identity))] })
-  const keyList = await ensureKeyList(places)
+  const keyList = await ensureKeyList(places, config)
   const secrets = createSecretResolver()
   await applyConfig(
     {

@@ -52,7 +52,10 @@ export async function createSystemctlStandIn(): Promise<SystemctlStandIn> {
     state: async (unit) => (await readFile(fileOf(unit, 'state'), 'utf8')).trim() as UnitState,
     async calls() {
       const text = await readFile(join(directory, 'calls'), 'utf8').catch(() => '')
-      return text.split('\n').filter(Boolean).map((line) => line.split('\t').slice(0, -1))
+      return text
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => line.split('\t').slice(0, -1))
     },
     remove: () => rm(directory, { recursive: true, force: true }),
   }
@@ -68,6 +71,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --) ;;
     -p) properties=$2; shift ;;
+    --property=*) properties=$(printf '%s' "$1" | cut -d= -f2) ;;
     -*) ;;
     *) if [ -z "$verb" ]; then verb=$1; else unit=$1; fi ;;
   esac
@@ -101,8 +105,10 @@ case "$verb" in
     of state
     [ "$(of state)" = active ] || exit 3 ;;
   show)
-    state=inactive; result=success
+    state=inactive; result=success; load=not-found
     if known; then
+      settle
+      load=loaded
       state=$(of state)
       [ "$state" != failed ] || result=$(of result)
     fi
@@ -110,6 +116,7 @@ case "$verb" in
       active) sub=running ;; inactive) sub=dead ;; failed) sub=failed ;;
       activating) sub=start ;; *) sub=stop-sigterm ;;
     esac
+    case ",$properties," in *,LoadState,*) echo "LoadState=$load" ;; esac
     case ",$properties," in *,ActiveState,*) echo "ActiveState=$state" ;; esac
     case ",$properties," in *,SubState,*) echo "SubState=$sub" ;; esac
     case ",$properties," in *,Result,*) echo "Result=$result" ;; esac ;;

@@ -16,7 +16,13 @@ async function findProgram(name: string): Promise<string> {
   const folders = (await readdir(cache).catch(() => [] as string[])).filter((folder) => folder.startsWith(`${name}-`)).map((folder) => join(cache, folder))
   for (const folder of [...folders, ...(process.env['PATH'] ?? '').split(delimiter)]) {
     const path = join(folder, name)
-    if (await access(path, constants.X_OK).then(() => true, () => false)) return path
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path
   }
   throw new Error(`${name} is not installed; run: npm run setup`)
 }

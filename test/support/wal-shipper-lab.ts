@@ -33,12 +33,7 @@ export interface ShipperLab {
   kill(): Promise<void>
   stop(): Promise<void>
   status(): Promise<InstanceStatus>
-  flush(options?: {
-    untilLsn?: string
-    stores?: readonly string[]
-    timeoutSeconds?: number
-    tick?: boolean
-  }): Promise<string>
+  flush(options?: { untilLsn?: string; stores?: readonly string[]; timeoutSeconds?: number; tick?: boolean }): Promise<string>
   pause(): Promise<InstanceStatus>
   resume(more?: Partial<ResumeRequest>): Promise<InstanceStatus>
   setOut(store: number, out: boolean): Promise<void>
@@ -46,19 +41,11 @@ export interface ShipperLab {
   log(): Promise<string>
   parts(store: number): Promise<FetchParts>
   /** Fetches all that a store has from an LSN on; the names of the files. */
-  fetch(
-    store: number,
-    directory: string,
-    fromLsn: Lsn,
-    life?: string,
-    timelineId?: number,
-  ): Promise<{ files: readonly string[]; endLsn: Lsn }>
+  fetch(store: number, directory: string, fromLsn: Lsn, life?: string, timelineId?: number): Promise<{ files: readonly string[]; endLsn: Lsn }>
   destroy(): Promise<void>
 }
 
-export async function createShipperLab(
-  options: Partial<Omit<ShipperSetup, 'instance'>> & { settings?: Record<string, string> } = {},
-): Promise<ShipperLab> {
+export async function createShipperLab(options: Partial<Omit<ShipperSetup, 'instance'>> & { settings?: Record<string, string> } = {}): Promise<ShipperLab> {
   const cluster = await createCluster(options.settings ? { settings: options.settings } : {})
   await cluster.sql('create table marks (id bigint primary key, at timestamptz default clock_timestamp(), text text)')
   const base = cluster.base
@@ -174,18 +161,12 @@ export async function eventually(what: string, holds: () => Promise<boolean>, se
 }
 
 /** Every fetched byte before the end is the server's own. */
-export async function compareWithServer(
-  lab: ShipperLab,
-  directory: string,
-  files: readonly string[],
-  endLsn: bigint,
-): Promise<void> {
+export async function compareWithServer(lab: ShipperLab, directory: string, files: readonly string[], endLsn: bigint): Promise<void> {
   for (const [index, file] of files.entries()) {
     const fetched = await readFile(join(directory, file))
     const own = await readFile(join(lab.cluster.directory, 'pg_wal', file))
     assert.equal(fetched.length, segmentSizeBytes)
-    const bytes =
-      index === files.length - 1 ? Number(endLsn % BigInt(segmentSizeBytes)) || segmentSizeBytes : segmentSizeBytes
+    const bytes = index === files.length - 1 ? Number(endLsn % BigInt(segmentSizeBytes)) || segmentSizeBytes : segmentSizeBytes
     assert.ok(fetched.subarray(0, bytes).equals(own.subarray(0, bytes)), `${file} differs from pg_wal before its end`)
     assert.ok(
       fetched.subarray(bytes).every((byte) => byte === 0),

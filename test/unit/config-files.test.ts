@@ -28,11 +28,7 @@ describe('every example', () => {
     const names = (await readdir(new URL('examples/', root))).filter((name) => name.endsWith('.yaml'))
     assert.ok(names.includes('minimal.yaml') && names.includes('shop.yaml'))
     for (const name of names) {
-      assert.equal(
-        parseConfig(await readFile(new URL(`examples/${name}`, root), 'utf8'), name, options).config.format,
-        1,
-        name,
-      )
+      assert.equal(parseConfig(await readFile(new URL(`examples/${name}`, root), 'utf8'), name, options).config.format, 1, name)
     }
   })
 })
@@ -71,10 +67,7 @@ describe('the muster.yaml that is written for a machine', () => {
   it('is accepted with one thing only, and without recipients where they are kept beside the keys', () => {
     for (const found of [{ database: { dataDirectory: '/data/pg' } }, { paths: ['/srv/www'] }]) {
       const text = initialConfig({ organisation: 'Example', storePath: '/var/lib/muster/store', ...found })
-      assert.equal(
-        Object.keys(parseConfig(text, 'muster.yaml', options).config.systems['main']?.components ?? {}).length,
-        1,
-      )
+      assert.equal(Object.keys(parseConfig(text, 'muster.yaml', options).config.systems['main']?.components ?? {}).length, 1)
     }
   })
 

@@ -97,9 +97,7 @@ describe('muster.yaml', () => {
             },
           },
           services: [],
-          backups: [
-            { name: 'daily', components: ['database', 'uploads'], kind: 'full', every: 'daily 02:00', zone: 'UTC' },
-          ],
+          backups: [{ name: 'daily', components: ['database', 'uploads'], kind: 'full', every: 'daily 02:00', zone: 'UTC' }],
           restore: {
             approvals: { count: 1, accept: 'claimed', requesterMay: true },
             approvalExpiresSeconds: 86_400,
@@ -140,11 +138,7 @@ describe('muster.yaml', () => {
   })
 
   it('has one hash, whatever the order, spacing and comments of its keys', () => {
-    const [before, stores, systems] = [
-      minimal.split('stores:')[0],
-      /stores:.*?(?=systems:)/s.exec(minimal)?.[0],
-      /systems:.*/s.exec(minimal)?.[0],
-    ]
+    const [before, stores, systems] = [minimal.split('stores:')[0], /stores:.*?(?=systems:)/s.exec(minimal)?.[0], /systems:.*/s.exec(minimal)?.[0]]
     const turned = `# turned round\r\n${systems}${stores}${before}`.replace('/srv/shop/uploads', '/srv//shop/uploads/')
     assert.equal(configHash(parse(turned).config), configHash(parse(minimal).config))
     assert.match(configHash(parse(minimal).config), /^[0-9a-f]{64}$/)
@@ -173,86 +167,51 @@ describe('muster.yaml', () => {
     })
     assert.equal(config.systems['shop']?.components['database']?.host, 'db1')
     assert.deepEqual(config.encryption.restoreHosts, ['db1'])
-    parse(
-      edit(shop, ['host: db1', 'host: &h db1'], ['host: app1', 'host: *h']).replace('hosts: [db1] }', 'hosts: [db1] }'),
-    )
+    parse(edit(shop, ['host: db1', 'host: &h db1'], ['host: app1', 'host: *h']).replace('hosts: [db1] }', 'hosts: [db1] }'))
   })
 })
 
 describe('a problem in muster.yaml', () => {
   it('is shown with line, column and the nearest known key', () => {
-    refused(
-      edit(minimal, ['components', 'compnents']),
-      'muster.yaml:6:5 unknown key "compnents"; did you mean "components"?',
-    )
-    refused(
-      edit(shop, ['shipEvery', 'shipEvry']),
-      'muster.yaml:45:16 unknown key "shipEvry"; did you mean "shipEvery"?',
-    )
-    refused(
-      edit(shop, ['unit: shop-api', 'units: shop-api']),
-      'muster.yaml:63:9 unknown key "units"; did you mean "unit"?',
-    )
+    refused(edit(minimal, ['components', 'compnents']), 'muster.yaml:6:5 unknown key "compnents"; did you mean "components"?')
+    refused(edit(shop, ['shipEvery', 'shipEvry']), 'muster.yaml:45:16 unknown key "shipEvry"; did you mean "shipEvery"?')
+    refused(edit(shop, ['unit: shop-api', 'units: shop-api']), 'muster.yaml:63:9 unknown key "units"; did you mean "unit"?')
     refused(`${minimal}frobnicate: 1\n`, 'muster.yaml:9:1 unknown key "frobnicate"; known here: organisation, sites')
     refused(`${minimal}<<: { a: 1 }\n`, 'muster.yaml:9:1 merge keys')
     refused(`${minimal}__proto__: { a: 1 }\n`, 'muster.yaml:9:1 unknown key "__proto__"')
   })
 
   it('is shown together with all the others, in the order of the file', () => {
-    const { message, type } = refusal(
-      edit(shop, ['rpo: 5m', 'rpo: soon'], ['port: 587', 'port: 99999'], ['type: s3', 'type: s4']),
-    )
+    const { message, type } = refusal(edit(shop, ['rpo: 5m', 'rpo: soon'], ['port: 587', 'port: 99999'], ['type: s3', 'type: s4']))
     assert.equal(type, 'ConfigInvalid')
     assert.deepEqual(
       message.split('\n').map((line) => line.split(' ')[0]),
       ['muster.yaml:16:11', 'muster.yaml:35:24', 'muster.yaml:82:43'],
     )
-    const many = refusal(
-      `${minimal}${Array.from({ length: 80 }, (_, index) => `k${index}: 1`).join('\n')}`,
-    ).message.split('\n')
+    const many = refusal(`${minimal}${Array.from({ length: 80 }, (_, index) => `k${index}: 1`).join('\n')}`).message.split('\n')
     assert.equal(many.length, 51)
     assert.equal(many.at(-1), '… and 30 more')
   })
 
   it('is a duplicate id', () => {
     refused(`${minimal}      uploads: {}\n`, 'muster.yaml:9:7 duplicate key "uploads"')
-    refused(
-      edit(shop, ['name: database-6h', 'name: nightly']),
-      'muster.yaml:69:17 two backup rules are called "nightly"',
-    )
+    refused(edit(shop, ['name: database-6h', 'name: nightly']), 'muster.yaml:69:17 two backup rules are called "nightly"')
     refused(edit(shop, ['hosts: [db1, app1] }', 'hosts: [db1, db1, app1] }']), 'host "db1" is listed twice')
     refused(
-      edit(
-        shop,
-        ['cloud: { hosts: [] }', 'cloud: { hosts: [db1] }'],
-        ['hosts: [db1] }\n  # On a NAS', 'hosts: [db1], site: primary }\n  # On a NAS'],
-      ),
+      edit(shop, ['cloud: { hosts: [] }', 'cloud: { hosts: [db1] }'], ['hosts: [db1] }\n  # On a NAS', 'hosts: [db1], site: primary }\n  # On a NAS']),
       'host "db1" is listed twice: at site primary too',
     )
   })
 
   it('is a bad duration, size, schedule, number or choice, with what to write', () => {
-    refused(
-      edit(shop, ['rpo: 5m', 'rpo: 2 weeks ago']),
-      'muster.yaml:35:24 rpo: "2 weeks ago" is not a duration',
-      'such as 30s',
-    )
+    refused(edit(shop, ['rpo: 5m', 'rpo: 2 weeks ago']), 'muster.yaml:35:24 rpo: "2 weeks ago" is not a duration', 'such as 30s')
     refused(edit(shop, ['shipEvery: 30s', 'shipEvery: 0s']), 'shipEvery: "0s" is too short')
-    refused(
-      edit(shop, ['approvalExpires: 2h', 'approvalExpires: 5']),
-      'approvalExpires must be text: put it in quotes; for example approvalExpires: 2h',
-    )
+    refused(edit(shop, ['approvalExpires: 2h', 'approvalExpires: 5']), 'approvalExpires must be text: put it in quotes; for example approvalExpires: 2h')
     refused(edit(shop, ['commitAfter: 2m', 'commitAfter: 5']), 'commitAfter must be a duration such as 60s, or 0')
     refused(edit(shop, ['reserve: 20GB', 'reserve: lots']), 'reserve: "lots" is not a size')
     refused(edit(shop, ['every: 6h', 'every: 6 hours']), 'muster.yaml:69:61 every: "6 hours" is not a schedule')
-    refused(
-      edit(shop, ['control: systemd', 'control: sytemd']),
-      'control "sytemd" is not known; did you mean "systemd"?',
-    )
-    refused(
-      edit(shop, ['role: admin', 'role: king']),
-      'role "king" is not known; write viewer or operator or approver or admin',
-    )
+    refused(edit(shop, ['control: systemd', 'control: sytemd']), 'control "sytemd" is not known; did you mean "systemd"?')
+    refused(edit(shop, ['role: admin', 'role: king']), 'role "king" is not known; write viewer or operator or approver or admin')
     refused(edit(shop, ['mountRequired: yes', 'mountRequired: yess']), 'mountRequired must be yes or no')
     refused(edit(shop, ['min: 1', 'min: .inf']), 'min must be a number')
     refused(edit(shop, ['total: 2', 'total: 0']), 'total must be at least 1')
@@ -266,26 +225,17 @@ describe('a problem in muster.yaml', () => {
     refused(edit(shop, ['        type: files\n', '']), 'muster.yaml:49:7 missing "type": postgresql or files')
     refused(edit(shop, ['    region: eu-west-1\n', '']), 'muster.yaml:15:3 region: missing')
     refused(edit(shop, [', min: 1 }', ' }']), 'a check needs min, max or maxAge, else it cannot fail')
-    refused(
-      edit(minimal, ['{ type: directory, path: /var/lib/muster/store }', '{}']),
-      'muster.yaml:3:3 missing "type": directory or s3',
-    )
+    refused(edit(minimal, ['{ type: directory, path: /var/lib/muster/store }', '{}']), 'muster.yaml:3:3 missing "type": directory or s3')
     refused('organisation: x\nstores: {}\nsystems: {}\n', 'needs at least one store', 'needs at least one system')
   })
 
   it('is a name that does not exist, with the nearest one', () => {
-    refused(
-      edit(shop, ['follows: database', 'follows: databse']),
-      'muster.yaml:54:18 there is no component "databse"; did you mean "database"?',
-    )
+    refused(edit(shop, ['follows: database', 'follows: databse']), 'muster.yaml:54:18 there is no component "databse"; did you mean "database"?')
     refused(edit(shop, ['host: db1\n', 'host: bd1\n']), 'muster.yaml:41:15 there is no host "bd1"; did you mean "db1"?')
     refused(edit(shop, ['site: cloud', 'site: claud']), 'there is no site "claud"; did you mean "cloud"?')
     refused(edit(shop, ['components: [database]', 'components: [databases]']), 'there is no component "databases"')
     refused(edit(shop, ['restoreHosts: [db1, app1]', 'restoreHosts: [db1, app9]']), 'there is no host "app9"')
-    refused(
-      edit(shop, ['follows: database', 'stores: [nass]']),
-      'muster.yaml:54:18 there is no store "nass"; did you mean "nas"?',
-    )
+    refused(edit(shop, ['follows: database', 'stores: [nass]']), 'muster.yaml:54:18 there is no store "nass"; did you mean "nas"?')
     refused(edit(shop, ['follows: database', 'follows: constructor']), 'there is no component "constructor"')
   })
 
@@ -298,38 +248,22 @@ describe('a problem in muster.yaml', () => {
 
   it('is a thing that follows itself', () => {
     refused(edit(shop, ['follows: database', 'follows: uploads']), 'muster.yaml:54:18 uploads follows itself')
-    const ring = edit(minimal, [
-      'follows: database }',
-      'follows: b }\n      b: { type: files, paths: [/b], follows: uploads }',
-    ])
+    const ring = edit(minimal, ['follows: database }', 'follows: b }\n      b: { type: files, paths: [/b], follows: uploads }'])
     refused(ring, 'uploads follows itself by way of b', 'b follows itself by way of uploads')
   })
 
   it('is a host, site or set of hosts that must be said where there are several', () => {
-    refused(
-      edit(shop, ['        host: db1\n', '']),
-      'muster.yaml:39:7 missing "host": there are several hosts (db1, app1)',
-    )
+    refused(edit(shop, ['        host: db1\n', '']), 'muster.yaml:39:7 missing "host": there are several hosts (db1, app1)')
     refused(edit(shop, ['    site: cloud\n', '']), 'muster.yaml:15:3 missing "site": there are several sites')
     refused(edit(shop, [', hosts: [db1] }', ' }']), 'muster.yaml:11:3 missing "hosts"')
     refused(edit(shop, ['  restoreHosts: [db1, app1]\n', '']), 'missing "restoreHosts"')
-    refused(
-      edit(shop, ['hosts: [db1] }', 'hosts: [db1], site: cloud }']),
-      'this directory is on host db1 of site primary',
-    )
+    refused(edit(shop, ['hosts: [db1] }', 'hosts: [db1], site: cloud }']), 'this directory is on host db1 of site primary')
   })
 
   it('is a store that the component does not reach, or copies that no store can give', () => {
     refused(edit(shop, ['follows: database', 'stores: [local]']), 'store local is not reached by host app1')
-    refused(
-      edit(shop, ['offSite: 1', 'offSite: 2']),
-      'muster.yaml:36:15 cannot be met for component database',
-      '1 of 2 off-site copies',
-    )
-    refused(
-      edit(shop, ['mountRequired: yes', 'mountRequired: no'], ['offHost: 1', 'offHost: 2']),
-      'cannot be met for component database',
-    )
+    refused(edit(shop, ['offSite: 1', 'offSite: 2']), 'muster.yaml:36:15 cannot be met for component database', '1 of 2 off-site copies')
+    refused(edit(shop, ['mountRequired: yes', 'mountRequired: no'], ['offHost: 1', 'offHost: 2']), 'cannot be met for component database')
     refused(`${minimal}    copies: { required: { offHost: 1 } }\n`, '(local) can give 0 of 1 off-host copies')
     const sameBucket = edit(shop, [
       'encryption:',
@@ -344,15 +278,9 @@ describe('a problem in muster.yaml', () => {
       'muster.yaml:3:35 /var/lib/muster/store of store local lies inside /var/lib',
       'muster.yaml:8:39 /var/lib of component shop/uploads holds /var/lib/pgsql/data',
     )
-    refused(
-      edit(minimal, ['/srv/shop/uploads', '/srv/a, /srv/a/b/']),
-      'muster.yaml:8:47 /srv/a/b of component shop/uploads lies inside /srv/a',
-    )
+    refused(edit(minimal, ['/srv/shop/uploads', '/srv/a, /srv/a/b/']), 'muster.yaml:8:47 /srv/a/b of component shop/uploads lies inside /srv/a')
     refused(edit(minimal, ['/srv/shop/uploads', '/']), 'of store local lies inside /')
-    refused(
-      edit(minimal, ['/srv/shop/uploads', '/var/lib/muster/store/x']),
-      'store local holds /var/lib/muster/store/x',
-    )
+    refused(edit(minimal, ['/srv/shop/uploads', '/var/lib/muster/store/x']), 'store local holds /var/lib/muster/store/x')
     parse(edit(minimal, ['/srv/shop/uploads', '/srv/a, /srv/ab']))
     const twice = minimal + minimal.slice(minimal.indexOf('  shop:')).replace('shop:', 'other:')
     refused(
@@ -360,10 +288,7 @@ describe('a problem in muster.yaml', () => {
       'the server of component other/database is the same',
       '/var/lib/pgsql/data of component other/database is also that of component shop/database',
     )
-    refused(
-      edit(shop, ['unit: shop-worker', 'unit: shop-api.service']),
-      'service shop/api is the same on host app1 as service shop/worker',
-    )
+    refused(edit(shop, ['unit: shop-worker', 'unit: shop-api.service']), 'service shop/api is the same on host app1 as service shop/worker')
   })
 
   it('is a path that is not absolute, or climbs', () => {
@@ -377,31 +302,19 @@ describe('a problem in muster.yaml', () => {
   })
 
   it('is a shell line where a program and its words belong', () => {
-    refused(
-      edit(shop, ["[[chown, -R, 'shop:', .]]", '[["chown -R shop: ."]]']),
-      'write one word per item, as no shell splits them: [chown, -R, shop:, .]',
-    )
+    refused(edit(shop, ["[[chown, -R, 'shop:', .]]", '[["chown -R shop: ."]]']), 'write one word per item, as no shell splits them: [chown, -R, shop:, .]')
     refused(edit(shop, ["[[chown, -R, 'shop:', .]]", '["chown -R shop: ."]']), 'after must be a list, not text')
     refused(edit(shop, ["[[chown, -R, 'shop:', .]]", '[[sleep, 5]]']), 'after must be text: put it in quotes')
   })
 
   it('is a time of day that a clock change skips', () => {
-    refused(
-      edit(shop, ['daily 03:15', 'daily 02:15']),
-      'muster.yaml:68:54 on 2027-03-28 Europe/Berlin skips 02:00 to 03:00',
-    )
+    refused(edit(shop, ['daily 03:15', 'daily 02:15']), 'muster.yaml:68:54 on 2027-03-28 Europe/Berlin skips 02:00 to 03:00')
     refused(edit(shop, ['Europe/Berlin', 'Europe/Berln']), 'muster.yaml:68:54 "Europe/Berln" is not a time zone')
   })
 
   it('is a rule for approvals that nobody could fulfil', () => {
-    refused(
-      edit(shop, ['role: approver', 'role: viewer']),
-      'muster.yaml:73:44 with requesterMay: no, two people who may approve are needed',
-    )
-    refused(
-      edit(shop, ['role: approver', 'role: viewer'], ['role: admin', 'role: viewer']),
-      'nobody in people may approve',
-    )
+    refused(edit(shop, ['role: approver', 'role: viewer']), 'muster.yaml:73:44 with requesterMay: no, two people who may approve are needed')
+    refused(edit(shop, ['role: approver', 'role: viewer'], ['role: admin', 'role: viewer']), 'nobody in people may approve')
   })
 
   it('never repeats a secret that was written into the file', () => {
@@ -415,10 +328,7 @@ describe('a problem in muster.yaml', () => {
       edit(shop, ['connection: { user: muster,', `connection: { host: 'postgres://muster:${secret}@db1',`]),
       edit(shop, ['region: eu-west-1', `endpoint: https://user:${secret}@s3.example.com`]),
       edit(shop, ["'http://127.0.0.1:8080/health'", `'http://u:${secret}@127.0.0.1/'`]),
-      edit(shop, [
-        '  restoreHosts: [db1, app1]',
-        `  recipients: [AGE-SECRET-KEY-1${secret}]\n  restoreHosts: [db1, app1]`,
-      ]),
+      edit(shop, ['  restoreHosts: [db1, app1]', `  recipients: [AGE-SECRET-KEY-1${secret}]\n  restoreHosts: [db1, app1]`]),
       edit(shop, ["password: 'env:MUSTER_SMTP_PASSWORD'", `password: "${secret}`]),
     ]
     for (const text of places) assert.ok(!refusal(text).message.includes(secret), refusal(text).message)
@@ -435,10 +345,7 @@ describe('a problem in muster.yaml', () => {
   })
 
   it('is a file made to exhaust the reader', () => {
-    const bomb = [
-      'a: &a [x,x,x,x,x,x,x,x,x]',
-      ...['b', 'c', 'd', 'e'].map((name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcd'[index]}`).join()}]`),
-    ]
+    const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]', ...['b', 'c', 'd', 'e'].map((name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcd'[index]}`).join()}]`)]
     refused(bomb.join('\n'), 'holds too many aliases')
     refused('a: &a [*a]\n', 'this alias stands for what it is in')
     for (const text of [
@@ -450,10 +357,7 @@ describe('a problem in muster.yaml', () => {
       refused(text, 'is nested too deeply')
     }
     refused('#'.repeat(1024 * 1024 + 1), 'larger than 1 MiB')
-    refused(
-      `${minimal}"a\\e[31m\\nmuster.yaml:1:1 all is well": 1\n`,
-      'muster.yaml:9:1 unknown key "a [31m muster.yaml',
-    )
+    refused(`${minimal}"a\\e[31m\\nmuster.yaml:1:1 all is well": 1\n`, 'muster.yaml:9:1 unknown key "a [31m muster.yaml')
   })
 
   it('is always one of ours, whatever a file holds', function () {
@@ -462,16 +366,12 @@ describe('a problem in muster.yaml', () => {
     const change = fc.record({
       line: fc.nat(lines.length - 1),
       column: fc.nat(60),
-      text: fc.oneof(
-        fc.string(),
-        fc.constantFrom('{', '[', ': ', '- ', '&a ', '*a', '!!', '"', '\t', '\n', 'null', '0', '~'),
-      ),
+      text: fc.oneof(fc.string(), fc.constantFrom('{', '[', ': ', '- ', '&a ', '*a', '!!', '"', '\t', '\n', 'null', '0', '~')),
     })
     fc.assert(
       fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
         const copy = [...lines]
-        for (const { line, column, text } of changes)
-          copy[line] = `${copy[line]?.slice(0, column)}${text}${copy[line]?.slice(column + text.length)}`
+        for (const { line, column, text } of changes) copy[line] = `${copy[line]?.slice(0, column)}${text}${copy[line]?.slice(column + text.length)}`
         try {
           parse(copy.join('\n'))
         } catch (error) {
@@ -526,22 +426,13 @@ describe('a warning about muster.yaml', () => {
   it('is given for what is allowed and yet better known', () => {
     const loopback = edit(shop, ['region: eu-west-1', 'endpoint: http://127.0.0.1:7070'])
     assert.match(parse(loopback).warnings.join(), /store offsite: its endpoint is on this machine/)
-    assert.match(
-      parse(edit(shop, ['mountRequired: yes', 'host: nas1'])).warnings.join(),
-      /store nas: its disk is said to be on host nas1/,
-    )
+    assert.match(parse(edit(shop, ['mountRequired: yes', 'host: nas1'])).warnings.join(), /store nas: its disk is said to be on host nas1/)
     assert.match(
       parse(`${minimal}    backups: [{ components: [database], every: 'at 2026-01-01T00:00Z' }]\n`).warnings.join(),
       /shop\/uploads: no backup rule covers it.*is past/,
     )
-    assert.match(
-      parse(edit(shop, ['restoreHosts: [db1, app1]', 'restoreHosts: [db1]'])).warnings.join(),
-      /uploads: host app1 is not in restoreHosts/,
-    )
-    assert.match(
-      parse(edit(minimal, ['/srv/shop/uploads', '/home'])).warnings.join(),
-      /private identity .* lies inside it/,
-    )
+    assert.match(parse(edit(shop, ['restoreHosts: [db1, app1]', 'restoreHosts: [db1]'])).warnings.join(), /uploads: host app1 is not in restoreHosts/)
+    assert.match(parse(edit(minimal, ['/srv/shop/uploads', '/home'])).warnings.join(), /private identity .* lies inside it/)
   })
 })
 

@@ -20,10 +20,7 @@ describe('scrubbing text', () => {
     ['Authorization: Bearer abcdef.ghi', 'Authorization: *** ***'],
     ['https://hooks.slack.com/services/T0/B0/hunter2', 'https://hooks.slack.com/services/***'],
     ['AGE-SECRET-KEY-1QQQQQQ', '***'],
-    [
-      '-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n',
-      '[OPENSSH PRIVATE KEY ***]\n',
-    ],
+    ['-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n', '[OPENSSH PRIVATE KEY ***]\n'],
   ]
   for (const [text, expected] of cases) {
     it(`masks the secret in ${JSON.stringify(expected)} and nothing else`, () => {

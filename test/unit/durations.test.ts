@@ -4,8 +4,7 @@ import { formatDuration, formatSize, parseDuration, parseSize } from '../../doma
 import { MusterError } from '../../domain/failures.ts'
 
 function invalid(pattern: RegExp) {
-  return (error: unknown) =>
-    error instanceof MusterError && error.type === 'InvalidInput' && pattern.test(error.message)
+  return (error: unknown) => error instanceof MusterError && error.type === 'InvalidInput' && pattern.test(error.message)
 }
 
 describe('durations', () => {
@@ -38,14 +37,12 @@ describe('durations', () => {
       '0x10s',
       '1h\n',
     ]
-    for (const text of wrong)
-      assert.throws(() => parseDuration(text), invalid(/is not a duration: .*such as 30s/), JSON.stringify(text))
+    for (const text of wrong) assert.throws(() => parseDuration(text), invalid(/is not a duration: .*such as 30s/), JSON.stringify(text))
   })
 
   it('are refused when longer than a hundred years', () => {
     assert.equal(parseDuration('36500d'), 3_153_600_000)
-    for (const text of ['36501d', '9999999999w'])
-      assert.throws(() => parseDuration(text), invalid(/longer than 100 years/))
+    for (const text of ['36501d', '9999999999w']) assert.throws(() => parseDuration(text), invalid(/longer than 100 years/))
   })
 
   it('never become anything but a whole number of seconds', () => {

@@ -10,12 +10,7 @@ import { parseWalRange } from '../../adapters/component/postgresql/manifest-wal-
 import { parseProgramVersion } from '../../adapters/component/postgresql/programs.ts'
 import { checkQuarantine, isolation, quarantineArguments } from '../../adapters/component/postgresql/quarantine.ts'
 import { lastCommitIn, recoveryFailure } from '../../adapters/component/postgresql/recovery-log.ts'
-import {
-  clearRecoverySettings,
-  recoveryBlock,
-  restoreCommand,
-  writeRecoverySettings,
-} from '../../adapters/component/postgresql/recovery-settings.ts'
+import { clearRecoverySettings, recoveryBlock, restoreCommand, writeRecoverySettings } from '../../adapters/component/postgresql/recovery-settings.ts'
 import { rewriteTablespaceMap } from '../../adapters/component/postgresql/tablespace-map.ts'
 import { MusterError } from '../../domain/failures.ts'
 
@@ -59,8 +54,7 @@ describe('texts that PostgreSQL writes and reads', () => {
   })
 
   it('finds the WAL of a backup at the end of its manifest, over more than one timeline', () => {
-    const range = (timeline: number, start: string, end: string) =>
-      `{ "Timeline": ${timeline}, "Start-LSN": "${start}", "End-LSN": "${end}" }`
+    const range = (timeline: number, start: string, end: string) => `{ "Timeline": ${timeline}, "Start-LSN": "${start}", "End-LSN": "${end}" }`
     const text = (ranges: string) => `{ "Path": "x" }],\n"WAL-Ranges": [\n${ranges}\n],\n"Manifest-Checksum": "0"}\n`
     assert.deepEqual(parseWalRange(text(range(1, '0/2000028', '0/2000100'))), {
       timelineId: 1,
@@ -91,10 +85,7 @@ describe('texts that PostgreSQL writes and reads', () => {
     assert.equal(type('FATAL:  the database system is starting up'), 'NotReadyYet')
     assert.equal(type('FATAL:  the database system is shutting down'), 'DatabaseDown')
     assert.equal(type('FATAL:  password authentication failed for user "m"'), 'CredentialsRejected')
-    assert.equal(
-      type('FATAL:  no pg_hba.conf entry for replication connection from host "[local]"'),
-      'CredentialsRejected',
-    )
+    assert.equal(type('FATAL:  no pg_hba.conf entry for replication connection from host "[local]"'), 'CredentialsRejected')
     assert.equal(type('could not write to file "x": No space left on device'), 'DiskFull')
     assert.equal(type('something new'), undefined)
   })
@@ -126,10 +117,7 @@ describe('texts that PostgreSQL writes and reads', () => {
     const wal = join(directory, "it's $(touch pwned) 100%f; wal")
     const answer = (file: string): number | null => {
       // What the server does: %f and %p are replaced, %% is a percent sign, then its shell runs it.
-      const text = restoreCommand(wal).replace(
-        /%([%fp])/g,
-        (_all, letter: string) => ({ '%': '%', f: file, p: 'pg_wal/RECOVERYXLOG' })[letter] ?? '',
-      )
+      const text = restoreCommand(wal).replace(/%([%fp])/g, (_all, letter: string) => ({ '%': '%', f: file, p: 'pg_wal/RECOVERYXLOG' })[letter] ?? '')
       return spawnSync('sh', ['-c', text], { cwd: directory }).status
     }
     mkdirSync(join(directory, 'pg_wal'))
@@ -171,14 +159,8 @@ describe('texts that PostgreSQL writes and reads', () => {
     assert.equal(lastCommitIn(log), '2026-11-21T01:59:59.123Z')
     assert.match(recoveryFailure(log, '/d').message, /2026-11-21T01:59:59.123Z/)
     const type = (text: string) => recoveryFailure(line(text), '/d').type
-    assert.equal(
-      type('FATAL:  requested recovery stop point is before consistent recovery point'),
-      'RecoveryTargetUnreachable',
-    )
-    assert.equal(
-      type('FATAL:  could not restore file "47" from archive: child process exited with exit code 130'),
-      'SourceUnreadable',
-    )
+    assert.equal(type('FATAL:  requested recovery stop point is before consistent recovery point'), 'RecoveryTargetUnreachable')
+    assert.equal(type('FATAL:  could not restore file "47" from archive: child process exited with exit code 130'), 'SourceUnreadable')
     assert.equal(type('FATAL:  archive file "47" has wrong size: 5 instead of 16777216'), 'ChecksumMismatch')
     assert.equal(type('FATAL:  could not write to file "x": No space left on device'), 'DiskFull')
     assert.equal(type('PANIC:  could not locate a valid checkpoint record'), 'RestoreFailed')
@@ -204,9 +186,7 @@ describe('texts that PostgreSQL writes and reads', () => {
     ]) {
       assert.ok(args.includes(text), text)
     }
-    assert.ok(
-      quarantineArguments(quarantine, { ...settings, mode: 'closed' }).includes('default_transaction_read_only=off'),
-    )
+    assert.ok(quarantineArguments(quarantine, { ...settings, mode: 'closed' }).includes('default_transaction_read_only=off'))
     assert.equal(isolation['listen_addresses'], '')
     assert.throws(() => checkQuarantine({ ...quarantine, socketDirectory: `/${'x'.repeat(100)}` }, []), {
       type: 'InvalidInput',

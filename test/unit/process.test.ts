@@ -128,10 +128,7 @@ describe('a tool', () => {
     const onStderrLine = () => {
       throw new Error('listener broke')
     }
-    await assert.rejects(
-      runTool('sh', ['-c', 'echo x >&2; sleep 60'], { onStderrLine, label }),
-      failsWith('CommandFailed', /listener broke/),
-    )
+    await assert.rejects(runTool('sh', ['-c', 'echo x >&2; sleep 60'], { onStderrLine, label }), failsWith('CommandFailed', /listener broke/))
     assert.deepEqual(await findLabelled(label), [])
   })
 
@@ -142,10 +139,7 @@ describe('a tool', () => {
   })
 
   it('fails on time-out', async () => {
-    await assert.rejects(
-      runTool('sleep', ['60'], { timeoutSeconds: 0.1, label }),
-      failsWith('Timeout', /sleep .* 0.1 s/),
-    )
+    await assert.rejects(runTool('sleep', ['60'], { timeoutSeconds: 0.1, label }), failsWith('Timeout', /sleep .* 0.1 s/))
     assert.deepEqual(await findLabelled(label), [])
   })
 })
@@ -171,10 +165,7 @@ describe('the input of a tool', () => {
     const source = Readable.from(endless())
     await runTool('head', ['-c', '10'], { stdin: source })
     assert.ok(source.destroyed)
-    await assert.rejects(
-      runTool('false', [], { stdin: Readable.from(endless()) }),
-      failsWith('CommandFailed', /code 1/),
-    )
+    await assert.rejects(runTool('false', [], { stdin: Readable.from(endless()) }), failsWith('CommandFailed', /code 1/))
   })
 
   it('that breaks off ends the tool with the reason', async () => {

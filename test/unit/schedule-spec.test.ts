@@ -6,8 +6,7 @@ import { checkScheduleZone, describeSchedule, nextRuns, parseSchedule } from '..
 const now = new Date('2026-11-21T10:20:30Z')
 
 function invalid(pattern: RegExp) {
-  return (error: unknown) =>
-    error instanceof MusterError && error.type === 'InvalidInput' && pattern.test(error.message)
+  return (error: unknown) => error instanceof MusterError && error.type === 'InvalidInput' && pattern.test(error.message)
 }
 
 function runs(text: string, zone = 'UTC', count = 3, after = now): readonly string[] {
@@ -75,8 +74,7 @@ describe('a schedule', () => {
   })
 
   it('accepts the cron that all crons agree on', () => {
-    for (const text of ['*/15 * * * *', '0 2,14 * * mon-fri', '5/10 0-6/2 * jan,JUL *', '0 0 29 2 *'])
-      parseSchedule(`cron ${text}`)
+    for (const text of ['*/15 * * * *', '0 2,14 * * mon-fri', '5/10 0-6/2 * jan,JUL *', '0 0 29 2 *']) parseSchedule(`cron ${text}`)
   })
 
   it('shows its next runs strictly after a moment', () => {
@@ -112,20 +110,14 @@ describe('the zone of a schedule', () => {
   })
 
   it('is refused where a clock change skips the local time, with the date and another time', () => {
-    assert.throws(
-      () => check('daily 02:30', 'Europe/Berlin'),
-      invalid(/on 2027-03-28 Europe\/Berlin skips 02:00 to 03:00.*write 03:00 instead/),
-    )
+    assert.throws(() => check('daily 02:30', 'Europe/Berlin'), invalid(/on 2027-03-28 Europe\/Berlin skips 02:00 to 03:00.*write 03:00 instead/))
     assert.throws(() => check('daily 02:00', 'Europe/Berlin'), invalid(/skips/))
     check('daily 03:00', 'Europe/Berlin')
     assert.throws(() => check('cron 30 * * * *', 'Europe/Berlin'), invalid(/skips .*choose hours outside/))
   })
 
   it('is refused where a clock change doubles the local time, also by half an hour', () => {
-    assert.throws(
-      () => check('daily 01:30', 'America/New_York'),
-      invalid(/on 2027-11-07 America\/New_York doubles 01:00 to 02:00.*write 03:00/),
-    )
+    assert.throws(() => check('daily 01:30', 'America/New_York'), invalid(/on 2027-11-07 America\/New_York doubles 01:00 to 02:00.*write 03:00/))
     assert.throws(() => check('daily 01:45', 'Australia/Lord_Howe'), invalid(/doubles 01:30 to 02:00/))
     check('daily 01:15', 'Australia/Lord_Howe')
   })
@@ -141,7 +133,6 @@ describe('the zone of a schedule', () => {
       assert.throws(() => check('daily 04:00', zone), invalid(/is not a time zone/), zone)
     }
     assert.throws(() => check('daily 04:00', 'Europe/BERLIN'), invalid(/did you mean "Europe\/Berlin"/))
-    for (const text of ['6h', 'hourly', 'at 2026-12-01T02:00:00Z'])
-      assert.throws(() => check(text, 'Europe/Berlin'), invalid(/no effect/), text)
+    for (const text of ['6h', 'hourly', 'at 2026-12-01T02:00:00Z']) assert.throws(() => check(text, 'Europe/Berlin'), invalid(/no effect/), text)
   })
 })

@@ -1,24 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { MusterError } from '../../domain/failures.ts'
-import {
-  lastEntries,
-  parseEntry,
-  parseHeader,
-  serialiseEntry,
-  serialiseHeader,
-  type TreeEntry,
-  treeIndexFormat,
-} from '../../domain/tree-index.ts'
-import {
-  ancestorsOf,
-  decodePath,
-  encodePath,
-  isAtOrBelow,
-  parentOf,
-  pathProblem,
-  shownPath,
-} from '../../domain/tree-path.ts'
+import { lastEntries, parseEntry, parseHeader, serialiseEntry, serialiseHeader, type TreeEntry, treeIndexFormat } from '../../domain/tree-index.ts'
+import { ancestorsOf, decodePath, encodePath, isAtOrBelow, parentOf, pathProblem, shownPath } from '../../domain/tree-path.ts'
 
 const file: TreeEntry = {
   root: 0,
@@ -38,10 +22,7 @@ const file: TreeEntry = {
 describe('a path in a tree', () => {
   it('gives back exactly the bytes it was read from, whatever they are', () => {
     const bytes = fc.uint8Array({ minLength: 1, maxLength: 40 })
-    const nearUtf8 = fc.array(
-      fc.constantFrom(0x41, 0xc3, 0xa9, 0xed, 0xa0, 0x80, 0xf0, 0x9f, 0x98, 0xff, 0xef, 0xbb, 0xbf),
-      { maxLength: 12 },
-    )
+    const nearUtf8 = fc.array(fc.constantFrom(0x41, 0xc3, 0xa9, 0xed, 0xa0, 0x80, 0xf0, 0x9f, 0x98, 0xff, 0xef, 0xbb, 0xbf), { maxLength: 12 })
     fc.assert(
       fc.property(
         fc.oneof(

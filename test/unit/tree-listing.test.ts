@@ -7,15 +7,9 @@ import type { TreeEntry } from '../../domain/tree-index.ts'
 
 describe('a line of a tar listing', () => {
   for (const [line, expected] of [
-    [
-      '-rwsr-xr-x 0/0               3 2026-11-21 01:54:54.000565286 "a"',
-      { path: 'a', type: 'file', mode: 0o4755, sizeBytes: 3 },
-    ],
+    ['-rwsr-xr-x 0/0               3 2026-11-21 01:54:54.000565286 "a"', { path: 'a', type: 'file', mode: 0o4755, sizeBytes: 3 }],
     ['-rw-r--r--* 10/20              3 2026-11-21 01:54:54.0005     "a"', { path: 'a', mode: 0o644, uid: 10, gid: 20 }],
-    [
-      'hrw-r--r-- 0/0 0 1970-01-01 00:00:00 "b" link to "a -> \\"x\\""',
-      { type: 'hardlink', linkTarget: 'a -> "x"', sizeBytes: 0 },
-    ],
+    ['hrw-r--r-- 0/0 0 1970-01-01 00:00:00 "b" link to "a -> \\"x\\""', { type: 'hardlink', linkTarget: 'a -> "x"', sizeBytes: 0 }],
     ['lrwxrwxrwx 0/0 0 2026-11-21 01:54:54 "c" -> "new\\nline"', { type: 'symlink', linkTarget: 'new\nline' }],
     ['drwxrws--T 0/0 0 2026-11-21 01:54:54 "./"', { path: '.', type: 'directory', mode: 0o3770 }],
     ['-rw-r--r-- 0/0 2 2026-11-21 01:54:54 "\\303\\251\\377\\\\"', { path: 'é\udcff\\' }],
@@ -113,11 +107,7 @@ describe('work side by side', () => {
   it('ends all when one fails, and throws that failure after all have ended', async () => {
     const ended: string[] = []
     const slow = (signal: AbortSignal): Promise<void> =>
-      new Promise((_resolve, reject) =>
-        signal.addEventListener('abort', () =>
-          setTimeout(() => (ended.push('slow'), reject(new Error('aborted'))), 20),
-        ),
-      )
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => setTimeout(() => (ended.push('slow'), reject(new Error('aborted'))), 20)))
     await assert.rejects(together(undefined, [slow, async () => Promise.reject(new Error('first'))]), /first/)
     assert.deepEqual(ended, ['slow'])
   })

@@ -70,10 +70,7 @@ describe('WAL shipments', () => {
         const kept = all.filter((_, index) => index !== drop % all.length)
         const until = replayableUntil(kept, base)
         assert.ok(until <= replayableUntil(all, base))
-        assert.ok(
-          !kept.some((one) => one.startLsn <= until && one.endLsn > until),
-          'stopped although the next byte is there',
-        )
+        assert.ok(!kept.some((one) => one.startLsn <= until && one.endLsn > until), 'stopped although the next byte is there')
         for (let lsn = base; lsn < until; lsn += 4096n) {
           assert.ok(
             kept.some((one) => one.startLsn <= lsn && lsn < one.endLsn),

@@ -104,8 +104,7 @@ describe('the age of what a store misses', () => {
 
 describe("what PostgreSQL's programs say", () => {
   it('gives the time of a commit, cut to milliseconds', () => {
-    const line =
-      'rmgr: Transaction len (rec/tot):     34/    34, tx:        728, lsn: 0/03008208, prev 0/030081D0, desc: COMMIT 2026-11-21 02:00:00.123999 UTC'
+    const line = 'rmgr: Transaction len (rec/tot):     34/    34, tx:        728, lsn: 0/03008208, prev 0/030081D0, desc: COMMIT 2026-11-21 02:00:00.123999 UTC'
     assert.deepEqual(parseCommit(line), { lsn: 0x3008208n, endLsn: 0x300822an, at: '2026-11-21T02:00:00.123Z' })
     assert.equal(parseCommit(line.replace('COMMIT', 'ABORT')), null)
     assert.equal(parseCommit('pg_waldump: error: invalid record length'), null)
@@ -118,10 +117,7 @@ describe("what PostgreSQL's programs say", () => {
       'wal-removed',
     )
     assert.equal(classifyEnd('ERROR:  replication slot "muster" is active for PID 352'), 'slot-busy')
-    assert.equal(
-      classifyEnd('error: write-ahead log file "x.partial" has 5000000 bytes, should be 0 or 16777216'),
-      'bad-partial',
-    )
+    assert.equal(classifyEnd('error: write-ahead log file "x.partial" has 5000000 bytes, should be 0 or 16777216'), 'bad-partial')
     assert.equal(classifyEnd('something else'), 'failed')
   })
 })
@@ -130,10 +126,7 @@ describe('names of slots', () => {
   it('are legal, short and different for different components', () => {
     const name = slotName({ system: 'a'.repeat(63), component: 'b-c' }, 'stream')
     assert.match(name, /^[a-z0-9_]{1,63}$/)
-    assert.notEqual(
-      slotName({ system: 'a-b', component: 'c' }, 'anchor'),
-      slotName({ system: 'a', component: 'b-c' }, 'anchor'),
-    )
+    assert.notEqual(slotName({ system: 'a-b', component: 'c' }, 'anchor'), slotName({ system: 'a', component: 'b-c' }, 'anchor'))
   })
 })
 
@@ -142,13 +135,7 @@ describe('questions to the shipper', () => {
     assert.throws(() => flushRequest({ system: 'a' }), /"component"/)
     assert.throws(() => flushRequest({ system: 'a', component: 'b', timeoutSeconds: -1 }), /"timeoutSeconds"/)
     assert.throws(() => flushRequest({ system: 'a', component: 'b', stores: 'one' }), /"stores"/)
-    assert.throws(
-      () => resumeRequest({ system: 'a', component: 'b', connection: { socketDirectory: '/x', port: 99999 } }),
-      /"connection.port"/,
-    )
-    assert.throws(
-      () => resumeRequest({ system: 'a', component: 'b', newIncarnation: { incarnation: '../..' } }),
-      /newIncarnation|"component"/,
-    )
+    assert.throws(() => resumeRequest({ system: 'a', component: 'b', connection: { socketDirectory: '/x', port: 99999 } }), /"connection.port"/)
+    assert.throws(() => resumeRequest({ system: 'a', component: 'b', newIncarnation: { incarnation: '../..' } }), /newIncarnation|"component"/)
   })
 })

@@ -49,7 +49,8 @@ export function createApprovalDesk(): ApprovalDesk {
       open = null
       const given = answer as ApproveInput | null
       if (!answered || !given) throw fail('ApprovalExpired', `nobody approved plan ${hash} within ${expirySeconds} s; nothing was changed`)
-      if (given.decision === 'reject') throw fail('ApprovalRejected', `${given.person} rejected plan ${hash}${given.note ? `: ${given.note}` : ''}; nothing was changed`)
+      if (given.decision === 'reject')
+        throw fail('ApprovalRejected', `${given.person} rejected plan ${hash}${given.note ? `: ${given.note}` : ''}; nothing was changed`)
       return { person: given.person, note: given.note ?? null, accept: 'claimed' }
     },
     byRequester(decision, hash, given) {

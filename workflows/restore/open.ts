@@ -19,7 +19,9 @@ export async function openToUsers(context: RestoreContext): Promise<void> {
     }
     for (const service of [...decision.services].reverse().filter(({ state }) => state === 'running')) {
       await forward(context, `start ${service.name}`, () =>
-        urgentOnHost(service.host, 'control', limits).startService.executeWithOptions({ summary: `start ${service.name}` }, [{ ...where, service: service.name }]),
+        urgentOnHost(service.host, 'control', limits).startService.executeWithOptions({ summary: `start ${service.name}` }, [
+          { ...where, service: service.name },
+        ]),
       )
     }
   })
@@ -50,7 +52,7 @@ export async function proveHealthy(context: RestoreContext): Promise<void> {
 }
 
 /** Past the point of no return a failure waits for a person and is tried again, as often as it takes. */
-async function forward<T>(context: RestoreContext, what: string, step: () => Promise<T>): Promise<T> {
+export async function forward<T>(context: RestoreContext, what: string, step: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await step()
@@ -58,7 +60,12 @@ async function forward<T>(context: RestoreContext, what: string, step: () => Pro
       if (isCancellation(error)) throw error
       const problem = failureOf(error)
       context.board.phase(`paused: ${what}`)
-      context.notices.send('alarm', 'critical', `restore of ${context.input.system} is paused at: ${what}`, `${problem.message}\nThe old data is kept. Mend it, then: muster resume, or roll back: muster restore --back`)
+      context.notices.send(
+        'alarm',
+        'critical',
+        `restore of ${context.input.system} is paused at: ${what}`,
+        `${problem.message}\nThe old data is kept. Mend it, then: muster resume, or roll back: muster restore --back`,
+      )
       await context.corrections.await(`${what}: ${problem.message}`, ['retry'], context.plan.limits.correctionSeconds)
       context.board.phase('open')
     }

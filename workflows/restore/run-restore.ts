@@ -90,7 +90,10 @@ function refuseOtherId(input: RestoreInput): void {
   const right = input.into ? `aside/${input.system}/…` : targetId(input.system)
   const isRight = input.into ? workflowId.startsWith(`aside/${input.system}/`) : workflowId === right
   if (!isRight) {
-    throw fail('InvalidInput', `this run has the id "${workflowId}"; a restore of ${input.system} ${input.into ? 'elsewhere' : 'in place'} runs under the id "${right}"`)
+    throw fail(
+      'InvalidInput',
+      `this run has the id "${workflowId}"; a restore of ${input.system} ${input.into ? 'elsewhere' : 'in place'} runs under the id "${right}"`,
+    )
   }
 }
 
@@ -104,6 +107,7 @@ function requestOf(input: RestoreInput): Omit<PlanRequest, 'procedure' | 'target
     openWith: input.openWith ?? [],
     newerFiles: input.newerFiles ?? null,
     stopFirst: input.stopFirst ?? null,
+    expiresAt: input.expiresAt ?? null,
     requester: input.requestedBy ?? 'unknown',
     configHash: input.configHash ?? null,
   }
@@ -155,7 +159,10 @@ async function planAgain(context: RestoreContext, request: PlanRequest): Promise
   await timed(context, 'plan again', async () => {
     const again = await makePlan(context.site, request, context.plan.decision, `look again before ${context.input.system} is stopped`)
     if (again.decisionHash !== context.plan.decisionHash) {
-      throw fail('PlanChanged', `what was approved as ${context.plan.decisionHash.slice(0, 12)} would now be ${again.decisionHash.slice(0, 12)}: ${difference(context.plan, again)}`)
+      throw fail(
+        'PlanChanged',
+        `what was approved as ${context.plan.decisionHash.slice(0, 12)} would now be ${again.decisionHash.slice(0, 12)}: ${difference(context.plan, again)}`,
+      )
     }
   })
 }
@@ -184,7 +191,12 @@ async function backUpAgain(context: RestoreContext): Promise<string | null> {
     })
     return workflowId
   } catch (error) {
-    context.notices.send('alarm', 'critical', `no full backup after the restore of ${context.input.system}`, `${failureOf(error).message}\nStart one: muster backup ${context.input.system}`)
+    context.notices.send(
+      'alarm',
+      'critical',
+      `no full backup after the restore of ${context.input.system}`,
+      `${failureOf(error).message}\nStart one: muster backup ${context.input.system}`,
+    )
     return null
   }
 }
@@ -201,7 +213,12 @@ async function done(context: RestoreContext, approval: Approval | null, ending: 
   const { board, notices, plan, input } = context
   board.phase('done')
   board.outcome('succeeded')
-  notices.send('succeeded', 'warning', `restore of ${input.system} succeeded`, context.steps.map(({ name, seconds }) => `${name}: ${seconds.toFixed(1)} s`).join('\n'))
+  notices.send(
+    'succeeded',
+    'warning',
+    `restore of ${input.system} succeeded`,
+    context.steps.map(({ name, seconds }) => `${name}: ${seconds.toFixed(1)} s`).join('\n'),
+  )
   const recovered = Object.fromEntries(
     [...ending.promoted].map(([component, { lastCommitAt }]) => [component, { lastCommitAt, incarnation: ending.incarnations.get(component) ?? null }]),
   )
@@ -233,25 +250,37 @@ async function giveUp(context: RestoreContext, error: unknown): Promise<unknown>
   const opened = saga.sealed
   const at = board.current
   const { done, failed } = await saga.compensate()
-  const state = stateAfter(opened, done, failed)
+  const state = stateAfter(context.plan.decision, opened, done, failed)
   const outcome: Outcome = isCancellation(error) ? 'cancelled' : done.length > 0 && !opened ? 'rolled-back' : 'failed'
   await CancellationScope.nonCancellable(async () => {
     board.phase(outcome)
     board.outcome(outcome)
     const severity = failed.length > 0 || opened ? 'critical' : 'warning'
-    notices.send(outcome === 'rolled-back' ? 'rolled-back' : 'failed', severity, `restore of ${input.system} ${outcome} at: ${at}`, `${problem.message}\n${state}`)
+    notices.send(
+      outcome === 'rolled-back' ? 'rolled-back' : 'failed',
+      severity,
+      `restore of ${input.system} ${outcome} at: ${at}`,
+      `${problem.message}\n${state}`,
+    )
     await notices.settled()
   })
   if (isCancellation(error) && failed.length === 0) return error
   return fail(problem.type, `stopped at "${at}": ${problem.message}; ${state}; ${failures[problem.type].hint}`)
 }
 
-function stateAfter(opened: boolean, done: readonly string[], failed: readonly (PlainFailure & { compensation: string })[]): string {
+function stateAfter(
+  decision: RestorePlan['decision'],
+  opened: boolean,
+  done: readonly string[],
+  failed: readonly (PlainFailure & { compensation: string })[],
+): string {
   if (opened) return 'the restored system is open to users; the old data is kept as the safety set'
   if (failed.length > 0) {
     return `ROLLED BACK ONLY IN PART: ${failed.map((one) => `"${one.compensation}" failed: ${one.message}`).join('; ')}; the journal beside the data directory lists each rename`
   }
-  return done.some((name) => name.startsWith('start')) ? 'rolled back: the old service is running again on its own data' : 'the old service was not touched'
+  if (!done.some((name) => name.startsWith('start'))) return 'the old service was not touched'
+  const ran = decision.services.some(({ state }) => state === 'running') || decision.components.some((one) => one.type === 'postgresql' && one.running)
+  return ran ? 'rolled back: what ran before is running again on its own data' : 'rolled back: everything is as it was found'
 }
 
 export type { RecoverToPointInTimeInput, RestoreSystemInput }

@@ -15,7 +15,9 @@ export async function swapIn(context: RestoreContext): Promise<readonly SwappedI
       await urgentOnHost(decision.host, 'transfer', limits).keepNewerFiles.executeWithOptions({ summary: `keep newer files of ${decision.component}` }, [
         stepOf(context, decision),
       ])
-      await urgentOnHost(decision.host, 'transfer', limits).runAfter.executeWithOptions({ summary: `set up ${decision.component}` }, [stepOf(context, decision)])
+      await urgentOnHost(decision.host, 'transfer', limits).runAfter.executeWithOptions({ summary: `set up ${decision.component}` }, [
+        stepOf(context, decision),
+      ])
     }
     for (const decision of context.plan.decision.components) {
       const urgent = urgentOnHost(decision.host, 'control', limits)

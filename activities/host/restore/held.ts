@@ -28,7 +28,10 @@ export function checkRestored(agent: Agent) {
     const results = await agent.postgresql.runChecks(instance, place, checks, { now })
     const failed = results.filter(({ ok }) => !ok)
     if (failed.length > 0) {
-      throw new MusterError('CheckFailed', `${failed.length} of ${results.length} checks of ${step.system}/${step.component} failed: ${failed.map(({ name, detail }) => `${name}: ${detail}`).join('; ')}`)
+      throw new MusterError(
+        'CheckFailed',
+        `${failed.length} of ${results.length} checks of ${step.system}/${step.component} failed: ${failed.map(({ name, detail }) => `${name}: ${detail}`).join('; ')}`,
+      )
     }
     return { checks: results }
   }
@@ -68,7 +71,10 @@ export function promoteAside(agent: Agent) {
     if (step.decision.safetyPath !== null) return safetyLife(agent, step)
     const quarantine = asideQuarantine(agent, step)
     const note = join(databaseMember(agent, step.system, step.decision).workDirectory, `promoted-${restoreShort(step)}.json`)
-    const before = await readFile(note, 'utf8').then((text) => JSON.parse(text) as Promoted, () => null)
+    const before = await readFile(note, 'utf8').then(
+      (text) => JSON.parse(text) as Promoted,
+      () => null,
+    )
     const result = before ?? (await promote(agent, step, instance, work))
     await writeFile(note, JSON.stringify(result), { mode: 0o600, flush: true })
     await agent.postgresql.stopQuarantined(instance, quarantine)

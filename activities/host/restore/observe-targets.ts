@@ -31,9 +31,7 @@ export function observeTargets(agent: Agent) {
       work.progress({ phase: name, doneBytes: observations.length, totalBytes: null })
       const component = componentOf(config, input.system, name)
       const observed =
-        component.type === 'postgresql'
-          ? await observeDatabase(agent, input, name, component, config)
-          : await observeTree(agent, input, name, component)
+        component.type === 'postgresql' ? await observeDatabase(agent, input, name, component, config) : await observeTree(agent, input, name, component)
       observations.push(observed)
     }
     for (const service of input.services) {
@@ -79,14 +77,17 @@ async function observeDatabase(
 }
 
 async function mountFacts(agent: Agent, tablespaces: readonly { readonly oid: number; readonly path: string }[]) {
-  return Promise.all(
-    tablespaces.map(async ({ oid, path }) => ({ oid, path, mountPoint: await agent.members.isMountPoint(path).catch(() => false) })),
-  )
+  return Promise.all(tablespaces.map(async ({ oid, path }) => ({ oid, path, mountPoint: await agent.members.isMountPoint(path).catch(() => false) })))
 }
 
 /** Where later WAL could still be: each source looked for, found or not. */
 async function tailSources(agent: Agent, component: string, system: string, running: boolean, hasDirectory: boolean, directory: string) {
-  const wal = hasDirectory && (await readdir(join(directory, 'pg_wal')).then((names) => names.length > 0, () => false))
+  const wal =
+    hasDirectory &&
+    (await readdir(join(directory, 'pg_wal')).then(
+      (names) => names.length > 0,
+      () => false,
+    ))
   const status = await agent.postgresql.shipperRequest(agent.shipperSocket, 'status', undefined).catch(() => null)
   const instance = status?.instances.find((one) => one.system === system && one.component === component)
   const spool = instance !== undefined && instance.spoolBytes > 0
@@ -116,7 +117,13 @@ async function observeTree(agent: Agent, input: ObserveTargetsInput, component: 
 }
 
 async function contentOf(path: string, _agent: Agent): Promise<'absent' | 'empty' | 'other'> {
-  if (!(await access(path).then(() => true, () => false))) return 'absent'
+  if (
+    !(await access(path).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return 'absent'
   const names = await readdir(path).catch(() => ['?'])
   return names.filter((name) => !name.startsWith('pgsql_tmp.muster-') && name !== 'lost+found').length === 0 ? 'empty' : 'other'
 }

@@ -13,7 +13,12 @@ export async function planBack(planning: DatabasePlanning, run: string): Promise
     const known = state.safetySets.map((one) => one.run)
     throw new MusterError('BackupNotFound', `run ${run} kept no safety set of ${input.system}/${name}; there are: ${known.join(', ') || 'none'}`)
   }
-  if (!(await access(member.safetyPath).then(() => true, () => false))) {
+  if (
+    !(await access(member.safetyPath).then(
+      () => true,
+      () => false,
+    ))
+  ) {
     throw new MusterError('BackupNotFound', `the safety set of run ${run} is not at ${member.safetyPath} any more`)
   }
   const current = currentIncarnation(state, name)

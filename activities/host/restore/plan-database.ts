@@ -37,9 +37,13 @@ export async function planDatabase(planning: DatabasePlanning): Promise<Componen
   const { postgresql } = choice.manifest
   const neededBytes = postgresql.dataSizeBytes + walBytes(choice)
   if (observation.freeBytes < neededBytes) {
-    throw new MusterError('DiskFull', `restoring ${input.system}/${name} needs ${megabytes(neededBytes)} beside ${observation.directory}, ${megabytes(observation.freeBytes)} are free`, {
-      hint: `free ${megabytes(neededBytes - observation.freeBytes)} there, or restore elsewhere: --into DIR`,
-    })
+    throw new MusterError(
+      'DiskFull',
+      `restoring ${input.system}/${name} needs ${megabytes(neededBytes)} beside ${observation.directory}, ${megabytes(observation.freeBytes)} are free`,
+      {
+        hint: `free ${megabytes(neededBytes - observation.freeBytes)} there, or restore elsewhere: --into DIR`,
+      },
+    )
   }
   const reachedAt = input.target.kind === 'time' ? input.target.time : choice.newestAt
   return {
@@ -82,7 +86,12 @@ function refuseWrongTarget({ observation, input, name, state }: DatabasePlanning
 /** A moment after the last shipment is still reachable while the server runs: ship what there is first. */
 async function freshenWal({ agent, input, name, component, work }: DatabasePlanning): Promise<void> {
   await agent.postgresql
-    .shipperRequest(agent.shipperSocket, 'flush', { system: input.system, component: name, tick: true, timeoutSeconds: Math.max(10, component.wal.shipEverySeconds) }, { signal: work.signal })
+    .shipperRequest(
+      agent.shipperSocket,
+      'flush',
+      { system: input.system, component: name, tick: true, timeoutSeconds: Math.max(10, component.wal.shipEverySeconds) },
+      { signal: work.signal },
+    )
     .catch(() => null)
 }
 

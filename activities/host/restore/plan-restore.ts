@@ -47,12 +47,13 @@ export function planRestore(agent: Agent) {
       throw new MusterError('NotActiveSite', `system "${input.system}" is active at site "${state.site.site}", this is site "${agent.site}"`)
     }
     const names = componentsOf(system, input)
+    const expiresAt = expiryOf(input, system, agent.now())
     const plans: ComponentPlan[] = []
     for (const name of names) {
       work.progress({ phase: name, doneBytes: plans.length, totalBytes: null })
-      plans.push(await planComponent(agent, config, system, state, input, name, plans, work))
+      plans.push(await planComponent(agent, config, system, state, input, name, plans, work, expiresAt))
     }
-    const decision = decide(input, config, system, hash, agent, plans)
+    const decision = decide(input, config, system, hash, expiresAt, plans)
     return {
       decision,
       decisionHash: sha256Hex(decisionText(decision)),
@@ -87,6 +88,7 @@ async function planComponent(
   name: string,
   before: readonly ComponentPlan[],
   work: Work,
+  expiresAt: string,
 ): Promise<ComponentPlan> {
   const component = system.components[name] as PostgresqlComponentConfig | FilesComponentConfig
   const observation = input.observations.find((one) => one.type !== 'service' && one.component === name)
@@ -94,16 +96,33 @@ async function planComponent(
   if (!config.encryption.restoreHosts.includes(component.host)) {
     throw new MusterError('IdentityMissing', `host "${component.host}" is not among encryption.restoreHosts, so it cannot read backups`)
   }
-  const common = { agent, config, system, state, input, name, short: work.runId.replaceAll('-', '').slice(0, 8), work }
+  const common = { agent, config, system, state, input, name, short: sha256Hex(`${input.system} ${expiresAt}`).slice(0, 8), work }
   if (component.type === 'postgresql') return planDatabase({ ...common, component, observation: observation as DatabaseObservation })
   return planTree({ ...common, component, observation: observation as TreeObservation, reached: before[0]?.point.at ?? null })
 }
 
-function decide(input: PlanRestoreInput, config: Config, system: SystemConfig, hash: string, agent: Agent, plans: readonly ComponentPlan[]): RestoreDecision {
+/** A plan that is approved in the same breath keeps its expiry, or its hash could never match. */
+function expiryOf(input: PlanRestoreInput, system: SystemConfig, now: Date): string {
+  if (input.pinned) return input.pinned.expiresAt
+  const latest = new Date(now.getTime() + system.restore.approvalExpiresSeconds * 1000).toISOString()
+  if (input.expiresAt === null) return latest
+  const given = new Date(input.expiresAt).toISOString()
+  if (given <= now.toISOString()) throw new MusterError('ApprovalExpired', `the plan expired at ${given}`)
+  return given < latest ? given : latest
+}
+
+function decide(
+  input: PlanRestoreInput,
+  config: Config,
+  system: SystemConfig,
+  hash: string,
+  expiresAt: string,
+  plans: readonly ComponentPlan[],
+): RestoreDecision {
   const mode = input.into ? 'elsewhere' : input.back !== null ? 'back' : 'in-place'
   const services = input.observations.filter((one): one is ServiceObservation => one.type === 'service')
   const order = [...system.services].reverse().map(({ name }) => name)
-  const { approvals, approvalExpiresSeconds } = system.restore
+  const { approvals } = system.restore
   return {
     format: 'muster-decision-1',
     procedure: input.procedure,
@@ -123,7 +142,7 @@ function decide(input: PlanRestoreInput, config: Config, system: SystemConfig, h
     bounds: { lastCommitAtLeast: null, lsnAtLeast: null },
     openWith: input.openWith,
     approvals: { ...approvals, count: mode === 'elsewhere' ? 0 : approvals.count, requester: input.requester },
-    expiresAt: input.pinned?.expiresAt ?? new Date(agent.now().getTime() + approvalExpiresSeconds * 1000).toISOString(),
+    expiresAt,
   }
 }
 
@@ -145,15 +164,27 @@ function forecast(input: PlanRestoreInput, plans: readonly ComponentPlan[], stat
     recoveryPoint: plans.map(({ point }) => point),
     newestReachableAt: databases[0]?.newestReachableAt ?? null,
     loss: {
-      now: plans.map(({ lossNow }) => lossNow).filter(Boolean).join('; ') || 'none known',
-      afterTail: plans.map(({ lossAfterTail }) => lossAfterTail).filter(Boolean).join('; ') || 'none known',
+      now:
+        plans
+          .map(({ lossNow }) => lossNow)
+          .filter(Boolean)
+          .join('; ') || 'none known',
+      afterTail:
+        plans
+          .map(({ lossAfterTail }) => lossAfterTail)
+          .filter(Boolean)
+          .join('; ') || 'none known',
     },
     tailSources: plans.flatMap(({ tailSources }) => tailSources),
     durationSeconds: Math.ceil(bytes / assumedBytesPerSecond + 5 + 3 * plans.length),
     durationBasis: `${Math.ceil(bytes / 1e6)} MB at an assumed ${assumedBytesPerSecond / 1e6} MB/s`,
     space: plans.flatMap(({ space }) => space),
     storesOut: [],
-    warnings: [...plans.flatMap(({ warnings }) => warnings), ...outdated, ...(input.openWith.length > 0 ? [`will open even if ${input.openWith.join(', ')} cannot be reached`] : [])],
+    warnings: [
+      ...plans.flatMap(({ warnings }) => warnings),
+      ...outdated,
+      ...(input.openWith.length > 0 ? [`will open even if ${input.openWith.join(', ')} cannot be reached`] : []),
+    ],
   }
 }
 

@@ -38,7 +38,10 @@ export async function planTree(planning: TreePlanning): Promise<ComponentPlan> {
   const neededBytes = manifest.files.dataSizeBytes
   const freeBytes = Math.min(...observation.members.map((one) => one.freeBytes))
   if (freeBytes < neededBytes) {
-    throw new MusterError('DiskFull', `restoring ${input.system}/${name} needs ${Math.ceil(neededBytes / 1e6)} MB beside ${observation.members[0]?.path}, ${Math.ceil(freeBytes / 1e6)} MB are free`)
+    throw new MusterError(
+      'DiskFull',
+      `restoring ${input.system}/${name} needs ${Math.ceil(neededBytes / 1e6)} MB beside ${observation.members[0]?.path}, ${Math.ceil(freeBytes / 1e6)} MB are free`,
+    )
   }
   const newerFiles = input.newerFiles ?? planning.system.restore.newerFiles
   const skewSeconds = reached === null ? null : Math.round(secondsBetween(manifest.endedAt, reached))
@@ -65,7 +68,11 @@ function limitOf(input: PlanRestoreInput, reached: string | null): string | null
 async function chooseBackup(planning: TreePlanning, limit: string | null, pinned: FilesDecision | undefined) {
   const { agent, config, input, name, component } = planning
   const verifier = await agent.verifier(config)
-  const candidates = pinned ? [pinned.fromStore] : input.from !== null ? [input.from] : [...component.stores].sort((a, b) => Number(config.stores[a]?.type === 's3') - Number(config.stores[b]?.type === 's3'))
+  const candidates = pinned
+    ? [pinned.fromStore]
+    : input.from !== null
+      ? [input.from]
+      : [...component.stores].sort((a, b) => Number(config.stores[a]?.type === 's3') - Number(config.stores[b]?.type === 's3'))
   const found: { manifest: FilesManifest; storeName: string }[] = []
   const warnings: string[] = []
   let oldest: string | null = null
@@ -73,7 +80,10 @@ async function chooseBackup(planning: TreePlanning, limit: string | null, pinned
     try {
       const catalog = await readCatalog({ verifier, cache: agent.cache }, await agent.store(config, storeName), input.system)
       const damaged = new Set(catalog.damaged.map(({ backup }) => backup))
-      warnings.push(...catalog.damaged.map((one) => `${storeName}: ${one.backup}: ${one.key} ${one.problem}`), ...catalog.invalid.map((one) => `${storeName}: ${one.problem}`))
+      warnings.push(
+        ...catalog.damaged.map((one) => `${storeName}: ${one.backup}: ${one.key} ${one.problem}`),
+        ...catalog.invalid.map((one) => `${storeName}: ${one.problem}`),
+      )
       const mine = catalog.manifests.filter((one): one is FilesManifest => one.type === 'files' && one.component === name && !damaged.has(one.backup))
       oldest ??= mine[0]?.endedAt ?? null
       const wanted = wantedBackup(input, pinned)
@@ -126,7 +136,16 @@ function planTreeBack({ input, name, component, observation, state }: TreePlanni
     return { path, into, setAside: observation.members[index]?.setAside ?? ('none' as const), safetyPath: safety?.safetyPath ?? null }
   })
   return {
-    decision: { type: 'files', component: name, host: component.host, fromStore: component.stores[0] ?? '', backup: `safety:${run}`, members, only: null, newerFiles: 'discard' },
+    decision: {
+      type: 'files',
+      component: name,
+      host: component.host,
+      fromStore: component.stores[0] ?? '',
+      backup: `safety:${run}`,
+      members,
+      only: null,
+      newerFiles: 'discard',
+    },
     point: { component: name, at: set.at, skewSeconds: null, why: `safety set of run ${run}` },
     newestReachableAt: null,
     lossNow: `${name}: files changed since ${set.at} are set aside, not lost`,

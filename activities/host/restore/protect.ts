@@ -57,7 +57,14 @@ export function protectAgain(agent: Agent) {
       await appendRecord(writer, step.system, (all) =>
         foldRecords(all).openedWithout.some((one) => one.incarnation === step.incarnation)
           ? null
-          : { kind: 'opened-without', component: step.component, incarnation: step.incarnation, stores: without, by: step.by, reason: 'asked for with --open-with' },
+          : {
+              kind: 'opened-without',
+              component: step.component,
+              incarnation: step.incarnation,
+              stores: without,
+              by: step.by,
+              reason: 'asked for with --open-with',
+            },
       )
     }
     return { incarnation: step.incarnation, stores }
@@ -93,7 +100,13 @@ async function awaitFirstBytes(agent: Agent, config: Parameters<Agent['instance'
     const has = (instance?.incarnation === step.incarnation ? instance.stores : []).filter((one) => one.shippedLsn !== null && one.problem === null)
     const counted = [...has.map(({ store }) => store), ...step.openWith]
     if (has.length + step.openWith.length > 0 && judgeCopies(config, required, component.host, counted).met) return has.map(({ store }) => store)
-    problems = instance?.stores.filter((one) => one.problem !== null).map((one) => `${one.store}: ${one.problem}`).join('; ') || instance?.problem || problems
+    problems =
+      instance?.stores
+        .filter((one) => one.problem !== null)
+        .map((one) => `${one.store}: ${one.problem}`)
+        .join('; ') ||
+      instance?.problem ||
+      problems
     await new Promise((resolve) => setTimeout(resolve, 500))
   }
   throw new MusterError('NotProtected', `the required stores do not have the first bytes of ${step.system}/${step.component} after its recovery: ${problems}`)
@@ -123,10 +136,18 @@ export function protectOld(agent: Agent) {
       const state = foldRecords(all)
       const current = currentIncarnation(state, step.component)
       const was = state.incarnations.find((one) => one.incarnation === before)
-      if (!current || !was || current.incarnation === before || current.parent === before && current.timelineId === was.timelineId) return null
+      if (!current || !was || current.incarnation === before || (current.parent === before && current.timelineId === was.timelineId)) return null
       result = id
       // The old life goes on after one that never opened: same timeline, from where it was stopped.
-      return { kind: 'incarnation', ...was, incarnation: id, parent: before, forkLsn: old?.checkpointLsn ?? was.forkLsn, forkAt: null, registeredAt: agent.now().toISOString() }
+      return {
+        kind: 'incarnation',
+        ...was,
+        incarnation: id,
+        parent: before,
+        forkLsn: old?.checkpointLsn ?? was.forkLsn,
+        forkAt: null,
+        registeredAt: agent.now().toISOString(),
+      }
     })
     const life = foldRecords(records).incarnations.find((one) => one.incarnation === result)
     if (life && result !== before) await agent.postgresql.shipperRequest(agent.shipperSocket, 'resume', { ...where, newIncarnation: life }).catch(() => null)

@@ -79,7 +79,12 @@ export function prefetchWal(agent: Agent) {
     const directory = walDirectory(databaseMember(agent, step.system, step.decision))
     if (work.attempt === 1) await rm(directory, { recursive: true, force: true })
     await mkdir(directory, { recursive: true, mode: 0o711 })
-    const parts = { store, decryption: await agent.decryption(config, step.identityFile), verifier: await agent.verifier(config), decompressToFile: agent.postgresql.decompressToFile }
+    const parts = {
+      store,
+      decryption: await agent.decryption(config, step.identityFile),
+      verifier: await agent.verifier(config),
+      decompressToFile: agent.postgresql.decompressToFile,
+    }
     const size = choice.manifest.postgresql.segmentSizeBytes
     const { incarnations } = choice.path
     let segments = 0
@@ -102,8 +107,18 @@ export function prefetchWal(agent: Agent) {
       sizeBytes += plan.segments.length * size
       lastCommitAt ??= fetched.lastCommitAt
     }
-    await fetchOtherHistories(repository.shipments, incarnations.map((one) => one.incarnation), directory, (incarnation, histories) =>
-      fetchWal(parts, { system: step.system, component: step.component, incarnation }, { segmentSizeBytes: size, segments: [], histories, endLsn: 0n }, directory, { signal: work.signal }),
+    await fetchOtherHistories(
+      repository.shipments,
+      incarnations.map((one) => one.incarnation),
+      directory,
+      (incarnation, histories) =>
+        fetchWal(
+          parts,
+          { system: step.system, component: step.component, incarnation },
+          { segmentSizeBytes: size, segments: [], histories, endLsn: 0n },
+          directory,
+          { signal: work.signal },
+        ),
     )
     return { segments, untilLsn: formatLsn(choice.fetchUntilLsn), lastCommitAt, sizeBytes }
   }
@@ -204,4 +219,3 @@ export function restoreTreeAside(agent: Agent) {
     }
   }
 }
-

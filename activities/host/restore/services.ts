@@ -62,7 +62,8 @@ export function awaitHealthy(agent: Agent) {
       work.progress({ phase: detail, doneBytes: 0, totalBytes: null })
       const seconds = (Date.now() - startedAt) / 1000
       if (healthy) return { seconds }
-      if (seconds > step.withinSeconds) throw new MusterError('ServiceUnhealthy', `${step.system}/${step.service} is not healthy after ${Math.round(seconds)} s: ${detail}`)
+      if (seconds > step.withinSeconds)
+        throw new MusterError('ServiceUnhealthy', `${step.system}/${step.service} is not healthy after ${Math.round(seconds)} s: ${detail}`)
       await new Promise((resolve) => setTimeout(resolve, 250))
     }
   }

@@ -1,5 +1,5 @@
 /** The destructive steps in place: each attempt takes the next epoch first, and looks before it acts. */
-import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
+import { access, mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Member } from '../../../adapters/component/member/member.ts'
 import type { AnySwapStep } from './swap-types.ts'
@@ -37,11 +37,27 @@ export function keepNewerFiles(agent: Agent) {
     let sizeBytes = 0
     const list: string[] = []
     for (const [root, member] of treeMembers(agent, step.system, step.decision).entries()) {
+      // A tree that is lost has nothing newer to give.
+      if (
+        !(await access(member.path).then(
+          () => true,
+          () => false,
+        ))
+      )
+        continue
       await rm(stagingDirectory, { recursive: true, force: true })
       await mkdir(stagingDirectory, { recursive: true, mode: 0o711 })
       const index = await agent.files.openIndex(source, stagingDirectory, { signal: work.signal, label: work.label })
       const newer = await agent.files.copyNewerFiles(
-        { oldRoot: member.path, newRoot: agent.members.asideData(member), root, index: index.entries(), backupStartedAt: manifest.startedAt, target, stagingDirectory },
+        {
+          oldRoot: member.path,
+          newRoot: agent.members.asideData(member),
+          root,
+          index: index.entries(),
+          backupStartedAt: manifest.startedAt,
+          target,
+          stagingDirectory,
+        },
         { signal: work.signal, label: work.label, onProgress: (progress) => work.progress(progress) },
       )
       await index.remove()
@@ -80,7 +96,7 @@ export function swapIn(agent: Agent) {
       const epoch = await agent.members.takeEpoch(member)
       await refuseOther(agent, step, member)
       const sizeBytes = await agent.members.sizeOf(member.path)
-      await agent.members.swapIn(member, epoch, sourcesOf(agent, step, member, index))
+      await agent.members.swapIn(member, epoch, restoreShort(step), sourcesOf(agent, step, member, index))
       safety.push({ path: member.path, safetyPath: agent.members.safetyPath(member, restoreShort(step)), sizeBytes })
     }
     return { safety, seconds: (Date.now() - startedAt) / 1000 }
@@ -105,7 +121,10 @@ async function refuseOther(agent: Agent, step: AnyStep, member: Member): Promise
   const instance = await agent.instance(config, step.system, step.component)
   const facts = await agent.postgresql.inspectDataDirectory(instance, member.path).catch(() => null)
   if (facts && facts.systemIdentifier !== step.decision.identity.systemIdentifier) {
-    throw new MusterError('WrongTarget', `${member.path} is now another database (${facts.systemIdentifier}, planned ${step.decision.identity.systemIdentifier})`)
+    throw new MusterError(
+      'WrongTarget',
+      `${member.path} is now another database (${facts.systemIdentifier}, planned ${step.decision.identity.systemIdentifier})`,
+    )
   }
 }
 
@@ -159,7 +178,11 @@ export function keepSafetySet(agent: Agent) {
     }
     if (step.decision.type === 'postgresql') {
       await rm(walDirectory(databaseMember(agent, step.system, step.decision)), { recursive: true, force: true })
-      kept.push(...step.decision.tablespaces.filter(({ path, into }) => path !== into).map(({ path }) => ({ component: step.component, path, safetyPath: path, sizeBytes: 0 })))
+      kept.push(
+        ...step.decision.tablespaces
+          .filter(({ path, into }) => path !== into)
+          .map(({ path }) => ({ component: step.component, path, safetyPath: path, sizeBytes: 0 })),
+      )
     }
     const keepUntil = new Date(agent.now().getTime() + step.keepSeconds * 1000).toISOString()
     if (kept.length > 0) {
@@ -223,7 +246,7 @@ export function placeElsewhere(agent: Agent) {
         throw new MusterError('TargetNotEmpty', `${member.path} is not empty`, { cause: error })
       })
       const epoch = await agent.members.takeEpoch(member)
-      await agent.members.swapIn(member, epoch)
+      await agent.members.swapIn(member, epoch, restoreShort(step))
       await rm(member.workDirectory, { recursive: true, force: true })
       directories.push(member.path)
       if (step.decision.type === 'files') {

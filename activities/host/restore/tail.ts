@@ -51,7 +51,12 @@ export function saveTail(agent: Agent) {
 async function drainSpool(agent: Agent, step: DatabaseStep, work: Work): Promise<{ source: string; found: boolean; detail: string }> {
   const where = { system: step.system, component: step.component }
   try {
-    const flushed = await agent.postgresql.shipperRequest(agent.shipperSocket, 'flush', { ...where, tick: false, timeoutSeconds: flushSeconds }, { signal: work.signal })
+    const flushed = await agent.postgresql.shipperRequest(
+      agent.shipperSocket,
+      'flush',
+      { ...where, tick: false, timeoutSeconds: flushSeconds },
+      { signal: work.signal },
+    )
     await agent.postgresql.shipperRequest(agent.shipperSocket, 'pause', { ...where, reason: `restore ${step.run}` })
     return { source: 'spool', found: true, detail: `in the required stores to ${flushed.requiredLsn}` }
   } catch (error) {
@@ -66,7 +71,13 @@ async function walOfStopped(agent: Agent, config: Config, step: DatabaseStep, fr
   const facts = await agent.postgresql.inspectDataDirectory(instance, step.decision.directory).catch(() => null)
   if (!facts) return null
   const directory = join(step.decision.directory, 'pg_wal')
-  if (!(await readdir(directory).then(() => true, () => false))) return null
+  if (
+    !(await readdir(directory).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return null
   const workDirectory = join(databaseMember(agent, step.system, step.decision).workDirectory, 'tail')
   await mkdir(workDirectory, { recursive: true, mode: 0o700 })
   return agent.postgresql.endOfStoppedWal(instance, directory, {
@@ -95,7 +106,12 @@ async function shipMissing(agent: Agent, config: Config, step: DatabaseStep, wal
   return have
 }
 
-async function lackingIn(store: Awaited<ReturnType<Agent['store']>>, step: DatabaseStep, incarnation: string, wal: StoppedWal): Promise<StoppedWal['segments']> {
+async function lackingIn(
+  store: Awaited<ReturnType<Agent['store']>>,
+  step: DatabaseStep,
+  incarnation: string,
+  wal: StoppedWal,
+): Promise<StoppedWal['segments']> {
   const shipments = await listShipments(store, step.system, step.component, incarnation)
   const until = wal.lastCommitLsn as Lsn
   return wal.segments.filter(({ startLsn, endLsn }) => startLsn <= until && replayableUntil(shipments, startLsn) < (endLsn < until ? endLsn : until + 1n))
@@ -160,4 +176,3 @@ export async function tailDirectories(agent: Agent, config: Config, step: Databa
   const wal = await walOfStopped(agent, config, step, untilLsn > back ? segmentStart(untilLsn - back, facts.segmentSizeBytes) : 0n)
   return wal ? [wal] : []
 }
-

@@ -18,6 +18,8 @@ export interface PlanRestoreInput {
   readonly newerFiles: 'keep' | 'discard' | null
   readonly stopFirst: boolean | null
   readonly requester: string
+  /** Of the plan that is approved in the same breath; null for a new plan. */
+  readonly expiresAt: string | null
   readonly configHash: string | null
   readonly observations: readonly TargetObservation[]
   /** The approved decision, when it is computed again: choices that were free are taken from it. */

@@ -13,11 +13,7 @@ export interface AfterOptions extends Pick<WorkOptions, 'signal' | 'label'> {
  * argument array; the first that fails ends the list. They may run again after a crash.
  * @throws MusterError InvalidInput for an empty command; CommandFailed | Timeout | Cancelled
  */
-export async function runAfterCommands(
-  commands: readonly (readonly string[])[],
-  directory: string,
-  options: AfterOptions = {},
-): Promise<void> {
+export async function runAfterCommands(commands: readonly (readonly string[])[], directory: string, options: AfterOptions = {}): Promise<void> {
   for (const [position, command] of commands.entries()) {
     const [program, ...args] = command
     if (!program) throw new MusterError('InvalidInput', `restore.after[${position}] is an empty command`)

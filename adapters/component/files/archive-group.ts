@@ -29,11 +29,7 @@ const longestTickMs = 20
  * and its hash is null.
  * @throws MusterError SourceUnreadable naming the path | CommandFailed | what the sink throws
  */
-export async function archiveGroup(
-  context: ArchiveContext,
-  number: number,
-  group: readonly FoundEntry[],
-): Promise<TreeEntry[]> {
+export async function archiveGroup(context: ArchiveContext, number: number, group: readonly FoundEntry[]): Promise<TreeEntry[]> {
   const { root, options } = context
   await sleep(longestTickMs)
   const tools = {
@@ -99,10 +95,7 @@ function entryFor(
 ): TreeEntry {
   const sha256 = member.type === 'file' && !changed ? hashes.get(found.path) : null
   if (sha256 === undefined) {
-    throw new MusterError(
-      'SourceUnreadable',
-      `${shownFullPath(context.root.path, found.path)} was archived but could not be hashed: ${complaint}`,
-    )
+    throw new MusterError('SourceUnreadable', `${shownFullPath(context.root.path, found.path)} was archived but could not be hashed: ${complaint}`)
   }
   return {
     root: context.root.root,
@@ -152,10 +145,7 @@ async function passByMissing(context: ArchiveContext, found: FoundEntry, reason:
     counts.unreadable.add(shownFullPath(root.path, found.path))
   } else {
     const why = reason ?? 'tar left it out without saying why'
-    throw new MusterError(
-      'SourceUnreadable',
-      `${shownFullPath(root.path, found.path)} cannot be read${asUser(context)}: ${why}`,
-    )
+    throw new MusterError('SourceUnreadable', `${shownFullPath(root.path, found.path)} cannot be read${asUser(context)}: ${why}`)
   }
 }
 

@@ -60,10 +60,7 @@ export function listOf(paths: readonly string[]): Uint8Array {
 }
 
 /** The named members of an object that are set. */
-export function only<T extends object, K extends keyof T>(
-  from: T,
-  names: readonly K[],
-): { [P in K]?: Exclude<T[P], undefined> } {
+export function only<T extends object, K extends keyof T>(from: T, names: readonly K[]): { [P in K]?: Exclude<T[P], undefined> } {
   const entries = names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]])
   return Object.fromEntries(entries) as { [P in K]?: Exclude<T[P], undefined> }
 }
@@ -111,9 +108,7 @@ function reasonsFor(complaints: readonly string[]): Map<string, string> {
 
 function refuseUnexplained(complaints: readonly string[], exitCode: number): void {
   const parsed = complaints.map(parseComplaint)
-  const bad = parsed.find(
-    ({ path, text }) => !(path !== null && notArchived.test(text)) && !harmless.some((known) => known.test(text)),
-  )
+  const bad = parsed.find(({ path, text }) => !(path !== null && notArchived.test(text)) && !harmless.some((known) => known.test(text)))
   if (!bad && complaints.length > 0) return
   const where = bad?.path == null ? '' : `${shownPath(bad.path)}: `
   const type = /^(Read error|Cannot read)/.test(bad?.text ?? '') ? 'SourceUnreadable' : 'CommandFailed'

@@ -2,13 +2,7 @@ import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
-import {
-  serialiseEntry,
-  serialiseHeader,
-  type TreeEntry,
-  type TreeIndexHeader,
-  treeIndexRole,
-} from '../../../domain/tree-index.ts'
+import { serialiseEntry, serialiseHeader, type TreeEntry, type TreeIndexHeader, treeIndexRole } from '../../../domain/tree-index.ts'
 import { startTool } from '../../process/run-tool.ts'
 import type { ObjectSink, WorkOptions } from '../component.ts'
 import { only } from './create-archive.ts'
@@ -39,9 +33,7 @@ export function createIndexFile(stagingDirectory: string, header: TreeIndexHeade
   }
   const send = async (text: string): Promise<void> => {
     try {
-      await new Promise<void>((resolve, reject) =>
-        tool.stdin.write(text, (error) => (error ? reject(error) : resolve())),
-      )
+      await new Promise<void>((resolve, reject) => tool.stdin.write(text, (error) => (error ? reject(error) : resolve())))
     } catch (error) {
       throw await failure(error)
     }

@@ -64,8 +64,7 @@ function problemsOf(root: TreeRoot, counts: WalkCounts): string[] {
     return `${shownFullPath(root.path, path)} is the mount point of another filesystem, whose content is not backed up: list it in paths`
   })
   if (counts.special > 0) problems.push(`${root.path}: ${counts.special} sockets, fifos or devices are not backed up`)
-  if (counts.unreadable.size > 0)
-    problems.push(`${root.path}: ${counts.unreadable.size} unreadable paths are left out, as allowed`)
+  if (counts.unreadable.size > 0) problems.push(`${root.path}: ${counts.unreadable.size} unreadable paths are left out, as allowed`)
   return problems
 }
 

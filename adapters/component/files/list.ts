@@ -2,14 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError } from '../../../domain/failures.ts'
-import {
-  lastEntries,
-  parseEntry,
-  parseHeader,
-  type TreeEntry,
-  type TreeIndexHeader,
-  treeIndexRole,
-} from '../../../domain/tree-index.ts'
+import { lastEntries, parseEntry, parseHeader, type TreeEntry, type TreeIndexHeader, treeIndexRole } from '../../../domain/tree-index.ts'
 import { startTool } from '../../process/run-tool.ts'
 import type { ObjectSource, WorkOptions } from '../component.ts'
 import { only } from './create-archive.ts'
@@ -31,11 +24,7 @@ const longestLine = 64 * 1024
  * Fetches the index into staging. Its hash was checked against the signed manifest before a byte is read.
  * @throws MusterError ManifestInvalid | DiskFull | what the source throws
  */
-export async function openIndex(
-  source: ObjectSource,
-  stagingDirectory: string,
-  options: WorkOptions = {},
-): Promise<TreeIndex> {
+export async function openIndex(source: ObjectSource, stagingDirectory: string, options: WorkOptions = {}): Promise<TreeIndex> {
   const path = join(stagingDirectory, `index-${randomUUID()}.jsonl.zst`)
   const lines = (): AsyncGenerator<string> => linesOf(path, options)
   const remove = (): Promise<void> => rm(path, { force: true })
@@ -61,11 +50,7 @@ export async function openIndex(
  * Staging is empty again when the caller has stopped reading.
  * @throws MusterError as openIndex; ManifestInvalid
  */
-export async function* readIndex(
-  source: ObjectSource,
-  stagingDirectory: string,
-  options: WorkOptions = {},
-): AsyncGenerator<TreeEntry> {
+export async function* readIndex(source: ObjectSource, stagingDirectory: string, options: WorkOptions = {}): AsyncGenerator<TreeEntry> {
   const index = await openIndex(source, stagingDirectory, options)
   try {
     yield* index.entries()
@@ -79,8 +64,7 @@ async function* entriesOf(lines: AsyncGenerator<string>, header: TreeIndexHeader
   for await (const line of lines) {
     if (++number === 1) continue
     const entry = parseEntry(line, number)
-    if (entry.root >= header.roots.length)
-      throw new MusterError('ManifestInvalid', `line ${number} of the tree index names a root that the header does not`)
+    if (entry.root >= header.roots.length) throw new MusterError('ManifestInvalid', `line ${number} of the tree index names a root that the header does not`)
     yield entry
   }
 }
@@ -100,8 +84,7 @@ async function* linesOf(path: string, options: WorkOptions): AsyncGenerator<stri
   for await (const chunk of tool.stdout.setEncoding('utf8') as AsyncIterable<string>) {
     const lines = (rest + chunk).split('\n')
     rest = lines.pop() ?? ''
-    if (rest.length > longestLine)
-      throw new MusterError('ManifestInvalid', 'the tree index has a line that is too long')
+    if (rest.length > longestLine) throw new MusterError('ManifestInvalid', 'the tree index has a line that is too long')
     yield* lines
   }
   if (rest !== '') throw new MusterError('ManifestInvalid', 'the tree index breaks off in the middle of a line')

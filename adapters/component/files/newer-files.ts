@@ -73,8 +73,7 @@ async function newerThanBackup(request: NewerFilesRequest, options: WorkOptions)
 }
 
 function nanoseconds(time: Date): bigint {
-  if (Number.isNaN(time.getTime()))
-    throw new MusterError('InvalidInput', 'a time of the backup or the target is not a time')
+  if (Number.isNaN(time.getTime())) throw new MusterError('InvalidInput', 'a time of the backup or the target is not a time')
   return BigInt(time.getTime()) * 1_000_000n
 }
 
@@ -118,8 +117,7 @@ async function copy(request: NewerFilesRequest, paths: readonly string[], option
     const { report } = startArchive({ ...tools, base: request.oldRoot, paths, stdout: { file } })
     const { members } = await report
     const lost = paths.find((path) => !members.has(path))
-    if (lost !== undefined)
-      throw new MusterError('SourceChanged', `${shownPath(lost)} vanished from ${request.oldRoot} while it was copied`)
+    if (lost !== undefined) throw new MusterError('SourceChanged', `${shownPath(lost)} vanished from ${request.oldRoot} while it was copied`)
     await extractArchive(file, request.newRoot, undefined, options)
   } catch (error) {
     throw asDiskFull(error, request.stagingDirectory)

@@ -63,12 +63,7 @@ interface Totals {
  * @throws MusterError SourceUnreadable naming the first path that cannot be read; NothingToDo when there is
  * nothing below any path; SourceChanged; DiskFull; CommandFailed; Cancelled
  */
-export async function produceTree(
-  config: TreeSource,
-  place: ProducePlace,
-  sink: ObjectSink,
-  options: WorkOptions = {},
-): Promise<ProducedTree> {
+export async function produceTree(config: TreeSource, place: ProducePlace, sink: ObjectSink, options: WorkOptions = {}): Promise<ProducedTree> {
   const roots = await openRoots(config.paths)
   const header = {
     format: treeIndexFormat,
@@ -78,11 +73,7 @@ export async function produceTree(
   try {
     const work = newWork(index, place)
     for (const root of roots) await produceRoot(config, contextFor(root, config, place, sink, options, work), work)
-    if (
-      !config.allowEmpty &&
-      work.totals.entries === roots.length &&
-      roots.every((root) => root.type === 'directory')
-    ) {
+    if (!config.allowEmpty && work.totals.entries === roots.length && roots.every((root) => root.type === 'directory')) {
       throw new MusterError('NothingToDo', `there is nothing in ${config.paths.join(', ')}`)
     }
     await index.addTo(sink)
@@ -106,14 +97,7 @@ function newWork(index: IndexFile, place: ProducePlace): Work {
   }
 }
 
-function contextFor(
-  root: TreeRoot,
-  config: TreeSource,
-  place: ProducePlace,
-  sink: ObjectSink,
-  options: WorkOptions,
-  work: Work,
-): ArchiveContext {
+function contextFor(root: TreeRoot, config: TreeSource, place: ProducePlace, sink: ObjectSink, options: WorkOptions, work: Work): ArchiveContext {
   let doneBytes = work.totals.dataSizeBytes
   return {
     root,
@@ -141,9 +125,7 @@ async function produceRoot(config: TreeSource, context: ArchiveContext, work: Wo
   const archive = async (groups: AsyncIterable<FoundEntry[]> | Iterable<FoundEntry[]>): Promise<void> => {
     for await (const group of groups) changed.push(...(await archiveOne(context, work, group)))
   }
-  await archive(
-    groupEntries(countSizes(walkTree(context.root, rules, work.counts), work.totals), work.limits, deferred),
-  )
+  await archive(groupEntries(countSizes(walkTree(context.root, rules, work.counts), work.totals), work.limits, deferred))
   await archive(groupLinked(deferred.linked.values(), work.limits))
   for (let round = 0; round < rereads && changed.length > 0; round++) {
     const again = await lookAgain(context, changed.splice(0))
@@ -161,9 +143,7 @@ async function produceRoot(config: TreeSource, context: ArchiveContext, work: Wo
 async function archiveOne(context: ArchiveContext, work: Work, group: readonly FoundEntry[]): Promise<FoundEntry[]> {
   const entries = await archiveGroup(context, work.nextObject(), group)
   await writeEntries(work, entries)
-  const doubtful = new Set(
-    entries.filter((entry) => entry.changedWhileRead && entry.type !== 'directory').map((entry) => entry.path),
-  )
+  const doubtful = new Set(entries.filter((entry) => entry.changedWhileRead && entry.type !== 'directory').map((entry) => entry.path))
   return group.filter((found) => doubtful.has(found.path))
 }
 
@@ -234,10 +214,7 @@ function refuseOtherRoot(root: TreeRoot, now: FoundEntry | 'special' | null): vo
 }
 
 function replaced(root: TreeRoot, path: string): MusterError {
-  return new MusterError(
-    'SourceChanged',
-    `${shownFullPath(root.path, path)} was a directory when the backup began and is none now`,
-  )
+  return new MusterError('SourceChanged', `${shownFullPath(root.path, path)} was a directory when the backup began and is none now`)
 }
 
 function resultOf({ totals, counts }: Work): ProducedTree {

@@ -24,12 +24,7 @@ export interface ObjectContext {
  * One object: fetched and proven, its members checked, extracted, its files hashed while their pages are
  * still in memory. The fetched file is gone when this returns or throws.
  */
-export async function restoreObject(
-  context: ObjectContext,
-  object: IndexedObject,
-  directory: string,
-  options: WorkOptions,
-): Promise<void> {
+export async function restoreObject(context: ObjectContext, object: IndexedObject, directory: string, options: WorkOptions): Promise<void> {
   const file = join(context.stagingDirectory, `${object.role.replaceAll(':', '-')}-${randomUUID()}.tar.zst`)
   try {
     await context.source.toFile(object.role, file)
@@ -82,6 +77,5 @@ async function verifyContent(directory: string, entries: readonly TreeEntry[], o
   const files = entries.filter((entry) => entry.type === 'file' && entry.sha256 !== null)
   const { hashes } = await hashFiles(directory, files, only(options, ['label', 'signal']))
   const wrong = files.find((entry) => hashes.get(entry.path) !== entry.sha256)
-  if (wrong)
-    throw new MusterError('ChecksumMismatch', `the restored ${shownPath(wrong.path)} is not what was backed up`)
+  if (wrong) throw new MusterError('ChecksumMismatch', `the restored ${shownPath(wrong.path)} is not what was backed up`)
 }

@@ -31,11 +31,7 @@ export interface PlannedObject {
  * Reads the index once.
  * @throws MusterError UnknownName when nothing is selected; ManifestInvalid | HostileArchive
  */
-export async function planRestore(
-  index: TreeIndex,
-  roots: ReadonlySet<number>,
-  only: TreeSelection | undefined,
-): Promise<RestorePlan> {
+export async function planRestore(index: TreeIndex, roots: ReadonlySet<number>, only: TreeSelection | undefined): Promise<RestorePlan> {
   const objects = new Map<string, PlannedObject>()
   const directories = new Map<number, Set<string>>([...roots].map((root) => [root, new Set()]))
   const bare: TreeEntry[] = []
@@ -59,13 +55,9 @@ export async function planRestore(
     if (entry.changedWhileRead) doubtful.add(keyOf(entry))
   }
   if (only && bare.length === 0 && [...objects.values()].every((object) => object.wanted === 0)) {
-    throw new MusterError(
-      'UnknownName',
-      `the backup holds no ${JSON.stringify(only.path)} below ${index.header.roots[only.root]?.path}`,
-      {
-        hint: 'run muster ls to see what the backup holds',
-      },
-    )
+    throw new MusterError('UnknownName', `the backup holds no ${JSON.stringify(only.path)} below ${index.header.roots[only.root]?.path}`, {
+      hint: 'run muster ls to see what the backup holds',
+    })
   }
   return { objects, directories, bare, totalBytes }
 }
@@ -108,10 +100,7 @@ export async function* objectsOf(index: TreeIndex, plan: RestorePlan, wave: 1 | 
 }
 
 function disorder(entry: TreeEntry): MusterError {
-  return new MusterError(
-    'HostileArchive',
-    `the tree index lists ${JSON.stringify(entry.path)} of ${entry.object} out of order or twice`,
-  )
+  return new MusterError('HostileArchive', `the tree index lists ${JSON.stringify(entry.path)} of ${entry.object} out of order or twice`)
 }
 
 function keyOf(entry: TreeEntry): string {

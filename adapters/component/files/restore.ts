@@ -45,11 +45,7 @@ const lanes = 2
  * @throws MusterError HostileArchive naming the member; ManifestInvalid; TargetNotEmpty; UnknownName;
  * ChecksumMismatch; RestoreFailed; DiskFull; CommandFailed; Cancelled; what the source throws
  */
-export async function restoreTree(
-  source: ObjectSource,
-  target: RestoreTarget,
-  options: WorkOptions = {},
-): Promise<RestoredTree> {
+export async function restoreTree(source: ObjectSource, target: RestoreTarget, options: WorkOptions = {}): Promise<RestoredTree> {
   const index = await openIndex(source, target.stagingDirectory, options)
   try {
     const roots = wantedRoots(index, target)
@@ -74,10 +70,7 @@ function wantedRoots(index: TreeIndex, target: RestoreTarget): TreeIndexRoot[] {
   const numbers = Object.keys(target.roots).map(Number)
   const unknown = numbers.find((number) => !index.header.roots[number])
   if (unknown !== undefined || (target.only && !numbers.includes(target.only.root))) {
-    throw new MusterError(
-      'UnknownName',
-      `the backup has no root ${unknown ?? target.only?.root} to restore; it has ${index.header.roots.length}`,
-    )
+    throw new MusterError('UnknownName', `the backup has no root ${unknown ?? target.only?.root} to restore; it has ${index.header.roots.length}`)
   }
   return index.header.roots.filter((root) => numbers.includes(root.root))
 }
@@ -86,11 +79,9 @@ async function prepareDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { mode: 0o700 })
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST')
-      throw new MusterError('PreconditionFailed', `cannot create ${directory} (${codeOf(error)})`, { cause: error })
+    if (codeOf(error) !== 'EEXIST') throw new MusterError('PreconditionFailed', `cannot create ${directory} (${codeOf(error)})`, { cause: error })
   }
-  if (!(await lstat(directory)).isDirectory())
-    throw new MusterError('TargetNotEmpty', `${directory} is a link or a file`)
+  if (!(await lstat(directory)).isDirectory()) throw new MusterError('TargetNotEmpty', `${directory} is a link or a file`)
   if ((await readdir(directory)).length > 0) throw new MusterError('TargetNotEmpty', `${directory} is not empty`)
   await chmod(directory, 0o700)
 }
@@ -102,28 +93,18 @@ async function makeBareDirectories(target: RestoreTarget, bare: readonly TreeEnt
   }
 }
 
-async function restoreObjects(
-  index: TreeIndex,
-  context: ObjectContext,
-  target: RestoreTarget,
-  options: WorkOptions,
-): Promise<number> {
+async function restoreObjects(index: TreeIndex, context: ObjectContext, target: RestoreTarget, options: WorkOptions): Promise<number> {
   let objects = 0
   let doneBytes = 0
   for (const wave of [1, 2, 3] as const) {
-    await inLanes(
-      options.signal,
-      wave === 1 ? lanes : 1,
-      objectsOf(index, context.plan, wave),
-      async (object, signal) => {
-        throwIfCancelled(signal, 'the restore')
-        await restoreObject(context, object, directoryOf(target, object.root), { ...options, signal })
-        objects++
-        for (const entry of object.entries.values()) doneBytes += entry.sizeBytes
-        const totalBytes = context.plan.totalBytes
-        options.onProgress?.({ phase: 'restoring files', doneBytes: Math.min(doneBytes, totalBytes), totalBytes })
-      },
-    )
+    await inLanes(options.signal, wave === 1 ? lanes : 1, objectsOf(index, context.plan, wave), async (object, signal) => {
+      throwIfCancelled(signal, 'the restore')
+      await restoreObject(context, object, directoryOf(target, object.root), { ...options, signal })
+      objects++
+      for (const entry of object.entries.values()) doneBytes += entry.sizeBytes
+      const totalBytes = context.plan.totalBytes
+      options.onProgress?.({ phase: 'restoring files', doneBytes: Math.min(doneBytes, totalBytes), totalBytes })
+    })
   }
   return objects
 }

@@ -69,9 +69,5 @@ async function isOnOtherDevice(path: string, dev: bigint): Promise<boolean> {
 async function mountPoints(): Promise<ReadonlySet<string>> {
   const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '')
   const points = text.split('\n').flatMap((line) => line.split(' ')[4] ?? [])
-  return new Set(
-    points.map((point) =>
-      point.replace(/\\([0-7]{3})/g, (_match, code: string) => String.fromCharCode(Number.parseInt(code, 8))),
-    ),
-  )
+  return new Set(points.map((point) => point.replace(/\\([0-7]{3})/g, (_match, code: string) => String.fromCharCode(Number.parseInt(code, 8)))))
 }

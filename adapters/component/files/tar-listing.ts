@@ -5,8 +5,7 @@ import { decodePath, rootPath } from '../../../domain/tree-path.ts'
 export const listingArguments = ['--quoting-style=c', '--full-time', '--numeric-owner'] as const
 export const listingEnvironment = { LC_ALL: 'C', TZ: 'UTC' } as const
 
-const memberLine =
-  /^([-a-zA-Z])([-rwxsStT]{9})[ .+*]? *(\d+)\/(\d+) +(\d+)(?:,\d+)? +\S+ \S+ +"((?:[^"\\]|\\.)*)"(?: (->|link to) "((?:[^"\\]|\\.)*)")?$/
+const memberLine = /^([-a-zA-Z])([-rwxsStT]{9})[ .+*]? *(\d+)\/(\d+) +(\d+)(?:,\d+)? +\S+ \S+ +"((?:[^"\\]|\\.)*)"(?: (->|link to) "((?:[^"\\]|\\.)*)")?$/
 
 const types: Readonly<Record<string, ArchiveMemberType>> = {
   '-': 'file',

@@ -36,10 +36,7 @@ export async function verifyTree(
   const unlisted = root.type === 'file' ? 1 : only ? ancestorsOf(only.path).length : 0
   const found = await countNames(directory, signal)
   if (found !== entries + unlisted) {
-    throw new MusterError(
-      'RestoreFailed',
-      `${directory} holds ${found - unlisted} names after the restore; the backup has ${entries}`,
-    )
+    throw new MusterError('RestoreFailed', `${directory} holds ${found - unlisted} names after the restore; the backup has ${entries}`)
   }
   return { entries, sizeBytes }
 }
@@ -65,25 +62,19 @@ async function verifyEntry(directory: string, entry: TreeEntry): Promise<void> {
   if (difference) throw new MusterError('RestoreFailed', `the restored ${shownPath(entry.path)} ${difference}`)
 }
 
-async function differenceOf(
-  directory: string,
-  entry: TreeEntry,
-  found: FoundEntry | 'special' | null,
-): Promise<string | null> {
+async function differenceOf(directory: string, entry: TreeEntry, found: FoundEntry | 'special' | null): Promise<string | null> {
   if (found === null) return 'is missing'
   if (found === 'special') return 'is neither a file, a directory nor a link'
   const type = entry.type === 'hardlink' ? 'file' : entry.type
   if (found.type !== type) return `is a ${found.type} instead of a ${type}`
   // Its attributes may be of a moment after the one at which tar read it.
   if (entry.changedWhileRead) return null
-  if (entry.type === 'file' && found.sizeBytes !== entry.sizeBytes)
-    return `has ${found.sizeBytes} bytes instead of ${entry.sizeBytes}`
+  if (entry.type === 'file' && found.sizeBytes !== entry.sizeBytes) return `has ${found.sizeBytes} bytes instead of ${entry.sizeBytes}`
   if (entry.type === 'symlink' && found.linkTarget !== entry.linkTarget) return 'links to another place'
   if (entry.type === 'hardlink') {
     const file = await lookAt(directory, entry.linkTarget as string)
     // Alone restored, without the other name, it is a file like any other.
-    if (file !== null && file !== 'special' && file.inode !== found.inode)
-      return `is not the same file as ${shownPath(entry.linkTarget as string)}`
+    if (file !== null && file !== 'special' && file.inode !== found.inode) return `is not the same file as ${shownPath(entry.linkTarget as string)}`
   }
   return attributeDifference(entry, found)
 }
@@ -102,9 +93,7 @@ function attributeDifference(entry: TreeEntry, found: FoundEntry): string | null
 
 /** Filesystems keep times to 1 ns, 100 ns, 1 µs, 1 ms or 1 s. */
 function isSameTime(found: bigint, expected: bigint): boolean {
-  return [1n, 100n, 1_000n, 1_000_000n, 1_000_000_000n].some(
-    (unit) => found === expected - (((expected % unit) + unit) % unit),
-  )
+  return [1n, 100n, 1_000n, 1_000_000n, 1_000_000_000n].some((unit) => found === expected - (((expected % unit) + unit) % unit))
 }
 
 async function countNames(directory: string, signal: AbortSignal | undefined): Promise<number> {

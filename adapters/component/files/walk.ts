@@ -123,12 +123,7 @@ function foundEntry(path: string, type: FoundEntry['type'], stats: BigIntStats):
   }
 }
 
-async function* lookInto(
-  root: TreeRoot,
-  directory: string,
-  rules: WalkRules,
-  counts: WalkCounts,
-): AsyncGenerator<FoundEntry> {
+async function* lookInto(root: TreeRoot, directory: string, rules: WalkRules, counts: WalkCounts): AsyncGenerator<FoundEntry> {
   const names = await namesIn(root, directory, rules, counts)
   const prefix = directory === rootPath ? '' : `${directory}/`
   for (let at = 0; at < names.length; at += statsAtOnce) {

@@ -36,7 +36,10 @@ export async function takeEpoch(member: Pick<Member, 'workDirectory'>): Promise<
 
 async function epochsIn(directory: string): Promise<readonly number[]> {
   const names = await readdir(directory)
-  return names.flatMap((name) => pattern.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b)
+  return names
+    .flatMap((name) => pattern.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b)
 }
 
 function epochAt(member: Pick<Member, 'workDirectory'>, number: number): Epoch {

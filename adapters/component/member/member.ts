@@ -32,7 +32,10 @@ const overlayfs = 0x794c7630
  */
 export async function inspectMember(path: string, name: string): Promise<Member> {
   const real = await realpath(path).catch(() => path)
-  const exists = await lstat(real).then((facts) => facts.isDirectory(), () => false)
+  const exists = await lstat(real).then(
+    (facts) => facts.isDirectory(),
+    () => false,
+  )
   const outside = join(dirname(real), `.muster-${name}`)
   if (!exists) return { path: real, workDirectory: outside, method: 'none', reason: 'nothing is there' }
   // A name that begins with pgsql_tmp is left out by base backups, so a data directory may hold it.
@@ -50,7 +53,10 @@ export async function isMountPoint(path: string): Promise<boolean> {
 }
 
 async function canWrite(directory: string): Promise<boolean> {
-  return access(directory, constants.W_OK).then(() => true, () => false)
+  return access(directory, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** The entry of a member that is its own work directory, if it stands inside. */

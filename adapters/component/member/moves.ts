@@ -8,7 +8,10 @@ import { journal } from './journal.ts'
 import type { Member } from './member.ts'
 
 export async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(() => true, () => false)
+  return lstat(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** One rename, flushed on both sides. @throws MusterError EpochSuperseded when the epoch's directory is gone */
@@ -31,7 +34,10 @@ export async function moveContents(member: Member, epoch: Epoch, what: string, f
   await journal(member, epoch, what, `${from}/*`, `${to}/`)
   for (const name of await readdir(from)) {
     if (name === except || name === 'lost+found') continue
-    if (await exists(join(to, name))) throw new MusterError('PreconditionFailed', `${join(to, name)} is in the way of ${join(from, name)}`, { hint: 'nothing was overwritten; the journal beside it lists each move' })
+    if (await exists(join(to, name)))
+      throw new MusterError('PreconditionFailed', `${join(to, name)} is in the way of ${join(from, name)}`, {
+        hint: 'nothing was overwritten; the journal beside it lists each move',
+      })
     await rename(join(from, name), join(to, name)).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' && !(await exists(epoch.directory))) throw superseded(member, epoch)
       throw error

@@ -5,19 +5,30 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Epoch } from './epochs.ts'
-import { asideData, type Member, ownEntry } from './member.ts'
+import { asideData, type Member, ownEntry, safetyPath } from './member.ts'
 import { copyContents, emptyDirectory, exists, move, moveContents, sameOwnerAndMode } from './moves.ts'
 
 /**
  * Sets aside what is at the member's path and puts what was restored there. Idempotent.
+ * @param run short name of the restore; what another one left unfinished is kept under that one's name first
  * @param source the restored copy; the member's `aside/data` unless a safety set is brought back
  * @throws MusterError EpochSuperseded
  */
-export async function swapIn(member: Member, epoch: Epoch, source: string = asideData(member)): Promise<void> {
+export async function swapIn(member: Member, epoch: Epoch, run: string, source: string = asideData(member)): Promise<void> {
+  await clearOtherRun(member, epoch, run)
   const fresh = join(epoch.directory, 'new')
   if (await exists(source)) await move(member, epoch, 'take the restored copy', source, fresh)
   if (member.method === 'rename' || member.method === 'none') return swapWhole(member, epoch, fresh)
   return swapContents(member, epoch, fresh)
+}
+
+/** An earlier restore that ended between swap and commit left what it set aside here: it is that run's safety set. */
+async function clearOtherRun(member: Member, epoch: Epoch, run: string): Promise<void> {
+  const note = join(epoch.directory, 'run')
+  const other = await readFile(note, 'utf8').catch(() => null)
+  if (other === run) return
+  if (other !== null) await keepSafetySet(member, epoch, safetyPath(member, other))
+  await writeFile(note, run, { mode: 0o600, flush: true })
 }
 
 async function swapWhole(member: Member, epoch: Epoch, fresh: string): Promise<void> {

@@ -33,10 +33,7 @@ export async function awaitAnswering(
     if ((await processesUsing(directory)).length > 0) seenAt = Date.now()
     if (Date.now() - seenAt > absentGraceMs) throw await didNotStart(instance, options.logFile)
     if (Date.now() - startedAt > options.timeoutSeconds * 1000) {
-      throw new MusterError(
-        'Timeout',
-        `${nameOf(instance)} did not answer within ${options.timeoutSeconds} s of its start`,
-      )
+      throw new MusterError('Timeout', `${nameOf(instance)} did not answer within ${options.timeoutSeconds} s of its start`)
     }
     await sleep(pollMs)
   }

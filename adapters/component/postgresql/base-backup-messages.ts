@@ -48,8 +48,7 @@ export class BaseBackupMessages {
   private pageChecksum(where: string, cause: unknown): MusterError {
     const files = [...this.damagedFiles]
     const more = files.length > namedFiles ? ` and ${files.length - namedFiles} more` : ''
-    const named =
-      files.length === 0 ? 'files that the server does not name' : files.slice(0, namedFiles).join(', ') + more
+    const named = files.length === 0 ? 'files that the server does not name' : files.slice(0, namedFiles).join(', ') + more
     return new MusterError('PageChecksum', `${where} has damaged pages in ${named}`, { cause })
   }
 }

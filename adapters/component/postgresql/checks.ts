@@ -26,12 +26,7 @@ export async function runChecks(
   return results
 }
 
-async function runCheck(
-  instance: PostgresqlInstance,
-  place: ConnectionTarget,
-  check: SqlCheck,
-  now: Date,
-): Promise<CheckResult> {
+async function runCheck(instance: PostgresqlInstance, place: ConnectionTarget, check: SqlCheck, now: Date): Promise<CheckResult> {
   const name = check.sql.replace(/\s+/g, ' ').trim().slice(0, longestName)
   const target = { ...place, ...(check.database === undefined ? {} : { database: check.database }) }
   return withConnection(
@@ -85,12 +80,9 @@ export function judge(check: SqlCheck, answer: FirstValue | null, now: Date): Om
   const value = answer.type === booleanType ? Number(/^t/.test(answer.text)) : Number(answer.text.replace(/[$,]/g, ''))
   const isNumber = answer.type === booleanType || (numberTypes.has(answer.type) && Number.isFinite(value))
   if (!isNumber) return { value: null, ok: false, detail: 'the value is neither a number nor a time' }
-  if (check.maxAgeSeconds !== undefined)
-    return { value, ok: false, detail: `${value} is not a time, and maxAge asks for one` }
-  if (check.min !== undefined && value < check.min)
-    return { value, ok: false, detail: `${value} is less than ${check.min}` }
-  if (check.max !== undefined && value > check.max)
-    return { value, ok: false, detail: `${value} is more than ${check.max}` }
+  if (check.maxAgeSeconds !== undefined) return { value, ok: false, detail: `${value} is not a time, and maxAge asks for one` }
+  if (check.min !== undefined && value < check.min) return { value, ok: false, detail: `${value} is less than ${check.min}` }
+  if (check.max !== undefined && value > check.max) return { value, ok: false, detail: `${value} is more than ${check.max}` }
   return { value, ok: true, detail: String(value) }
 }
 

@@ -34,8 +34,7 @@ export async function startClosed(
       () => true,
       () => false,
     )
-    if (there)
-      throw new MusterError('PreconditionFailed', `${quarantine.directory} has a ${name}: it would start a recovery`)
+    if (there) throw new MusterError('PreconditionFailed', `${quarantine.directory} has a ${name}: it would start a recovery`)
   }
   if ((await quarantinedProcesses(quarantine)).length === 0) {
     await launchQuarantined(instance, quarantine, { mode: 'closed', preload: start.preload ?? [], ...labelOf(start) })
@@ -79,9 +78,7 @@ async function leftoversOn(instance: PostgresqlInstance): Promise<string[]> {
     const { rows } = await client.query<Setting>('select name, setting, source from pg_settings')
     return rows
   })
-  return settings
-    .filter((setting) => isLeftover(instance, setting))
-    .map(({ name, setting }) => `${name} = '${setting}'`)
+  return settings.filter((setting) => isLeftover(instance, setting)).map(({ name, setting }) => `${name} = '${setting}'`)
 }
 
 function isLeftover(instance: PostgresqlInstance, { name, setting, source }: Setting): boolean {

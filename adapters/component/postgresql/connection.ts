@@ -20,11 +20,7 @@ export interface ConnectionTarget {
  * @throws MusterError DatabaseDown, NotReadyYet, CredentialsRejected, Unreachable, PreconditionFailed, Timeout,
  * CommandFailed for other SQL errors; what `fn` throws otherwise
  */
-export async function withConnection<T>(
-  instance: PostgresqlInstance,
-  fn: (client: pg.Client) => Promise<T>,
-  target: ConnectionTarget = {},
-): Promise<T> {
+export async function withConnection<T>(instance: PostgresqlInstance, fn: (client: pg.Client) => Promise<T>, target: ConnectionTarget = {}): Promise<T> {
   const address = addressOf(instance, target)
   const client = new pg.Client({
     host: address.host,

@@ -6,10 +6,7 @@ import type { WorkOptions } from '../component.ts'
 const chunkBytes = 1024 * 1024
 
 /** A file as a stream that reports what was read of it. */
-export async function countedFile(
-  path: string,
-  options: Pick<WorkOptions, 'onProgress' | 'signal'> & { readonly phase: string },
-): Promise<Readable> {
+export async function countedFile(path: string, options: Pick<WorkOptions, 'onProgress' | 'signal'> & { readonly phase: string }): Promise<Readable> {
   const { size } = await stat(path)
   let doneBytes = 0
   const source = createReadStream(path, {

@@ -25,10 +25,7 @@ export interface DataDirectoryFacts {
  * Reads pg_control. Null when there is no data directory at the path (absent, or without `PG_VERSION`).
  * @throws MusterError SourceUnreadable, ToolTooOld, PreconditionFailed, CommandFailed
  */
-export async function inspectDataDirectory(
-  instance: PostgresqlInstance,
-  directory: string,
-): Promise<DataDirectoryFacts | null> {
+export async function inspectDataDirectory(instance: PostgresqlInstance, directory: string): Promise<DataDirectoryFacts | null> {
   const serverMajor = await majorOfDirectory(directory)
   if (serverMajor === null) return null
   const program = await findServerProgram(instance, 'pg_controldata', serverMajor)

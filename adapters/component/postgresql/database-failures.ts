@@ -9,24 +9,15 @@ const downCodes = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE', '57P
 const unreachableCodes = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EACCES'])
 
 /** What a failed attempt to connect means. The message never holds the password: neither side sends it back. */
-export function connectionFailure(
-  error: unknown,
-  where: string,
-  address: { readonly user: string; readonly database: string },
-): MusterError {
+export function connectionFailure(error: unknown, where: string, address: { readonly user: string; readonly database: string }): MusterError {
   const { code = '', message } = error as PostgresError
-  const fail = (type: FailureType, text: string, hint?: string) =>
-    new MusterError(type, text, { cause: error, ...(hint === undefined ? {} : { hint }) })
+  const fail = (type: FailureType, text: string, hint?: string) => new MusterError(type, text, { cause: error, ...(hint === undefined ? {} : { hint }) })
   if (code === '57P03') return startingOrStopping(message, where, error)
   if (code === '53300') return fail('NotReadyYet', `${where} has no free connection`)
   if (downCodes.has(code)) return fail('DatabaseDown', `no PostgreSQL answers for ${where} (${code})`)
   if (unreachableCodes.has(code)) return fail('Unreachable', `${where} cannot be reached (${code})`)
   if (code.startsWith('28') || /password must be a string|no password/.test(message)) {
-    return fail(
-      'CredentialsRejected',
-      `${where} rejects the role ${address.user}: ${message}`,
-      credentialsHint(message),
-    )
+    return fail('CredentialsRejected', `${where} rejects the role ${address.user}: ${message}`, credentialsHint(message))
   }
   if (code === '3D000') {
     return fail('PreconditionFailed', `${where} has no database ${address.database}`, 'correct connection.database')
@@ -49,8 +40,7 @@ export function queryFailure(error: unknown, where: string): unknown {
       hint: 'grant pg_monitor to the role, and give it REPLICATION',
     })
   }
-  if (code === '57014')
-    return new MusterError('Timeout', `a query on ${where} was cancelled: ${message}`, { cause: error })
+  if (code === '57014') return new MusterError('Timeout', `a query on ${where} was cancelled: ${message}`, { cause: error })
   if (!/^[0-9A-Z]{5}$/.test(code)) return error
   return new MusterError('CommandFailed', `a query on ${where} failed: ${message} (${code})`, { cause: error })
 }
@@ -72,21 +62,15 @@ const lostConnections = [
   /could not receive data from (WAL|the) (stream|server)/,
 ]
 
-const noFreeConnection = [
-  /number of requested standby connections exceeds max_wal_senders/,
-  /too many clients/,
-  /remaining connection slots/,
-]
+const noFreeConnection = [/number of requested standby connections exceeds max_wal_senders/, /too many clients/, /remaining connection slots/]
 
 /**
  * What the end of a client program's stderr means, or undefined where it tells nothing more than that it failed.
  * Servers speak the language of their `lc_messages`; what is not recognised stays CommandFailed.
  */
 export function clientProgramFailure(stderr: string, where: string, cause: unknown): MusterError | undefined {
-  const fail = (type: FailureType, text: string, hint?: string) =>
-    new MusterError(type, text, { cause, ...(hint === undefined ? {} : { hint }) })
-  if (/No space left on device|Disk quota exceeded/.test(stderr))
-    return fail('DiskFull', `no space left while reading ${where}`)
+  const fail = (type: FailureType, text: string, hint?: string) => new MusterError(type, text, { cause, ...(hint === undefined ? {} : { hint }) })
+  if (/No space left on device|Disk quota exceeded/.test(stderr)) return fail('DiskFull', `no space left while reading ${where}`)
   if (/the database system is/.test(stderr)) return startingOrStopping(stderr, where, cause)
   const says = (texts: readonly RegExp[]): boolean => texts.some((text) => text.test(stderr))
   if (says(rejections)) {

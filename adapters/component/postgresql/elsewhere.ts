@@ -52,7 +52,13 @@ export async function startElsewhere(
 async function ownFiles(place: { readonly directory: string; readonly socketDirectory: string }, user: string | undefined) {
   const inOwn = async (name: string, otherwise: string) => {
     const own = join(place.directory, name)
-    if (await access(own).then(() => true, () => false)) return own
+    if (
+      await access(own).then(
+        () => true,
+        () => false,
+      )
+    )
+      return own
     const made = join(place.socketDirectory, name)
     await replaceFile(made, otherwise, user)
     return made

@@ -34,9 +34,7 @@ export async function extractArchive(source: ObjectSource, order: ExtractOrder):
     }),
   )
   const toolError = await settled(tool.done)
-  const sourceError = await (toolError === undefined
-    ? whole
-    : Promise.race([whole, sleep(sourceGraceMs, undefined, { ref: false })]))
+  const sourceError = await (toolError === undefined ? whole : Promise.race([whole, sleep(sourceGraceMs, undefined, { ref: false })]))
   const error = reason(order.directory, toolError, sourceError)
   if (error !== undefined) throw error
 }

@@ -3,11 +3,7 @@ import { type ConnectionTarget, withConnection } from './connection.ts'
 import type { PostgresqlInstance } from './instance.ts'
 
 /** `database.server` for each foreign server; a database that refuses the role is `database.?`, never left out. */
-export async function foreignServersOf(
-  instance: PostgresqlInstance,
-  databases: readonly string[],
-  target: ConnectionTarget,
-): Promise<string[]> {
+export async function foreignServersOf(instance: PostgresqlInstance, databases: readonly string[], target: ConnectionTarget): Promise<string[]> {
   const found: string[] = []
   for (const database of databases) {
     found.push(...(await foreignServersIn(instance, { ...target, database })))
@@ -15,10 +11,7 @@ export async function foreignServersOf(
   return found
 }
 
-async function foreignServersIn(
-  instance: PostgresqlInstance,
-  target: ConnectionTarget & { readonly database: string },
-): Promise<string[]> {
+async function foreignServersIn(instance: PostgresqlInstance, target: ConnectionTarget & { readonly database: string }): Promise<string[]> {
   try {
     return await withConnection(
       instance,

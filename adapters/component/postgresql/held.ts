@@ -33,12 +33,7 @@ const mostRelaunches = 5
  * @throws MusterError RecoveryTargetUnreachable (naming the last commit there is), WalGap, SourceUnreadable,
  * ChecksumMismatch, DiskFull, PreconditionFailed, RestoreFailed, Cancelled
  */
-export async function awaitHeld(
-  instance: PostgresqlInstance,
-  quarantine: Quarantine,
-  order: AwaitHeldOrder,
-  options: WorkOptions = {},
-): Promise<Held> {
+export async function awaitHeld(instance: PostgresqlInstance, quarantine: Quarantine, order: AwaitHeldOrder, options: WorkOptions = {}): Promise<Held> {
   let last: RecoveryState | null = null
   let starvedSince: number | null = null
   let relaunches = 0
@@ -105,10 +100,7 @@ function mayHold(state: RecoveryState, hungry: boolean, order: AwaitHeldOrder): 
 
 function assertNotStarved(state: RecoveryState, since: number, order: AwaitHeldOrder): void {
   if (Date.now() - since < (order.starvedAfterSeconds ?? 30) * 1000) return
-  throw new MusterError(
-    'WalGap',
-    `recovery stands at ${state.replayedLsn} and finds no more WAL, so it cannot reach ${order.untilLsn}`,
-  )
+  throw new MusterError('WalGap', `recovery stands at ${state.replayedLsn} and finds no more WAL, so it cannot reach ${order.untilLsn}`)
 }
 
 function held(state: RecoveryState): Held {
@@ -122,16 +114,11 @@ function report(state: RecoveryState, order: AwaitHeldOrder, options: WorkOption
 }
 
 function endedByItself(quarantine: Quarantine): MusterError {
-  return new MusterError(
-    'RestoreFailed',
-    `the copy in ${quarantine.directory} was promoted although it should have been held`,
-    {
-      hint: 'restore again: where its recovery ended cannot be told',
-    },
-  )
+  return new MusterError('RestoreFailed', `the copy in ${quarantine.directory} was promoted although it should have been held`, {
+    hint: 'restore again: where its recovery ended cannot be told',
+  })
 }
 
 function assertNotCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted)
-    throw new MusterError('Cancelled', 'waiting for the recovery was cancelled', { cause: signal.reason })
+  if (signal?.aborted) throw new MusterError('Cancelled', 'waiting for the recovery was cancelled', { cause: signal.reason })
 }

@@ -133,17 +133,13 @@ async function readServer(client: pg.Client, roleAttributes: RoleAttributes) {
 }
 
 async function readTablespaces(client: pg.Client): Promise<{ readonly oid: number; readonly path: string }[]> {
-  const { rows } = await client.query<{ oid: string; path: string }>(
-    'select oid::text, pg_tablespace_location(oid) as path from pg_tablespace order by oid',
-  )
+  const { rows } = await client.query<{ oid: string; path: string }>('select oid::text, pg_tablespace_location(oid) as path from pg_tablespace order by oid')
   // The two built-in ones have no place of their own; in-place ones are inside the data directory.
   return rows.filter(({ path }) => path.startsWith('/')).map(({ oid, path }) => ({ oid: Number(oid), path }))
 }
 
 async function readDatabases(client: pg.Client): Promise<string[]> {
-  const { rows } = await client.query<{ datname: string }>(
-    'select datname from pg_database where datallowconn order by 1',
-  )
+  const { rows } = await client.query<{ datname: string }>('select datname from pg_database where datallowconn order by 1')
   return rows.map(({ datname }) => datname)
 }
 
@@ -154,11 +150,7 @@ async function readGlibc(): Promise<string> {
 
 function monitorMissing(instance: PostgresqlInstance): MusterError {
   const { user } = instance.config.connection
-  return new MusterError(
-    'PreconditionFailed',
-    `the role ${user} of ${nameOf(instance)} may not read the server's settings`,
-    {
-      hint: `run as a superuser: grant pg_monitor to "${user}"`,
-    },
-  )
+  return new MusterError('PreconditionFailed', `the role ${user} of ${nameOf(instance)} may not read the server's settings`, {
+    hint: `run as a superuser: grant pg_monitor to "${user}"`,
+  })
 }

@@ -63,11 +63,7 @@ export async function prepareRunDirectory(instance: PostgresqlInstance): Promise
  * Proves that the tools' user can enter a directory and write, or only read, what is in it.
  * @throws MusterError PreconditionFailed naming the user and the directory
  */
-export async function assertReachable(
-  instance: PostgresqlInstance,
-  directory: string,
-  right: 'read' | 'write' = 'write',
-): Promise<void> {
+export async function assertReachable(instance: PostgresqlInstance, directory: string, right: 'read' | 'write' = 'write'): Promise<void> {
   const runAs = await osUserOf(instance)
   const options = { ...(runAs === undefined ? {} : { runAs }), okExitCodes: [0, 1] }
   const { exitCode } = await runTool('test', [right === 'write' ? '-w' : '-r', `${directory}/.`], options)

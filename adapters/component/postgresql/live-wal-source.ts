@@ -19,10 +19,7 @@ import type { ConnectionOverride, FreeSpace, SourceFacts, SourceObservation, Wal
 import { compressRange } from './wal-compression.ts'
 
 /** Opens nothing yet: a spool can be read and shipped also where the server and its data directory are gone. */
-export async function openWalSource(
-  configured: PostgresqlInstance,
-  override: ConnectionOverride | null,
-): Promise<WalSource> {
+export async function openWalSource(configured: PostgresqlInstance, override: ConnectionOverride | null): Promise<WalSource> {
   const instance = override === null ? configured : overridden(configured, override)
   const ownerOf = async () => {
     const runAs = await osUserOf(instance)
@@ -77,11 +74,9 @@ async function identify(instance: PostgresqlInstance): Promise<SourceFacts> {
     await client.connect().catch((error: unknown) => {
       throw connectionFailure(error, where, { user: connection.user, database: 'replication' })
     })
-    const system = (await client.query<{ systemid: string; timeline: number; xlogpos: string }>('IDENTIFY_SYSTEM'))
-      .rows[0]
+    const system = (await client.query<{ systemid: string; timeline: number; xlogpos: string }>('IDENTIFY_SYSTEM')).rows[0]
     const size = (await client.query<{ wal_segment_size: string }>('SHOW wal_segment_size')).rows[0]
-    if (system === undefined || size === undefined)
-      throw new MusterError('DatabaseDown', `${where} does not say who it is`)
+    if (system === undefined || size === undefined) throw new MusterError('DatabaseDown', `${where} does not say who it is`)
     return {
       systemIdentifier: system.systemid,
       timelineId: Number(system.timeline),
@@ -173,8 +168,7 @@ async function freeSpace(paths: readonly string[]): Promise<readonly FreeSpace[]
   const found: FreeSpace[] = []
   for (const path of paths) {
     const facts = await statfs(path).catch(() => null)
-    if (facts !== null)
-      found.push({ path, freeBytes: facts.bavail * facts.bsize, totalBytes: facts.blocks * facts.bsize })
+    if (facts !== null) found.push({ path, freeBytes: facts.bavail * facts.bsize, totalBytes: facts.blocks * facts.bsize })
   }
   return found
 }

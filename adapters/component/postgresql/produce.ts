@@ -56,13 +56,7 @@ export async function produceBaseBackup(
   }
 }
 
-async function runBaseBackup(
-  instance: PostgresqlInstance,
-  program: Program,
-  label: string,
-  directory: string,
-  options: WorkOptions,
-): Promise<number | null> {
+async function runBaseBackup(instance: PostgresqlInstance, program: Program, label: string, directory: string, options: WorkOptions): Promise<number | null> {
   const { config } = instance
   const connection = await connectionArguments(instance)
   const runAs = await osUserOf(instance)

@@ -4,14 +4,7 @@ import { MusterError } from '../../../domain/failures.ts'
 import { runTool } from '../../process/run-tool.ts'
 import type { PostgresqlInstance } from './instance.ts'
 
-export type ProgramName =
-  | 'postgres'
-  | 'pg_ctl'
-  | 'pg_controldata'
-  | 'pg_basebackup'
-  | 'pg_receivewal'
-  | 'pg_verifybackup'
-  | 'pg_waldump'
+export type ProgramName = 'postgres' | 'pg_ctl' | 'pg_controldata' | 'pg_basebackup' | 'pg_receivewal' | 'pg_verifybackup' | 'pg_waldump'
 
 export interface Program {
   readonly path: string
@@ -31,11 +24,7 @@ const known = new Map<string, Program>()
  * major version, else on the PATH.
  * @throws MusterError PreconditionFailed when it is nowhere
  */
-export async function findProgram(
-  instance: PostgresqlInstance,
-  name: ProgramName,
-  serverMajor?: number,
-): Promise<Program> {
+export async function findProgram(instance: PostgresqlInstance, name: ProgramName, serverMajor?: number): Promise<Program> {
   const places = placesOf(instance, serverMajor).map((directory) => join(directory, name))
   for (const path of places) {
     if (await isExecutable(path)) return versionOf(path)
@@ -49,38 +38,23 @@ export async function findProgram(
  * A program that talks to a server: it must be at least as new.
  * @throws MusterError ToolTooOld naming both versions; PreconditionFailed; NotSupported for a server before 15
  */
-export async function findClientProgram(
-  instance: PostgresqlInstance,
-  name: ProgramName,
-  serverVersion: number,
-): Promise<Program> {
+export async function findClientProgram(instance: PostgresqlInstance, name: ProgramName, serverVersion: number): Promise<Program> {
   const serverMajor = majorOf(serverVersion)
   if (serverMajor < oldestServerMajor) {
-    throw new MusterError(
-      'NotSupported',
-      `the server is PostgreSQL ${serverMajor}; this version protects ${oldestServerMajor} and newer`,
-      {
-        hint: `upgrade the server to PostgreSQL ${oldestServerMajor} or newer`,
-      },
-    )
+    throw new MusterError('NotSupported', `the server is PostgreSQL ${serverMajor}; this version protects ${oldestServerMajor} and newer`, {
+      hint: `upgrade the server to PostgreSQL ${oldestServerMajor} or newer`,
+    })
   }
   const program = await findProgram(instance, name, serverMajor)
   if (majorOf(program.version) >= serverMajor) return program
-  throw new MusterError(
-    'ToolTooOld',
-    `${program.path} is version ${majorOf(program.version)} and the server is version ${serverMajor}`,
-  )
+  throw new MusterError('ToolTooOld', `${program.path} is version ${majorOf(program.version)} and the server is version ${serverMajor}`)
 }
 
 /**
  * A program that works on the files of a server: only its own major version can.
  * @throws MusterError ToolTooOld, PreconditionFailed
  */
-export async function findServerProgram(
-  instance: PostgresqlInstance,
-  name: ProgramName,
-  serverMajor: number,
-): Promise<Program> {
+export async function findServerProgram(instance: PostgresqlInstance, name: ProgramName, serverMajor: number): Promise<Program> {
   const program = await findProgram(instance, name, serverMajor)
   const major = majorOf(program.version)
   if (major === serverMajor) return program

@@ -28,11 +28,7 @@ const pollMs = 100
  * told alike by the server, its history file and its log. Idempotent: an already promoted copy is only proven.
  * @throws MusterError RestoreFailed, NotReadyYet, DiskFull, Cancelled
  */
-export async function promoteHeld(
-  instance: PostgresqlInstance,
-  quarantine: Quarantine,
-  options: WorkOptions = {},
-): Promise<Promoted> {
+export async function promoteHeld(instance: PostgresqlInstance, quarantine: Quarantine, options: WorkOptions = {}): Promise<Promoted> {
   if (await inRecovery(instance, quarantine)) await requestPromotion(instance, quarantine, options)
   while (await inRecovery(instance, quarantine)) {
     if (options.signal?.aborted) throw new MusterError('Cancelled', 'waiting for the promotion was cancelled')
@@ -59,14 +55,9 @@ async function inRecovery(instance: PostgresqlInstance, quarantine: Quarantine):
   }
 }
 
-async function requestPromotion(
-  instance: PostgresqlInstance,
-  quarantine: Quarantine,
-  options: WorkOptions,
-): Promise<void> {
+async function requestPromotion(instance: PostgresqlInstance, quarantine: Quarantine, options: WorkOptions): Promise<void> {
   const facts = await inspectDataDirectory(instance, quarantine.directory)
-  if (facts === null)
-    throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
+  if (facts === null) throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
   const program = await findServerProgram(instance, 'pg_ctl', facts.serverMajor)
   const runAs = await osUserOf(instance)
   await runTool(program.path, ['promote', '-D', quarantine.directory, '-W'], {
@@ -84,26 +75,17 @@ async function tick(client: pg.Client): Promise<number> {
   return Number.parseInt((rows[0].name as string).slice(0, 8), 16)
 }
 
-async function forkOf(
-  quarantine: Quarantine,
-  timelineId: number,
-): Promise<{ readonly forkLsn: string; readonly parentTimelineId: number }> {
+async function forkOf(quarantine: Quarantine, timelineId: number): Promise<{ readonly forkLsn: string; readonly parentTimelineId: number }> {
   const name = historyName(timelineId)
   const text = await readFile(join(quarantine.directory, 'pg_wal', name), 'utf8').catch(() => '')
   const fork = parseTimelineHistory(text).at(-1)
   if (fork) return { forkLsn: formatLsn(fork.forkLsn), parentTimelineId: fork.parentTimelineId }
-  throw new MusterError(
-    'RestoreFailed',
-    `${quarantine.directory} has no timeline history ${name}, so it was not promoted from a recovery`,
-  )
+  throw new MusterError('RestoreFailed', `${quarantine.directory} has no timeline history ${name}, so it was not promoted from a recovery`)
 }
 
 async function assertLogged(quarantine: Quarantine, timelineId: number): Promise<void> {
   const log = await readLog(quarantine.logFile, 0)
   const selected = [...log.matchAll(/selected new timeline ID: (\d+)/g)].at(-1)?.[1]
   if (Number(selected) === timelineId && /archive recovery complete/.test(log)) return
-  throw new MusterError(
-    'RestoreFailed',
-    `the log ${quarantine.logFile} does not confirm timeline ${timelineId}: it says ${selected ?? 'nothing'}`,
-  )
+  throw new MusterError('RestoreFailed', `the log ${quarantine.logFile} does not confirm timeline ${timelineId}: it says ${selected ?? 'nothing'}`)
 }

@@ -98,11 +98,8 @@ export function checkQuarantine(quarantine: Quarantine, preload: readonly string
       hint: 'choose a shorter directory',
     })
   }
-  const unfit = [quarantine.directory, quarantine.socketDirectory, quarantine.logFile].find((path) =>
-    /[\0\n\r]/.test(path),
-  )
-  if (unfit !== undefined)
-    throw new MusterError('InvalidInput', `the path ${JSON.stringify(unfit)} has a line end in it`)
+  const unfit = [quarantine.directory, quarantine.socketDirectory, quarantine.logFile].find((path) => /[\0\n\r]/.test(path))
+  if (unfit !== undefined) throw new MusterError('InvalidInput', `the path ${JSON.stringify(unfit)} has a line end in it`)
   const library = preload.find((name) => !/^[A-Za-z0-9_$./-]+$/.test(name))
   if (library !== undefined) throw new MusterError('InvalidInput', `"${library}" is not the name of a library`)
 }

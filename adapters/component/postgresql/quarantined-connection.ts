@@ -40,10 +40,6 @@ async function superuserOf(instance: PostgresqlInstance, at: ConnectionTarget): 
 }
 
 /** As `withQuarantined`, in a database that every cluster has: for what is asked of the server itself. */
-export async function withQuarantinedServer<T>(
-  instance: PostgresqlInstance,
-  quarantine: Quarantine,
-  fn: (client: pg.Client) => Promise<T>,
-): Promise<T> {
+export async function withQuarantinedServer<T>(instance: PostgresqlInstance, quarantine: Quarantine, fn: (client: pg.Client) => Promise<T>): Promise<T> {
   return withQuarantined(instance, quarantine, fn, { database: alwaysThere })
 }

@@ -10,15 +10,7 @@ import { inspectDataDirectory } from './data-directory.ts'
 import { type PostgresqlInstance, assertReachable, osUserOf } from './instance.ts'
 import { chownTo, replaceFile } from './owned-files.ts'
 import { type Program, findServerProgram } from './programs.ts'
-import {
-  type Quarantine,
-  type QuarantineMode,
-  checkQuarantine,
-  hbaFileName,
-  hbaText,
-  quarantineArguments,
-  quarantineClusterName,
-} from './quarantine.ts'
+import { type Quarantine, type QuarantineMode, checkQuarantine, hbaFileName, hbaText, quarantineArguments, quarantineClusterName } from './quarantine.ts'
 import { readLog } from './recovery-log.ts'
 import { dropStaleLock } from './stale-lock.ts'
 
@@ -39,18 +31,12 @@ const stopTimeoutSeconds = 120
  * Starts a server in quarantine as a service; it is not yet asked whether it answers.
  * @throws MusterError TargetRunning, WrongTarget (no data directory), InvalidInput, PreconditionFailed, ToolTooOld
  */
-export async function launchQuarantined(
-  instance: PostgresqlInstance,
-  quarantine: Quarantine,
-  start: QuarantineStart,
-): Promise<ProcessIdentity> {
+export async function launchQuarantined(instance: PostgresqlInstance, quarantine: Quarantine, start: QuarantineStart): Promise<ProcessIdentity> {
   checkQuarantine(quarantine, start.preload)
   const facts = await inspectDataDirectory(instance, quarantine.directory)
-  if (facts === null)
-    throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
+  if (facts === null) throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
   const [other] = await processesUsing(quarantine.directory)
-  if (other)
-    throw new MusterError('TargetRunning', `process ${other.pid} (${other.command}) uses ${quarantine.directory}`)
+  if (other) throw new MusterError('TargetRunning', `process ${other.pid} (${other.command}) uses ${quarantine.directory}`)
   const program = await findServerProgram(instance, 'postgres', facts.serverMajor)
   await dropStaleLock(quarantine.directory)
   const user = await osUserOf(instance)
@@ -104,8 +90,7 @@ async function chooseConfigFile(quarantine: Quarantine, program: Program, user: 
 /** Starts a quarantined server again as it was started last, with what its pg_control now says it needs at least. */
 export async function relaunchQuarantined(instance: PostgresqlInstance, quarantine: Quarantine): Promise<void> {
   const note = await readNote(quarantine)
-  if (note === null)
-    throw new MusterError('NotReadyYet', `no server was started in quarantine on ${quarantine.directory}`)
+  if (note === null) throw new MusterError('NotReadyYet', `no server was started in quarantine on ${quarantine.directory}`)
   await stopQuarantined(instance, quarantine)
   const { mode, preload, label } = note
   await launchQuarantined(instance, quarantine, { mode, preload, ...(label === undefined ? {} : { label }) })

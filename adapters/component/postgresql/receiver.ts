@@ -16,10 +16,7 @@ import type { Receiver, ReceiverEnd, ReceiverEndKind, Spool } from './wal-source
 const leaveSeconds = 5
 
 const sentences: readonly (readonly [ReceiverEndKind, RegExp])[] = [
-  [
-    'wal-removed',
-    /has already been removed|can no longer access replication slot|can no longer get changes|invalidated/,
-  ],
+  ['wal-removed', /has already been removed|can no longer access replication slot|can no longer get changes|invalidated/],
   ['slot-busy', /is active for PID/],
   ['slot-missing', /replication slot ".*" does not exist/],
   ['not-in-history', /is not in this server's history|is ahead of the WAL flush position|different from|not match/],
@@ -42,9 +39,7 @@ export function classifyEnd(stderr: string): ReceiverEndKind {
  */
 export async function startReceiver(instance: PostgresqlInstance, spool: Spool): Promise<Receiver> {
   const version = await withConnection(instance, async (client) => {
-    const { rows } = await client.query<{ version: number }>(
-      "select current_setting('server_version_num')::int as version",
-    )
+    const { rows } = await client.query<{ version: number }>("select current_setting('server_version_num')::int as version")
     return rows[0]?.version as number
   })
   const program = await findClientProgram(instance, 'pg_receivewal', version)
@@ -54,17 +49,7 @@ export async function startReceiver(instance: PostgresqlInstance, spool: Spool):
   const lines: string[] = []
   const tool = startTool(
     program.path,
-    [
-      ...connection.args,
-      '--slot',
-      slotName(instance, 'stream'),
-      '--directory',
-      spool.directory,
-      '--synchronous',
-      '--no-loop',
-      '--status-interval',
-      '5',
-    ],
+    [...connection.args, '--slot', slotName(instance, 'stream'), '--directory', spool.directory, '--synchronous', '--no-loop', '--status-interval', '5'],
     {
       env: connection.env,
       stdin: '',
@@ -95,8 +80,7 @@ async function endOf(tool: RunningTool, lines: readonly string[], asked: () => b
     (error: unknown) => (error instanceof MusterError ? error.message : String(error)),
   )
   const text = lines.join('\n')
-  if (asked() || failure === null)
-    return { kind: asked() ? 'stopped' : 'disconnected', detail: lines.at(-1) ?? 'ended' }
+  if (asked() || failure === null) return { kind: asked() ? 'stopped' : 'disconnected', detail: lines.at(-1) ?? 'ended' }
   return {
     kind: classifyEnd(text),
     detail:

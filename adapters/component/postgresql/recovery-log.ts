@@ -45,9 +45,7 @@ export function recoveryFailure(log: string, directory: string): MusterError {
     .filter((line) => /\b(FATAL|PANIC):/.test(line))
     .map(withoutPrefix)
   // A client that came too early is told so with FATAL too; that ends no server.
-  const reason = fatal
-    .filter((line) => !/the database system is|terminating (connection|walreceiver)/.test(line))
-    .at(-1)
+  const reason = fatal.filter((line) => !/the database system is|terminating (connection|walreceiver)/.test(line)).at(-1)
   const known = reason === undefined ? undefined : knownReasons.find(([pattern]) => pattern.test(reason))
   if (known) return known[1](reason ?? '', log)
   if (/No space left on device/.test(log)) return diskFull(directory)

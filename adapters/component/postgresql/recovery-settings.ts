@@ -56,11 +56,7 @@ export async function clearRecoverySettings(directory: string): Promise<void> {
 }
 
 /** The lines of `postgresql.auto.conf` for one recovery. @throws MusterError InvalidInput */
-export function recoveryBlock(recovery: {
-  readonly walDirectory: string
-  readonly timelineId: number
-  readonly target: RecoveryTarget
-}): string {
+export function recoveryBlock(recovery: { readonly walDirectory: string; readonly timelineId: number; readonly target: RecoveryTarget }): string {
   if (!Number.isInteger(recovery.timelineId) || recovery.timelineId < 1) {
     throw new MusterError('InvalidInput', `"${recovery.timelineId}" is not a timeline: recovery names its number`)
   }
@@ -86,8 +82,7 @@ function targetSettings(target: RecoveryTarget): [string, string][] {
         ['recovery_target_time', postgresTime(target.time)],
       ]
     case 'lsn':
-      if (!isLsn(target.lsn))
-        throw new MusterError('InvalidInput', `"${target.lsn}" is not an LSN, such as 16/B374D848`)
+      if (!isLsn(target.lsn)) throw new MusterError('InvalidInput', `"${target.lsn}" is not an LSN, such as 16/B374D848`)
       return [
         ['recovery_target_inclusive', 'false'],
         ['recovery_target_lsn', target.lsn],
@@ -115,14 +110,9 @@ function postgresTime(time: string): string {
  * recovery; 130 makes the server stop and be started again, for a directory that is not there or a failed copy.
  */
 export function restoreCommand(walDirectory: string): string {
-  if (/[\0\n\r]/.test(walDirectory))
-    throw new MusterError('InvalidInput', 'the WAL directory has a line end in its path')
+  if (/[\0\n\r]/.test(walDirectory)) throw new MusterError('InvalidInput', 'the WAL directory has a line end in its path')
   const quoted = `'${walDirectory.replace(/'/g, "'\\''").replace(/%/g, '%%')}'`
-  const steps = [
-    `test -e ${quoted}/${walMarkerName} || exit 130`,
-    `test -e ${quoted}/%f || exit 1`,
-    `cp ${quoted}/%f "%p" || exit 130`,
-  ]
+  const steps = [`test -e ${quoted}/${walMarkerName} || exit 130`, `test -e ${quoted}/%f || exit 1`, `cp ${quoted}/%f "%p" || exit 130`]
   return steps.join('; ')
 }
 

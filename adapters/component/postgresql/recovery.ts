@@ -39,8 +39,7 @@ export async function startRecovery(
 ): Promise<ProcessIdentity> {
   await stopQuarantined(instance, quarantine)
   const facts = await inspectDataDirectory(instance, quarantine.directory)
-  if (facts === null)
-    throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
+  if (facts === null) throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
   assertAfterBackup(order.target, facts)
   await assertLineage(order, facts)
   await handOverWal(instance, order.walDirectory)
@@ -55,13 +54,9 @@ export async function startRecovery(
 /** PostgreSQL would stop at the first commit after the backup and call a time long before it reached. */
 function assertAfterBackup(target: RecoveryTarget, facts: DataDirectoryFacts): void {
   if (target.kind !== 'time' || Date.parse(target.time) >= Date.parse(facts.checkpointAt)) return
-  throw new MusterError(
-    'RecoveryTargetUnreachable',
-    `the copy is already at ${facts.checkpointAt}, after the target ${target.time}`,
-    {
-      hint: 'use an older backup, or a later target: muster list SYSTEM',
-    },
-  )
+  throw new MusterError('RecoveryTargetUnreachable', `the copy is already at ${facts.checkpointAt}, after the target ${target.time}`, {
+    hint: 'use an older backup, or a later target: muster list SYSTEM',
+  })
 }
 
 /**
@@ -72,15 +67,11 @@ async function assertLineage(order: RecoveryOrder, facts: DataDirectoryFacts): P
   const { walDirectory, timelineId } = order
   if (timelineId === facts.timelineId) return
   if (timelineId < facts.timelineId) {
-    throw new MusterError(
-      'RecoveryTargetUnreachable',
-      `the copy is on timeline ${facts.timelineId}, which cannot lead back to timeline ${timelineId}`,
-    )
+    throw new MusterError('RecoveryTargetUnreachable', `the copy is on timeline ${facts.timelineId}, which cannot lead back to timeline ${timelineId}`)
   }
   const name = historyName(timelineId)
   const text = await readFile(join(walDirectory, name), 'utf8').catch(() => null)
-  if (text === null)
-    throw new MusterError('RecoveryTargetUnreachable', `the WAL directory ${walDirectory} has no ${name}`)
+  if (text === null) throw new MusterError('RecoveryTargetUnreachable', `the WAL directory ${walDirectory} has no ${name}`)
   const forks = parseTimelineHistory(text)
   for (const [index, { parentTimelineId, forkLsn }] of forks.entries()) {
     if (parentTimelineId < facts.timelineId) continue
@@ -91,10 +82,7 @@ async function assertLineage(order: RecoveryOrder, facts: DataDirectoryFacts): P
       () => false,
     )
     if (there) continue
-    throw new MusterError(
-      'RecoveryTargetUnreachable',
-      `the first segment of timeline ${child} is missing: ${walDirectory} has no ${first}`,
-    )
+    throw new MusterError('RecoveryTargetUnreachable', `the first segment of timeline ${child} is missing: ${walDirectory} has no ${first}`)
   }
 }
 

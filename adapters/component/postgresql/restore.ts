@@ -56,28 +56,18 @@ function membersOf(manifest: PostgresqlManifest, place: RestorePlace): readonly 
   const tablespaces = manifest.postgresql.tablespaces.map(({ oid, path }) => {
     const directory = place.tablespaceDirectories[String(oid)]
     if (directory !== undefined) return { role: `tablespace:${oid}`, directory }
-    throw new MusterError(
-      'InvalidInput',
-      `the backup has a tablespace ${oid} (${path}), and no directory is given for it`,
-    )
+    throw new MusterError('InvalidInput', `the backup has a tablespace ${oid} (${path}), and no directory is given for it`)
   })
   const members = [{ role: 'base', directory: place.directory }, ...tablespaces]
   const inside = (path: string, of: string): boolean => path === of || path.startsWith(`${of}/`)
   for (const [index, { directory }] of members.entries()) {
     const other = members.find((member, at) => at !== index && inside(directory, member.directory))
-    if (other)
-      throw new MusterError('InvalidInput', `${directory} lies in ${other.directory}: each needs a place of its own`)
+    if (other) throw new MusterError('InvalidInput', `${directory} lies in ${other.directory}: each needs a place of its own`)
   }
   return members
 }
 
-async function extractAll(
-  source: ObjectSource,
-  members: readonly Member[],
-  user: string | undefined,
-  total: number,
-  options: WorkOptions,
-): Promise<void> {
+async function extractAll(source: ObjectSource, members: readonly Member[], user: string | undefined, total: number, options: WorkOptions): Promise<void> {
   const stop = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
   let doneBytes = 0
@@ -102,11 +92,7 @@ async function extractAll(
 }
 
 /** pg_verifybackup follows the links; the server makes them anew from the map. */
-async function linkTablespaces(
-  place: RestorePlace,
-  manifest: PostgresqlManifest,
-  user: string | undefined,
-): Promise<void> {
+async function linkTablespaces(place: RestorePlace, manifest: PostgresqlManifest, user: string | undefined): Promise<void> {
   for (const { oid } of manifest.postgresql.tablespaces) {
     const link = join(place.directory, 'pg_tblspc', String(oid))
     await symlink(place.tablespaceDirectories[String(oid)] as string, link)
@@ -115,13 +101,7 @@ async function linkTablespaces(
 }
 
 /** Before anything is edited: sizes, SHA-256 of every file, no file too many, and the WAL from start to end. */
-async function verifyFiles(
-  source: ObjectSource,
-  directory: string,
-  program: string,
-  user: string | undefined,
-  options: WorkOptions,
-): Promise<void> {
+async function verifyFiles(source: ObjectSource, directory: string, program: string, user: string | undefined, options: WorkOptions): Promise<void> {
   const path = join(directory, 'backup_manifest')
   await source.toFile('postgresql-manifest', path)
   await chmod(path, 0o600)
@@ -141,9 +121,7 @@ async function verifyFiles(
 }
 
 function totalBytes(manifest: PostgresqlManifest): number {
-  return manifest.objects
-    .filter(({ role }) => role !== 'postgresql-manifest')
-    .reduce((sum, { plainSizeBytes }) => sum + plainSizeBytes, 0)
+  return manifest.objects.filter(({ role }) => role !== 'postgresql-manifest').reduce((sum, { plainSizeBytes }) => sum + plainSizeBytes, 0)
 }
 
 function labelled(options: WorkOptions): { readonly label?: string; readonly signal?: AbortSignal } {

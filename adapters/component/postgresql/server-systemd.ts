@@ -17,10 +17,7 @@ export async function stopUnit(unit: string, options: UnitOptions): Promise<void
   await systemctl(['stop', unit], options)
 }
 
-async function systemctl(
-  args: readonly [verb: string, unit: string],
-  options: UnitOptions & { readonly okExitCodes?: readonly number[] },
-): Promise<void> {
+async function systemctl(args: readonly [verb: string, unit: string], options: UnitOptions & { readonly okExitCodes?: readonly number[] }): Promise<void> {
   const [verb, unit] = args
   await runTool('systemctl', ['--no-ask-password', verb, '--', unit], {
     timeoutSeconds: options.timeoutSeconds ?? 300,

@@ -30,10 +30,7 @@ const defaultTimeoutSeconds = 300
  * @throws MusterError TargetRunning (a closed server still runs), CommandFailed with the end of its log,
  * PreconditionFailed, ToolTooOld, CredentialsRejected, Timeout, Cancelled
  */
-export async function startServer(
-  instance: PostgresqlInstance,
-  options: ServerOptions = {},
-): Promise<ServerObservation> {
+export async function startServer(instance: PostgresqlInstance, options: ServerOptions = {}): Promise<ServerObservation> {
   const { server } = instance.config
   await assertNotClosed(instance)
   const before = await observeServer(instance)
@@ -69,11 +66,7 @@ export async function stopServer(
   }
 }
 
-async function start(
-  instance: PostgresqlInstance,
-  server: PostgresqlServerControl,
-  options: ServerOptions,
-): Promise<void> {
+async function start(instance: PostgresqlInstance, server: PostgresqlServerControl, options: ServerOptions): Promise<void> {
   if (server.control === 'systemd') return startUnit(server.unit, options)
   if (server.control === 'command') return runCommand(instance, server.start, options)
   const { dataDirectory } = instance.config
@@ -114,22 +107,14 @@ async function endOrphans(instance: PostgresqlInstance): Promise<void> {
   const { processes } = await observeServer(instance)
   const other = processes.find(({ command }) => command !== 'postgres')
   if (other) {
-    throw new MusterError(
-      'TargetRunning',
-      `process ${other.pid} (${other.command}) uses ${instance.config.dataDirectory}`,
-    )
+    throw new MusterError('TargetRunning', `process ${other.pid} (${other.command}) uses ${instance.config.dataDirectory}`)
   }
   await Promise.all(processes.map((identity) => endProcess(identity, { graceSeconds: 1 })))
 }
 
-async function runCommand(
-  instance: PostgresqlInstance,
-  line: readonly string[],
-  options: ServerOptions,
-): Promise<void> {
+async function runCommand(instance: PostgresqlInstance, line: readonly string[], options: ServerOptions): Promise<void> {
   const [program, ...args] = line
-  if (program === undefined)
-    throw new MusterError('ConfigInvalid', `the server command of ${nameOf(instance)} is empty`)
+  if (program === undefined) throw new MusterError('ConfigInvalid', `the server command of ${nameOf(instance)} is empty`)
   const runAs = await osUserOf(instance)
   await runTool(program, args, {
     leavesServices: true,
@@ -152,13 +137,9 @@ async function assertNotClosed(instance: PostgresqlInstance): Promise<void> {
 
 function addressTaken(instance: PostgresqlInstance): MusterError {
   const { host, port } = instance.config.connection
-  return new MusterError(
-    'PreconditionFailed',
-    `another server answers at ${host} port ${port}, the address of ${nameOf(instance)}`,
-    {
-      hint: 'stop the other server, or correct the connection',
-    },
-  )
+  return new MusterError('PreconditionFailed', `another server answers at ${host} port ${port}, the address of ${nameOf(instance)}`, {
+    hint: 'stop the other server, or correct the connection',
+  })
 }
 
 function stillRunning(instance: PostgresqlInstance, now: ServerObservation): MusterError {

@@ -1,15 +1,7 @@
 /** Asks the WAL shipper of this host. */
 import { request } from 'node:http'
 import { MusterError, isFailureType } from '../../../domain/failures.ts'
-import type {
-  FlushAnswer,
-  FlushRequest,
-  InstanceStatus,
-  PauseRequest,
-  ResumeRequest,
-  ShipperFailure,
-  ShipperStatus,
-} from './shipper-protocol.ts'
+import type { FlushAnswer, FlushRequest, InstanceStatus, PauseRequest, ResumeRequest, ShipperFailure, ShipperStatus } from './shipper-protocol.ts'
 
 interface Calls {
   status: { ask: undefined; answer: ShipperStatus }
@@ -63,11 +55,7 @@ export function shipperRequest<C extends keyof Calls>(
         })
       },
     )
-    asked.on('timeout', () =>
-      asked.destroy(
-        new MusterError('Timeout', `the WAL shipper at ${socketPath} did not answer in ${timeoutSeconds} s`),
-      ),
-    )
+    asked.on('timeout', () => asked.destroy(new MusterError('Timeout', `the WAL shipper at ${socketPath} did not answer in ${timeoutSeconds} s`)))
     asked.on('error', ended)
     asked.end(body)
   })
@@ -80,8 +68,7 @@ function reported(failure: ShipperFailure): MusterError {
 
 function failureOf(error: Error, socketPath: string, signal: AbortSignal | undefined): MusterError {
   if (error instanceof MusterError) return error
-  if (signal?.aborted)
-    return new MusterError('Cancelled', 'the question to the WAL shipper was cancelled', { cause: error })
+  if (signal?.aborted) return new MusterError('Cancelled', 'the question to the WAL shipper was cancelled', { cause: error })
   return new MusterError('Unreachable', `no WAL shipper answers at ${socketPath}: ${error.message}`, {
     cause: error,
     hint: 'start it: muster up, or muster worker on that host',

@@ -49,8 +49,7 @@ export function holdsWal(slot: SlotFacts | null): slot is SlotFacts & { readonly
 export function ensureSlots(instance: PostgresqlInstance): Promise<Slots> {
   return withConnection(instance, async (client) => {
     const before = await observeSlots(client, instance)
-    for (const role of roles)
-      if (before[role] !== null && !holdsWal(before[role])) await drop(client, slotName(instance, role))
+    for (const role of roles) if (before[role] !== null && !holdsWal(before[role])) await drop(client, slotName(instance, role))
     for (const role of roles) {
       if (holdsWal(before[role])) continue
       const other = role === 'stream' ? 'anchor' : 'stream'
@@ -96,9 +95,7 @@ async function copy(client: SqlClient, from: string, to: string): Promise<void> 
 }
 
 async function drop(client: SqlClient, name: string): Promise<void> {
-  await client.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1', [
-    name,
-  ])
+  await client.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1', [name])
 }
 
 function slotFacts(row: Record<string, unknown>): SlotFacts {

@@ -76,12 +76,7 @@ async function listSpool(directory: string, timelineId: number, segmentSizeBytes
  * every byte before the last one that is not zero has been written. What the receiver reported
  * as flushed reaches further where the WAL itself ends with zeros.
  */
-async function partialEnd(
-  path: string,
-  segment: string,
-  segmentSizeBytes: number,
-  flushedLsn: Lsn | null,
-): Promise<Lsn | null> {
+async function partialEnd(path: string, segment: string, segmentSizeBytes: number, flushedLsn: Lsn | null): Promise<Lsn | null> {
   const handle = await openOrNull(path)
   if (handle === null) return null
   try {

@@ -21,7 +21,13 @@ export interface StoppedWal {
 export async function endOfStoppedWal(
   instance: PostgresqlInstance,
   directory: string,
-  about: { readonly timelineId: number; readonly fromLsn: Lsn; readonly segmentSizeBytes: number; readonly serverMajor: number; readonly workDirectory: string },
+  about: {
+    readonly timelineId: number
+    readonly fromLsn: Lsn
+    readonly segmentSizeBytes: number
+    readonly serverMajor: number
+    readonly workDirectory: string
+  },
 ): Promise<StoppedWal> {
   const names = (await readdir(directory)).map((name) => ({ name, segment: name.replace(/\.partial$/, '') })).filter(({ segment }) => isSegmentName(segment))
   const segments: { segment: string; path: string; startLsn: Lsn; endLsn: Lsn }[] = []

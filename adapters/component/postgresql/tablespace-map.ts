@@ -21,10 +21,7 @@ export async function rewriteTablespaceMap(
   const mapped = oidsIn(text)
   const wanted = Object.keys(tablespaceDirectories)
   if ([...mapped].sort().join() !== [...wanted].sort().join()) {
-    throw new MusterError(
-      'ManifestInvalid',
-      `the backup's tablespace_map names ${mapped.join(', ') || 'none'}, its manifest ${wanted.join(', ') || 'none'}`,
-    )
+    throw new MusterError('ManifestInvalid', `the backup's tablespace_map names ${mapped.join(', ') || 'none'}, its manifest ${wanted.join(', ') || 'none'}`)
   }
   if (mapped.length === 0) return
   const lines = mapped.map((oid) => `${oid} ${escapePath(tablespaceDirectories[oid] as string)}\n`)
@@ -38,8 +35,7 @@ function oidsIn(text: string): readonly string[] {
     .filter((line) => line !== '')
     .map((line) => {
       const oid = /^(\d+) /.exec(line)?.[1]
-      if (oid === undefined)
-        throw new MusterError('ManifestInvalid', "the backup's tablespace_map has a line without an oid")
+      if (oid === undefined) throw new MusterError('ManifestInvalid', "the backup's tablespace_map has a line without an oid")
       return oid
     })
 }

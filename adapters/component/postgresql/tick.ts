@@ -10,9 +10,7 @@ import type { PostgresqlInstance } from './instance.ts'
  */
 export function emitTick(instance: PostgresqlInstance): Promise<Lsn | null> {
   return withConnection(instance, async (client) => {
-    const { rows } = await client.query<{ closed: boolean }>(
-      "select pg_is_in_recovery() or current_setting('transaction_read_only')::bool as closed",
-    )
+    const { rows } = await client.query<{ closed: boolean }>("select pg_is_in_recovery() or current_setting('transaction_read_only')::bool as closed")
     if (rows[0]?.closed !== false) return null
     await client.query("set synchronous_commit = local; set statement_timeout = '5s'")
     await client.query("select pg_logical_emit_message(true, 'muster', 'tick')")

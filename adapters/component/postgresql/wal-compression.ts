@@ -17,8 +17,7 @@ export function compressRange(path: string, startByte: number, endByte: number):
       done(null, chunk)
     },
   })
-  const source: Readable =
-    endByte > startByte ? createReadStream(path, { start: startByte, end: endByte - 1 }) : Readable.from([])
+  const source: Readable = endByte > startByte ? createReadStream(path, { start: startByte, end: endByte - 1 }) : Readable.from([])
   source.on('error', (error) => counter.destroy(error))
   const tool = startTool('zstd', ['--quiet', '--check', '--no-progress', level, '--stdout', '-'], {
     stdin: source.pipe(counter),
@@ -36,11 +35,7 @@ export function compressRange(path: string, startByte: number, endByte: number):
  * Decompresses a stream into a new file (0600); the file is absent when this throws. Returns its size.
  * @throws MusterError CommandFailed where the stream is no whole zstd frame
  */
-export async function decompressToFile(
-  compressed: Readable,
-  path: string,
-  options: { readonly signal?: AbortSignal } = {},
-): Promise<number> {
+export async function decompressToFile(compressed: Readable, path: string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
   const tool = startTool('zstd', ['--quiet', '--no-progress', '--decompress', '--stdout', '-'], {
     stdin: compressed,
     stdout: { file: path },

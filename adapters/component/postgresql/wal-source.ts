@@ -44,15 +44,7 @@ export interface SourceObservation {
   readonly slots: Slots
 }
 
-export type ReceiverEndKind =
-  | 'stopped'
-  | 'disconnected'
-  | 'slot-busy'
-  | 'slot-missing'
-  | 'wal-removed'
-  | 'not-in-history'
-  | 'bad-partial'
-  | 'failed'
+export type ReceiverEndKind = 'stopped' | 'disconnected' | 'slot-busy' | 'slot-missing' | 'wal-removed' | 'not-in-history' | 'bad-partial' | 'failed'
 
 export interface ReceiverEnd {
   readonly kind: ReceiverEndKind

@@ -16,22 +16,13 @@ const commitLine =
  * First and last commit that end in a range of one segment. The range may end in the middle of a
  * record, and the file may be written to meanwhile: what is not whole is not counted.
  */
-export async function readCommitTimes(
-  program: string,
-  range: CommitRange,
-  workDirectory: string,
-): Promise<CommitTimes> {
+export async function readCommitTimes(program: string, range: CommitRange, workDirectory: string): Promise<CommitTimes> {
   const directory = await mkdtemp(join(workDirectory, 'waldump-'))
   const times: { first: string | null; last: string | null; lsn: Lsn | null } = { first: null, last: null, lsn: null }
   try {
     // The program finds a segment by its name only; a second name costs no copy and survives a rename.
     await link(range.path, join(directory, range.segment))
-    const args = [
-      '--rmgr=Transaction',
-      `--start=${formatLsn(range.recordLsn)}`,
-      `--end=${formatLsn(range.endLsn)}`,
-      join(directory, range.segment),
-    ]
+    const args = ['--rmgr=Transaction', `--start=${formatLsn(range.recordLsn)}`, `--end=${formatLsn(range.endLsn)}`, join(directory, range.segment)]
     // It ends with 1 at the first record that is not whole, which is how every live segment ends.
     const tool = startTool(program, args, { stdin: '', stdout: 'stream', okExitCodes: [0, 1] })
     for await (const line of createInterface({ input: tool.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -53,12 +44,7 @@ export async function readCommitTimes(
  * count as received where a look at the bytes alone cannot tell them from what was never written.
  * Null where no record is whole.
  */
-export async function readRecordsEnd(
-  program: string,
-  path: string,
-  segment: string,
-  workDirectory: string,
-): Promise<Lsn | null> {
+export async function readRecordsEnd(program: string, path: string, segment: string, workDirectory: string): Promise<Lsn | null> {
   const directory = await mkdtemp(join(workDirectory, 'waldump-'))
   try {
     await link(path, join(directory, segment))

@@ -1,0 +1,214 @@
+/**
+ * The script of a small shop: a database, a tree of uploads, a web service that runs and a mailer that does not,
+ * three stores. Everything answers well; a case replaces what it is about. Names no machine.
+ */
+import type { BackupPlan } from '../../activities/site/plan-backup.ts'
+import type { PlanRestoreInput, RestorePlan } from '../../activities/host/restore/types.ts'
+import type { ComponentDecision, FilesDecision, PostgresqlDecision, RestoreDecision } from '../../domain/decision.ts'
+import type { TimeLimits } from '../../domain/time-limits.ts'
+import { type Script, sha256Of } from './scripted-activities.ts'
+
+export const configHash = 'c0ffee'.padEnd(64, '0')
+
+/** Long enough for a busy machine, short enough that nothing waits. */
+export const shortLimits: TimeLimits = {
+  heartbeatSeconds: 5,
+  controlSeconds: 20,
+  transferSeconds: 20,
+  copySeconds: 20,
+  agentSeconds: 10,
+  retrySeconds: 0.02,
+  notifySeconds: 5,
+  correctionSeconds: 20,
+}
+
+const stores = [
+  { store: 'local', offHost: false, offSite: false },
+  { store: 'nas', offHost: true, offSite: false },
+  { store: 'offsite', offHost: true, offSite: true },
+] as const
+
+export function shopBackupPlan(changes: Partial<BackupPlan> = {}): BackupPlan {
+  const planned = { host: 'localhost', stores }
+  return {
+    configHash,
+    required: { total: 2, offHost: 1, offSite: 0 },
+    waves: [[{ component: 'database', type: 'postgresql', ...planned }], [{ component: 'uploads', type: 'files', ...planned }]],
+    limits: shortLimits,
+    ...changes,
+  }
+}
+
+export const database: PostgresqlDecision = {
+  type: 'postgresql',
+  component: 'database',
+  host: 'localhost',
+  directory: '/srv/shop/postgresql',
+  port: null,
+  identity: { systemIdentifier: '7412345678901234567', incarnation: 'a1b2c3d4e5f6' },
+  running: true,
+  fromStore: 'local',
+  backup: '20261121T020000Z-d4t4',
+  incarnation: 'a1b2c3d4e5f6',
+  timelineId: 1,
+  setAside: 'rename',
+  tablespaces: [],
+  walDirectory: null,
+  safetyPath: null,
+}
+
+export const uploads: FilesDecision = {
+  type: 'files',
+  component: 'uploads',
+  host: 'localhost',
+  fromStore: 'local',
+  backup: '20261121T020005Z-f1l3',
+  members: [{ path: '/srv/shop/uploads', into: '/srv/shop/uploads', setAside: 'rename', safetyPath: null }],
+  only: null,
+  newerFiles: 'keep',
+}
+
+export interface ShopPlan {
+  readonly decision?: Partial<RestoreDecision>
+  readonly approvals?: Partial<RestoreDecision['approvals']>
+  readonly limits?: Partial<TimeLimits>
+  readonly commitAfterSeconds?: number
+  /** Until an approval is waited for. */
+  readonly expirySeconds?: number
+}
+
+/** A `planRestore` that decides what the input asks for, and the same again when it is pinned. */
+export function shopRestorePlan(shop: ShopPlan = {}): (input: PlanRestoreInput) => RestorePlan {
+  return (input) => {
+    const decision = input.pinned ?? decide(input, shop)
+    return {
+      decision,
+      decisionHash: sha256Of(decision),
+      forecast: {
+        recoveryPoint: [{ component: 'database', at: '2026-11-21T02:14:00.000000Z', skewSeconds: 0, why: 'asked for' }],
+        newestReachableAt: '2026-11-21T02:20:00.000000Z',
+        loss: { now: 'about 30 s', afterTail: 'nothing that was committed' },
+        tailSources: [{ source: 'running server', found: true, detail: '/srv/shop/postgresql' }],
+        durationSeconds: 12.5,
+        durationBasis: 'assumed',
+        space: [{ path: '/srv/shop', neededBytes: 50_000_000, freeBytes: 900_000_000 }],
+        storesOut: [],
+        warnings: [],
+      },
+      limits: { ...shortLimits, ...shop.limits },
+      commitAfterSeconds: shop.commitAfterSeconds ?? 0,
+      keepSafetySetsSeconds: 7 * 24 * 3600,
+      healthSeconds: 5,
+    }
+  }
+}
+
+function decide(input: PlanRestoreInput, shop: ShopPlan): RestoreDecision {
+  const components: readonly ComponentDecision[] = [database, uploads]
+  return {
+    format: 'muster-decision-1',
+    procedure: input.procedure,
+    organisation: 'Example',
+    system: input.system,
+    configHash,
+    target: input.target,
+    mode: input.into ? 'elsewhere' : input.back === null ? 'in-place' : 'back',
+    components: components.filter(({ component }) => input.components?.includes(component) ?? true),
+    services: [
+      { name: 'web', host: 'localhost', state: 'running' },
+      { name: 'mailer', host: 'localhost', state: 'stopped' },
+      { name: 'worker', host: 'localhost', state: 'running' },
+    ],
+    stopFirst: input.stopFirst ?? false,
+    steps: ['restore-aside', 'check-aside', 'plan-again', 'stop', 'save-tail', 'promote', 'swap', 'open'],
+    pointOfNoReturn: 'open',
+    bounds: { lastCommitAtLeast: null, lsnAtLeast: null },
+    openWith: input.openWith,
+    approvals: { count: 0, accept: 'claimed', requesterMay: true, requester: input.requester, ...shop.approvals },
+    expiresAt: input.expiresAt ?? new Date(Date.now() + (shop.expirySeconds ?? 3600) * 1000).toISOString(),
+    ...shop.decision,
+  }
+}
+
+export function shopScript(changes: Partial<Script> = {}): Script {
+  const nothing = () => ({}) as never
+  return {
+    planBackup: () => shopBackupPlan(),
+    produceBackup: ({ component }) => ({
+      backup: `20261121T020000Z-${component}`,
+      startedAt: '2026-11-21T02:00:00.000Z',
+      endedAt: '2026-11-21T02:00:04.000Z',
+      objects: 3,
+      sizeBytes: 4_000_000,
+      plainSizeBytes: 10_000_000,
+      swept: 0,
+      stopPoint: component === 'database' ? '0/3000100' : null,
+    }),
+    publishCopy: ({ store, backup }) => ({
+      store,
+      backup,
+      manifestSha256: sha256Of([store, backup]),
+      objects: 3,
+      sizeBytes: 4_000_000,
+      sweptAttempts: [],
+    }),
+    releaseStaging: () => ({ released: true }),
+    notifyPeople: () => ({ delivered: ['log'], failed: [] }),
+    archiveWal: ({ component }) => ({
+      component,
+      incarnation: 'a1b2c3d4e5f6',
+      requiredLsn: '0/3000100',
+      lastCommitAt: '2026-11-21T02:14:00.000000Z',
+      stores: stores.map(({ store }) => ({ store, shippedLsn: '0/3000100', lagSeconds: 2, problem: null })),
+      gaps: [],
+    }),
+    scopeRestore: () => ({
+      configHash,
+      hosts: ['localhost'],
+      components: [
+        { component: 'database', host: 'localhost' },
+        { component: 'uploads', host: 'localhost' },
+      ],
+      services: ['web', 'mailer', 'worker'].map((service) => ({ service, host: 'localhost' })),
+    }),
+    observeTargets: () => [],
+    planRestore: shopRestorePlan(),
+    restoreDatabaseAside: () => ({ restoredBytes: 10_000_000, seconds: 1.5 }),
+    restoreTreeAside: () => ({ restoredBytes: 2_000_000, seconds: 0.5 }),
+    prefetchWal: () => ({ segments: 2, untilLsn: '0/5000000', lastCommitAt: '2026-11-21T02:14:00.000000Z', sizeBytes: 32_000_000 }),
+    holdAtTarget: () => ({ replayedLsn: '0/4000100', lastCommitAt: '2026-11-21T02:14:00.000000Z' }),
+    checkRestored: ({ where }) => ({ checks: [{ name: `orders (${where})`, value: 20, ok: true, detail: '20 is at least 1' }] }),
+    saveTail: () => ({
+      sources: [{ source: 'stopped server', found: true, detail: '/srv/shop/postgresql/pg_wal' }],
+      untilLsn: '0/5000100',
+      lastCommitAt: '2026-11-21T02:20:00.000000Z',
+      stores: ['local', 'nas', 'offsite'],
+    }),
+    replayTail: ({ untilLsn }) => ({ replayedLsn: untilLsn, lastCommitAt: '2026-11-21T02:20:00.000000Z' }),
+    promoteAside: () => ({ timelineId: 2, forkLsn: '0/5000100', lastCommitAt: '2026-11-21T02:20:00.000000Z' }),
+    keepNewerFiles: nothing,
+    runAfter: nothing,
+    swapIn: ({ component, decision }) => {
+      const paths = decision.type === 'postgresql' ? [decision.directory] : decision.members.map(({ path }) => path)
+      return {
+        safety: paths.map((path) => ({ path, safetyPath: `/srv/shop/.muster-shop-${component}/1`, sizeBytes: 10_000_000 })),
+        seconds: 0.01,
+      }
+    },
+    swapBack: nothing,
+    startClosed: nothing,
+    stopClosed: nothing,
+    protectAgain: ({ incarnation }) => ({ incarnation, stores: ['local', 'nas', 'offsite'] }),
+    protectOld: nothing,
+    openDatabase: nothing,
+    startOldDatabase: nothing,
+    stopDatabase: nothing,
+    startService: () => ({ state: 'running' }),
+    stopService: () => ({ state: 'stopped' }),
+    awaitHealthy: () => ({ seconds: 0.2 }),
+    keepSafetySet: nothing,
+    placeElsewhere: nothing,
+    discardAside: nothing,
+    ...changes,
+  }
+}

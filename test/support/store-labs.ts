@@ -1,0 +1,58 @@
+/** Stores of each kind for tests: folders, mounts of their own, and buckets of a real server. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runTool } from '../../adapters/process/run-tool.ts'
+import { createDirectoryStore } from '../../adapters/store/directory.ts'
+import { createS3Store } from '../../adapters/store/s3.ts'
+import type { S3Credentials } from '../../adapters/store/s3-client.ts'
+import type { Store } from '../../adapters/store/store.ts'
+import type { DirectoryStoreConfig, S3StoreConfig } from '../../domain/config.ts'
+import type { S3Server } from './s3-server.ts'
+
+export function directoryConfig(path: string, mountRequired = false): DirectoryStoreConfig {
+  return { type: 'directory', path, mountRequired, hosts: ['localhost'], site: 'primary' }
+}
+
+export function s3Config(server: S3Server, endpoint: string): S3StoreConfig {
+  const credentials = { read: 'env:READ', write: 'env:WRITE' }
+  const { region } = server
+  return { type: 's3', bucket: 'muster', region, prefix: 'prod', endpoint, forcePathStyle: true, credentials, hosts: ['localhost'], site: 'primary' }
+}
+
+/** A store in the bucket `muster` of a server. @param endpoint where it is reached, if not directly */
+export function s3Store(server: S3Server, endpoint = server.endpoint, changes: Partial<S3StoreConfig> = {}): Store {
+  const secret = (): Promise<S3Credentials> => Promise.resolve(server)
+  const config = { ...s3Config(server, endpoint), ...changes }
+  return createS3Store('offsite', config, { read: secret, write: secret }, { pageSize: 3 })
+}
+
+export function directoryStore(path: string, mountRequired = false): Store {
+  return createDirectoryStore('local', directoryConfig(path, mountRequired))
+}
+
+export interface Mount {
+  readonly path: string
+  remount(option: 'ro' | 'rw'): Promise<void>
+  unmount(): Promise<void>
+}
+
+export async function makeFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'muster-store-'))
+}
+
+export async function removeFolder(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true })
+}
+
+/** A filesystem in memory. The tests run as root. */
+export async function mountTmpfs(path: string, sizeMegabytes: number): Promise<Mount> {
+  await mkdir(path, { recursive: true })
+  const fill = `size=${sizeMegabytes}m,mode=0700`
+  await runTool('mount', ['-t', 'tmpfs', '-o', fill, 'muster-test', path])
+  return {
+    path,
+    remount: async (option) => void (await runTool('mount', ['-o', `remount,${option}`, path])),
+    unmount: async () => void (await runTool('umount', ['--lazy', path])),
+  }
+}
