@@ -1,14 +1,15 @@
 // Compiles the sources into dist/ and bundles the workflows beside them, so that `muster` starts without a compiler.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { root } from './setup/places.mjs'
 import { run, tail } from './setup/run.mjs'
 
 const dist = join(root, 'dist')
-const stampFile = join(dist, '.sources')
-const { include } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'))
+const stampFile = join(dist, '.build-hash')
+const project = join(root, 'tsconfig.build.json')
+const { include } = JSON.parse(readFileSync(project, 'utf8'))
 
 /** Whether dist/ was built from exactly the sources that are there now. */
 export function isBuilt() {
@@ -21,7 +22,7 @@ export async function build() {
   const before = stamp(files)
   // An interrupted build must not look like a finished one.
   rmSync(stampFile, { force: true })
-  const compiled = await run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc')], {
+  const compiled = await run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', project], {
     cwd: root,
     timeoutSeconds: 600,
   })
@@ -50,12 +51,12 @@ function sources() {
   return found.toSorted((one, other) => (one < other ? -1 : 1))
 }
 
-/** Sizes and times rather than content: it is asked at every start. */
+/** Content rather than times: a checkout changes only those. The tree is small enough to read at every start. */
 function stamp(files) {
   const hash = createHash('sha256')
-  for (const file of [...files, join(root, 'tsconfig.json'), join(root, 'package-lock.json')]) {
-    const { size, mtimeMs } = statSync(file)
-    hash.update(`${relative(root, file)} ${size} ${mtimeMs}\n`)
+  for (const file of [...files, project, join(root, 'tsconfig.json'), join(root, 'package-lock.json'), fileURLToPath(import.meta.url)]) {
+    const content = readFileSync(file)
+    hash.update(`${relative(root, file)} ${content.length}\n`).update(content)
   }
   return hash.digest('hex')
 }

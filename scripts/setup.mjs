@@ -1,5 +1,5 @@
 // Installs what is missing for demo, tests and development; a second run only looks. Plain JavaScript
-// without dependencies, since it runs before there are any.
+// without dependencies, since it runs before there are any. `--quiet-when-done` says nothing when nothing is missing.
 import { buildSources } from './setup/build-sources.mjs'
 import { takeLock } from './setup/lock.mjs'
 import { checkNode } from './setup/node.mjs'
@@ -9,7 +9,7 @@ import { ensureS3Server } from './setup/s3-server.mjs'
 import { ensureSystemPrograms } from './setup/system-programs.mjs'
 import { ensureTemporal } from './setup/temporal.mjs'
 
-const progress = new Progress('Setting up')
+const progress = new Progress('Setting up', { quiet: process.argv.includes('--quiet-when-done') })
 let release = () => {}
 try {
   checkNode(progress)

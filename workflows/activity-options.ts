@@ -23,16 +23,21 @@ function options(queue: string, weight: ActivityWeight, limits: TimeLimits, urge
   return {
     taskQueue: queue,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    heartbeatTimeout: `${limits.heartbeatSeconds}s`,
-    scheduleToCloseTimeout: `${totalSeconds}s`,
-    ...(urgent && { scheduleToStartTimeout: `${limits.agentSeconds}s` }),
+    heartbeatTimeout: milliseconds(limits.heartbeatSeconds),
+    scheduleToCloseTimeout: milliseconds(totalSeconds),
+    ...(urgent && { scheduleToStartTimeout: milliseconds(limits.agentSeconds) }),
     retry: {
-      initialInterval: `${limits.retrySeconds}s`,
+      initialInterval: milliseconds(limits.retrySeconds),
       backoffCoefficient: 2,
-      maximumInterval: `${limits.retrySeconds * 16}s`,
+      maximumInterval: milliseconds(limits.retrySeconds * 16),
       nonRetryableErrorTypes: [...nonRetryableFailureTypes],
     },
   }
+}
+
+/** Limits may be fractions of a second; Temporal takes whole milliseconds, and none for no limit. */
+function milliseconds(seconds: number): number {
+  return Math.max(1, Math.round(seconds * 1000))
 }
 
 type Proxied<A> = ReturnType<typeof proxyActivities<A>>

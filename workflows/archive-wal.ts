@@ -8,15 +8,17 @@
  *
  * Additive: nothing to undo.
  */
-import { ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow'
+import { CancellationScope, isCancellation, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow'
 import type { ArchivedWal } from '../activities/host/archive-wal.ts'
+import type { BackupPlan, PlannedComponent } from '../activities/site/plan-backup.ts'
+import { defaultTimeLimits, type TimeLimits } from '../domain/time-limits.ts'
 import { onHost, onSite } from './activity-options.ts'
 import { backupSystem } from './backup-system.ts'
-import { failureOf } from './failure-of.ts'
+import { failureOf, isFailure } from './failure-of.ts'
 import { type ArchiveWalInput, archiveWalMessage } from './messages.ts'
-import { createNotices } from './notices.ts'
+import { createNotices, type Notices } from './notices.ts'
 import { fail, procedure } from './procedure.ts'
-import { createProgressBoard, type Outcome } from './progress.ts'
+import { createProgressBoard, type Outcome, type ProgressBoard } from './progress.ts'
 import { siteOfQueue } from './queues.ts'
 
 export interface ArchiveWalResult {
@@ -27,51 +29,73 @@ export interface ArchiveWalResult {
   readonly backup: string | null
 }
 
-export const archiveWal = procedure(archiveWalMessage, async (input: ArchiveWalInput): Promise<ArchiveWalResult> => {
+export const archiveWal = procedure('archiveWal', archiveWalMessage, async (input: ArchiveWalInput): Promise<ArchiveWalResult> => {
   const board = createProgressBoard('archiveWal', input.system)
   const site = siteOfQueue()
-  board.phase('planning')
-  const plan = await onSite(site).planBackup.executeWithOptions({ summary: `which databases ${input.system} has` }, [
-    { system: input.system, components: input.components ?? null, configHash: input.configHash ?? null },
-  ])
-  const planned = plan.waves.flat().filter(({ type }) => type === 'postgresql')
-  if (planned.length === 0) throw fail('NothingToDo', `system "${input.system}" has no database whose WAL could be archived`)
-  const notices = createNotices(site, plan.limits, { configHash: plan.configHash, system: input.system, procedure: 'archiveWal' })
-  board.phase(`archiving ${planned.map(({ component }) => component).join(', ')}`)
+  const noticesOf = (limits: TimeLimits, configHash: string | null) => createNotices(site, limits, { configHash, system: input.system, procedure: 'archiveWal' })
+  let notices = noticesOf(defaultTimeLimits, input.configHash ?? null)
+  try {
+    board.phase('planning')
+    const plan = await onSite(site).planBackup.executeWithOptions({ summary: `which databases ${input.system} has` }, [
+      { system: input.system, components: input.components ?? null, configHash: input.configHash ?? null },
+    ])
+    notices = noticesOf(plan.limits, plan.configHash)
+    const planned = plan.waves.flat().filter(({ type }) => type === 'postgresql')
+    if (planned.length === 0) throw fail('NothingToDo', `system "${input.system}" has no database whose WAL could be archived`)
+    board.phase(`archiving ${planned.map(({ component }) => component).join(', ')}`)
+    const { databases, rejected } = await archiveAll(input.system, plan, planned)
+    const gaps = databases.flatMap(({ component, gaps: found }) => found.map((gap) => `${component}: ${gap}`))
+    const backup = gaps.length > 0 ? await backUpAfter(gaps, input.system, plan.configHash, site, notices) : null
+    if (rejected !== null) throw rejected
+    const outcome: Outcome = gaps.length > 0 ? 'degraded' : 'succeeded'
+    board.phase(outcome)
+    board.outcome(outcome)
+    await notices.settled()
+    return { system: input.system, outcome, databases, backup }
+  } catch (error) {
+    if (!isFailure(error)) throw error
+    await tellOfEnd(input.system, error, board, notices)
+    throw isCancellation(error) ? error : fail(failureOf(error).type, `archiving WAL of ${input.system} failed: ${failureOf(error).message}`)
+  }
+})
+
+/** Every database is asked whatever becomes of the others. @returns what was archived, and the first failure */
+async function archiveAll(
+  system: string,
+  plan: BackupPlan,
+  planned: readonly PlannedComponent[],
+): Promise<{ readonly databases: readonly ArchivedWal[]; readonly rejected: unknown }> {
   const results = await Promise.allSettled(
     planned.map(({ component, host }) =>
       onHost(host, 'control', plan.limits).archiveWal.executeWithOptions({ summary: `archive WAL of ${component}` }, [
-        { system: input.system, component, configHash: plan.configHash },
+        { system, component, configHash: plan.configHash },
       ]),
     ),
   )
-  const databases = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-  const rejected = results.find((result) => result.status === 'rejected')
-  const gaps = databases.flatMap(({ component, gaps: found }) => found.map((gap) => `${component}: ${gap}`))
-  let backup: string | null = null
-  if (gaps.length > 0) {
-    notices.send(
-      'alarm',
-      'critical',
-      `WAL of ${input.system} has a gap`,
-      `${gaps.join('\n')}\nA full backup is started; moments inside the gap cannot be recovered.`,
-    )
-    backup = `backup/${input.system}/after-gap-${workflowInfo().runId}`
-    await startChild(backupSystem, {
-      workflowId: backup,
-      args: [{ system: input.system, configHash: plan.configHash }],
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-    })
-  }
-  const outcome: Outcome = rejected ? 'failed' : gaps.length > 0 ? 'degraded' : 'succeeded'
+  const rejected: unknown = results.find((result) => result.status === 'rejected')?.reason ?? null
+  return { databases: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])), rejected }
+}
+
+/** Moments inside a gap cannot be recovered; a new base makes everything after it recoverable. @returns the id of the backup's run */
+async function backUpAfter(gaps: readonly string[], system: string, configHash: string, site: string, notices: Notices): Promise<string> {
+  notices.send('alarm', 'critical', `WAL of ${system} has a gap`, `${gaps.join('\n')}\nA full backup is started; moments inside the gap cannot be recovered.`)
+  const workflowId = `backup/${system}/after-gap-${workflowInfo().runId}`
+  await startChild(backupSystem, {
+    workflowId,
+    args: [{ system, configHash }],
+    parentClosePolicy: ParentClosePolicy.ABANDON,
+    staticSummary: `full backup of ${system} after a gap in its WAL`,
+    memo: { site },
+  })
+  return workflowId
+}
+
+async function tellOfEnd(system: string, error: unknown, board: ProgressBoard, notices: Notices): Promise<void> {
+  const outcome: Outcome = isCancellation(error) ? 'cancelled' : 'failed'
   board.phase(outcome)
   board.outcome(outcome)
-  if (rejected) {
-    const problem = failureOf(rejected.reason)
-    notices.send('failed', 'critical', `archiving WAL of ${input.system} failed`, problem.message)
+  await CancellationScope.nonCancellable(async () => {
+    if (outcome === 'failed') notices.send('failed', 'critical', `archiving WAL of ${system} failed`, failureOf(error).message)
     await notices.settled()
-    throw fail(problem.type, `archiving WAL of ${input.system} failed: ${problem.message}`)
-  }
-  await notices.settled()
-  return { system: input.system, outcome, databases, backup }
-})
+  })
+}

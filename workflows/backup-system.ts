@@ -10,18 +10,19 @@
  *
  * Additive from beginning to end: there is no point of no return.
  */
-import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow'
+import { CancellationScope, CancelledFailure, isCancellation, workflowInfo } from '@temporalio/workflow'
 import type { BackupPlan, PlannedComponent } from '../activities/site/plan-backup.ts'
 import type { ProducedBackup } from '../activities/host/produce-backup.ts'
 import type { PublishedCopyResult } from '../activities/host/publish-copy.ts'
-import type { TimeLimits } from '../domain/time-limits.ts'
+import { defaultTimeLimits, type TimeLimits } from '../domain/time-limits.ts'
 import { onHost, onSite } from './activity-options.ts'
-import { failureOf, type PlainFailure } from './failure-of.ts'
+import { failureOf, isFailure, type PlainFailure } from './failure-of.ts'
 import { type BackupSystemInput, backupSystemMessage } from './messages.ts'
-import { createNotices } from './notices.ts'
+import { createNotices, type Notices } from './notices.ts'
 import { fail, procedure } from './procedure.ts'
-import { createProgressBoard, type Outcome } from './progress.ts'
+import { createProgressBoard, type Outcome, type ProgressBoard } from './progress.ts'
 import { siteOfQueue } from './queues.ts'
+import { together } from './together.ts'
 
 export interface ComponentBackup {
   readonly component: string
@@ -32,6 +33,8 @@ export interface ComponentBackup {
   readonly copies: readonly { readonly store: string; readonly objects: number; readonly manifestSha256: string }[]
   readonly debts: readonly { readonly store: string; readonly problem: PlainFailure }[]
   readonly problem: PlainFailure | null
+  /** Why the staging could not be freed; the next backup sweeps it. */
+  readonly staging: PlainFailure | null
   readonly startedAt: string | null
   readonly endedAt: string | null
 }
@@ -45,50 +48,69 @@ export interface BackupSystemResult {
   readonly undelivered: readonly { readonly channel: string; readonly problem: string }[]
 }
 
-export const backupSystem = procedure(backupSystemMessage, async (input: BackupSystemInput): Promise<BackupSystemResult> => {
+export const backupSystem = procedure('backupSystem', backupSystemMessage, async (input: BackupSystemInput): Promise<BackupSystemResult> => {
   const board = createProgressBoard('backupSystem', input.system)
   const site = siteOfQueue()
-  board.phase('planning')
-  const plan = await onSite(site).planBackup.executeWithOptions({ summary: `plan the backup of ${input.system}` }, [
-    { system: input.system, components: input.components ?? null, configHash: input.configHash ?? null },
-  ])
-  const notices = createNotices(site, plan.limits, { configHash: plan.configHash, system: input.system, procedure: 'backupSystem' })
-  notices.send('started', 'info', `backup of ${input.system} started`, '')
+  const noticesOf = (limits: TimeLimits, configHash: string | null) => createNotices(site, limits, { configHash, system: input.system, procedure: 'backupSystem' })
+  let notices = noticesOf(defaultTimeLimits, input.configHash ?? null)
   const components: ComponentBackup[] = []
+  let plan: BackupPlan
   try {
+    board.phase('planning')
+    plan = await onSite(site).planBackup.executeWithOptions({ summary: `plan the backup of ${input.system}` }, [
+      { system: input.system, components: input.components ?? null, configHash: input.configHash ?? null },
+    ])
+    notices = noticesOf(plan.limits, plan.configHash)
+    notices.send('started', 'info', `backup of ${input.system} started`, '')
     for (const wave of plan.waves) {
       board.phase(`backing up ${wave.map(({ component }) => component).join(', ')}`)
-      const done = await Promise.all(wave.map((component) => backUp(plan, component, input)))
-      components.push(...done)
+      components.push(...(await backUpWave(plan, wave, input)))
     }
   } catch (error) {
-    board.outcome(isCancellation(error) ? 'cancelled' : 'failed')
-    await CancellationScope.nonCancellable(async () => {
-      notices.send('failed', 'warning', `backup of ${input.system} ${isCancellation(error) ? 'was cancelled' : 'failed'}`, failureOf(error).message)
-      await notices.settled()
-    })
+    if (!isFailure(error)) throw error
+    await tellOfEnd(input.system, error, board, notices)
     throw error
   }
   return finish(input.system, plan, components, board, notices)
 })
 
+/** A run that ends without a judgement of its copies: it could not be planned, or was cancelled. */
+async function tellOfEnd(system: string, error: unknown, board: ProgressBoard, notices: Notices): Promise<void> {
+  const cancelled = isCancellation(error)
+  board.phase(cancelled ? 'cancelled' : 'failed')
+  board.outcome(cancelled ? 'cancelled' : 'failed')
+  await CancellationScope.nonCancellable(async () => {
+    notices.send('failed', cancelled ? 'warning' : 'critical', `backup of ${system} ${cancelled ? 'was cancelled' : 'failed'}`, failureOf(error).message)
+    await notices.settled()
+  })
+}
+
+function backUpWave(plan: BackupPlan, wave: readonly PlannedComponent[], input: BackupSystemInput): Promise<readonly ComponentBackup[]> {
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled')
+  return together(wave.map((component) => () => backUp(plan, component, input)))
+}
+
 async function backUp(plan: BackupPlan, planned: PlannedComponent, input: BackupSystemInput): Promise<ComponentBackup> {
   const { component, host } = planned
   const where = { system: input.system, component, configHash: plan.configHash }
   let produced: ProducedBackup | null = null
+  let ending: ComponentBackup
   try {
     produced = await onHost(host, 'transfer', plan.limits).produceBackup.executeWithOptions({ summary: `read ${component}` }, [
       { ...where, kind: input.kind ?? 'full' },
     ])
     const backup = produced.backup
-    const copies = await Promise.all(planned.stores.map(({ store }) => copyTo(plan.limits, host, { ...where, backup, store })))
-    return judge(plan, planned, produced, copies)
+    const copies = await together(planned.stores.map(({ store }) => () => copyTo(plan.limits, host, { ...where, backup, store })))
+    ending = judge(plan, planned, produced, copies)
   } catch (error) {
-    if (isCancellation(error)) throw error
-    return failedComponent(component, failureOf(error))
-  } finally {
-    await release(plan.limits, host, input.system, component, produced?.backup ?? null)
+    if (isCancellation(error)) {
+      await release(plan.limits, host, input.system, component, produced?.backup ?? null)
+      throw error
+    }
+    ending = failedComponent(component, failureOf(error))
   }
+  const staging = await release(plan.limits, host, input.system, component, produced?.backup ?? null)
+  return { ...ending, staging, outcome: staging && ending.outcome === 'succeeded' ? 'degraded' : ending.outcome }
 }
 
 type Copy = { readonly store: string } & ({ readonly published: PublishedCopyResult } | { readonly problem: PlainFailure })
@@ -107,10 +129,16 @@ async function copyTo(
   }
 }
 
-async function release(limits: TimeLimits, host: string, system: string, component: string, backup: string | null): Promise<void> {
-  await CancellationScope.nonCancellable(() =>
-    onHost(host, 'control', limits).releaseStaging.executeWithOptions({ summary: `free the staging of ${component}` }, [{ system, component, backup }]),
-  )
+/** @returns why the staging could not be freed, or null; what is published stays a backup either way */
+async function release(limits: TimeLimits, host: string, system: string, component: string, backup: string | null): Promise<PlainFailure | null> {
+  try {
+    await CancellationScope.nonCancellable(() =>
+      onHost(host, 'control', limits).releaseStaging.executeWithOptions({ summary: `free the staging of ${component}` }, [{ system, component, backup }]),
+    )
+    return null
+  } catch (error) {
+    return failureOf(error)
+  }
 }
 
 /** Required copies decide success; what else is missing is a debt. */
@@ -133,13 +161,14 @@ function judge(plan: BackupPlan, planned: PlannedComponent, produced: ProducedBa
     copies: published.map(({ store, objects, manifestSha256 }) => ({ store, objects, manifestSha256 })),
     debts,
     problem: missing.length > 0 ? { type: 'CopiesMissing', message: `${missing.join(', ')} — ${why}` } : null,
+    staging: null,
     startedAt: produced.startedAt,
     endedAt: produced.endedAt,
   }
 }
 
 function failedComponent(component: string, problem: PlainFailure): ComponentBackup {
-  const nothing = { backup: null, sizeBytes: 0, plainSizeBytes: 0, copies: [], debts: [], startedAt: null, endedAt: null }
+  const nothing = { backup: null, sizeBytes: 0, plainSizeBytes: 0, copies: [], debts: [], staging: null, startedAt: null, endedAt: null }
   return { component, outcome: 'failed', problem, ...nothing }
 }
 
@@ -147,14 +176,14 @@ async function finish(
   system: string,
   plan: BackupPlan,
   components: readonly ComponentBackup[],
-  board: ReturnType<typeof createProgressBoard>,
-  notices: ReturnType<typeof createNotices>,
+  board: ProgressBoard,
+  notices: Notices,
 ): Promise<BackupSystemResult> {
   const failed = components.filter(({ outcome }) => outcome === 'failed')
   const outcome: Outcome = failed.length > 0 ? 'failed' : components.some(({ outcome }) => outcome === 'degraded') ? 'degraded' : 'succeeded'
   board.phase(outcome)
   board.outcome(outcome)
-  const lines = components.map((one) => `${one.component}: ${one.problem ? one.problem.message : `${one.copies.map(({ store }) => store).join(', ')}`}`)
+  const lines = components.map(lineOf)
   if (outcome === 'failed') notices.send('failed', 'critical', `backup of ${system} failed`, lines.join('\n'))
   else notices.send('succeeded', outcome === 'degraded' ? 'warning' : 'info', `backup of ${system} ${outcome}`, lines.join('\n'))
   const undelivered = await notices.settled()
@@ -163,4 +192,9 @@ async function finish(
     throw fail(first?.problem?.type ?? 'MusterBug', `backup of ${system} (run ${workflowInfo().runId}) failed: ${lines.join('; ')}`)
   }
   return { system, outcome, configHash: plan.configHash, components, undelivered }
+}
+
+function lineOf({ component, problem, copies, staging }: ComponentBackup): string {
+  const what = problem ? problem.message : copies.map(({ store }) => store).join(', ')
+  return `${component}: ${what}${staging ? `; its staging could not be freed: ${staging.message}` : ''}`
 }

@@ -1,7 +1,7 @@
 /** Reads what really went wrong out of the failures that Temporal wraps around each other. */
-import { TimeoutType } from '@temporalio/common'
+import { TemporalFailure, TimeoutType } from '@temporalio/common'
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow'
-import { type FailureType, isFailureType } from '../domain/failures.ts'
+import { type FailureType, isFailureType, MusterError } from '../domain/failures.ts'
 
 export interface PlainFailure {
   readonly type: FailureType
@@ -26,5 +26,11 @@ export function failureOf(error: unknown): PlainFailure {
     const type = error.type && isFailureType(error.type) ? error.type : 'MusterBug'
     return { type, message: error.message }
   }
+  if (error instanceof MusterError) return { type: error.type, message: error.message }
   return { type: 'MusterBug', message: error instanceof Error ? error.message : String(error) }
+}
+
+/** Whether a run may end with it. Anything else is a defect of the code, which fails the workflow task and can be mended. */
+export function isFailure(error: unknown): boolean {
+  return error instanceof TemporalFailure || error instanceof MusterError
 }

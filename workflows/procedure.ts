@@ -15,8 +15,9 @@ export interface Message<T> {
   readonly example: Record<string, unknown>
 }
 
-export function procedure<T, R>(message: Message<T>, run: (input: T) => Promise<R>): (...args: unknown[]) => Promise<R> {
-  return async (...args) => {
+/** @param type name of the workflow; a parent that starts it as a child reads it from the function */
+export function procedure<T, R>(type: string, message: Message<T>, run: (input: T) => Promise<R>): (...args: unknown[]) => Promise<R> {
+  const workflow = async (...args: unknown[]): Promise<R> => {
     const input = parseOne(message, args)
     try {
       return await run(input)
@@ -24,6 +25,7 @@ export function procedure<T, R>(message: Message<T>, run: (input: T) => Promise<
       throw asFailure(error)
     }
   }
+  return Object.defineProperty(workflow, 'name', { value: type })
 }
 
 /** Registers an Update whose one argument is parsed before `validate` sees it; a refusal leaves no history. */

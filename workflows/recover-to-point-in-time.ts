@@ -5,7 +5,7 @@ import { type RecoverToPointInTimeInput, recoverToPointInTimeMessage } from './m
 import { procedure } from './procedure.ts'
 import { runRestore } from './restore/run-restore.ts'
 
-export const recoverToPointInTime = procedure(recoverToPointInTimeMessage, (input) =>
+export const recoverToPointInTime = procedure('recoverToPointInTime', recoverToPointInTimeMessage, (input) =>
   runRestore('recoverToPointInTime', input, { target: targetOf(input), incarnation: input.incarnation ?? null, back: null }),
 )
 

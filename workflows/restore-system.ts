@@ -3,7 +3,7 @@ import { restoreSystemMessage } from './messages.ts'
 import { procedure } from './procedure.ts'
 import { runRestore } from './restore/run-restore.ts'
 
-export const restoreSystem = procedure(restoreSystemMessage, (input) =>
+export const restoreSystem = procedure('restoreSystem', restoreSystemMessage, (input) =>
   runRestore('restoreSystem', input, {
     target: input.backup === undefined ? { kind: 'latest' } : { kind: 'backup', backup: input.backup },
     incarnation: null,

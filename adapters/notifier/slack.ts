@@ -50,7 +50,7 @@ async function post(url: URL, body: string, signal?: AbortSignal): Promise<numbe
   } catch (error) {
     throwIfCancelled(signal)
     if (timeout.aborted) throw new MusterError('Timeout', `the Slack webhook does not answer within ${answerSeconds} s`)
-    const code = error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? error.cause.code : null
+    const code = error instanceof Error && error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : null
     throw new MusterError('Unreachable', `the Slack webhook does not answer (${code ?? 'no answer'})`)
   }
 }

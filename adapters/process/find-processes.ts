@@ -65,12 +65,12 @@ export async function endProcess(identity: ProcessIdentity, options: { readonly 
 /**
  * Every running process, except the caller itself, whose working directory or an open file lies in
  * `directory` (deleted files too). Proof that a database is stopped. As another user than root only
- * processes of that user are seen.
+ * processes of that user are seen. Paths below the directory for which `ignore` says so do not count.
  */
-export async function processesUsing(directory: string): Promise<ProcessIdentity[]> {
+export async function processesUsing(directory: string, ignore: (below: string) => boolean = () => false): Promise<ProcessIdentity[]> {
   const root = realDirectory(directory)
   const inside = root === '/' ? '/' : `${root}/`
-  const holds = (target: string): boolean => target === root || target === `${root} (deleted)` || target.startsWith(inside)
+  const holds = (target: string): boolean => target === root || target === `${root} (deleted)` || (target.startsWith(inside) && !ignore(target.slice(inside.length)))
   return select((pid) => pid !== process.pid && openPaths(pid).some(holds))
 }
 

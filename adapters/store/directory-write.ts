@@ -37,11 +37,13 @@ export async function putBytesInto(root: DirectoryRoot, key: string, bytes: Uint
   return createByCopy(root, key, (copy) => copy.writeFile(bytes))
 }
 
-/** Null when the two are on different filesystems: then only a copy can do it. */
+/** Null when only a copy can do it: on another filesystem, or of a file that someone else could go on writing to. */
 async function linkSource(root: DirectoryRoot, key: string, file: PutFile, source: FileHandle, options: TransferOptions): Promise<PutOutcome | null> {
   const facts = await source.stat()
-  if (facts.dev !== root.device) return null
-  await verifySource(source, file, options.signal)
+  const named = await lstat(file.path)
+  if (facts.dev !== root.device || named.ino !== facts.ino || facts.uid !== process.geteuid?.()) return null
+  await verifySource(source, file, options)
+  await source.sync()
   await makeParents(root, key)
   const outcome = await linkNew(file.path, join(root.path, key), facts.ino).catch((error: unknown) => {
     if (cannotLink.has(codeOf(error))) return null
@@ -86,7 +88,9 @@ async function createByCopy(root: DirectoryRoot, key: string, write: (copy: File
   try {
     const inode = await writeTemporary(root, temporary, write)
     await makeParents(root, key)
-    const outcome = await linkNew(temporary, join(root.path, key), inode)
+    const outcome = await linkNew(temporary, join(root.path, key), inode).catch((error: unknown) => {
+      throw cannotLink.has(codeOf(error)) ? withoutLinks(root, error) : error
+    })
     await flushNames(root, key)
     return outcome
   } finally {
@@ -108,6 +112,12 @@ async function writeTemporary(root: DirectoryRoot, path: string, write: (copy: F
   } finally {
     await copy.close()
   }
+}
+
+/** Where no name can be made that is not there yet, a retry could overwrite: such a filesystem keeps no backups. */
+function withoutLinks(root: DirectoryRoot, cause: unknown): MusterError {
+  const hint = 'use a filesystem with hard links, such as ext4, XFS or NFS'
+  return new MusterError('PreconditionFailed', `no hard link can be made in the store at ${root.path}: ${codeOf(cause)}`, { cause, hint })
 }
 
 async function removeLeftovers(folder: string, key: string): Promise<void> {
@@ -138,7 +148,12 @@ async function confirmSame(root: DirectoryRoot, key: string, file: PutFile, opti
   const there = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
     const hash = createHash('sha256')
-    for await (const piece of readPieces(there, { ...file, path }, options.signal)) hash.update(piece)
+    let compared = 0
+    for await (const piece of readPieces(there, { ...file, path }, options.signal)) {
+      hash.update(piece)
+      compared += piece.length
+      options.onProgress?.(compared)
+    }
     const found = hash.digest('hex')
     if (found !== file.sha256) throw changed(`SHA-256 ${found}, not ${file.sha256}`)
     await there.sync()

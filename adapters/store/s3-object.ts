@@ -1,11 +1,10 @@
 /** What is known about one object of a bucket, and whether it is the file that was to be put there. */
 import { createHash } from 'node:crypto'
-import type { Readable } from 'node:stream'
 import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
 import { MusterError } from '../../domain/failures.ts'
 import type { S3Connection } from './s3-client.ts'
 import { isNotFound } from './s3-failures.ts'
-import type { ObjectStat, PutFile } from './store.ts'
+import type { ObjectStat, PutFile, TransferOptions } from './store.ts'
 
 export interface S3Object extends ObjectStat {
   /** Names are in lower case. */
@@ -50,23 +49,28 @@ export async function proveBucket(s3: S3Connection): Promise<void> {
  * Whether the key is there with the size and hash of a file.
  * @throws MusterError ChecksumMismatch when it is there with other content
  */
-export async function isStored(s3: S3Connection, key: string, file: PutFile, signal: AbortSignal | undefined): Promise<boolean> {
+export async function isStored(s3: S3Connection, key: string, file: PutFile, options: TransferOptions): Promise<boolean> {
   const found = await findObject(s3, key)
   if (!found) return false
   const changed = (what: string) => new MusterError('ChecksumMismatch', `${key} is in the bucket ${s3.bucket} with other content: ${what}`)
   if (found.sizeBytes !== file.sizeBytes) throw changed(`${found.sizeBytes} bytes, not ${file.sizeBytes}`)
   // an object that another tool has copied here does not say its hash
-  const sha256 = found.metadata['sha256'] ?? (await hashObject(s3, key, signal))
+  const sha256 = found.metadata['sha256'] ?? (await hashObject(s3, key, options))
   if (sha256 !== file.sha256) throw changed(`SHA-256 ${sha256}, not ${file.sha256}`)
   return true
 }
 
-async function hashObject(s3: S3Connection, key: string, signal: AbortSignal | undefined): Promise<string> {
+async function hashObject(s3: S3Connection, key: string, options: TransferOptions): Promise<string> {
   return s3.with('read', `reading ${key}`, async (client) => {
     const request = new GetObjectCommand({ Bucket: s3.bucket, Key: s3.inBucket(key) })
-    const { Body } = await client.send(request, signal && { abortSignal: signal })
+    const { Body } = await client.send(request, options.signal && { abortSignal: options.signal })
     const hash = createHash('sha256')
-    for await (const piece of Body as Readable) hash.update(piece as Buffer)
+    let compared = 0
+    for await (const piece of Body as AsyncIterable<Buffer>) {
+      hash.update(piece)
+      compared += piece.length
+      options.onProgress?.(compared)
+    }
     return hash.digest('hex')
   })
 }

@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { ListMultipartUploadsCommand, ListPartsCommand, type MultipartUpload, type Part, type S3Client } from '@aws-sdk/client-s3'
 import type { S3Connection } from './s3-client.ts'
 import { readAt, throwIfCancelled } from './source-file.ts'
-import type { PutFile } from './store.ts'
+import type { PutFile, TransferOptions } from './store.ts'
 
 const mebibyte = 1024 * 1024
 export const partBytes = 16 * mebibyte
@@ -62,7 +62,7 @@ export async function findUpload(
   key: string,
   file: PutFile,
   source: FileHandle,
-  signal: AbortSignal | undefined,
+  options: TransferOptions,
 ): Promise<Upload | null> {
   const candidates: MultipartUpload[] = []
   for await (const upload of listUploads(s3, client, s3.inBucket(key))) {
@@ -72,7 +72,7 @@ export async function findUpload(
   for (const { UploadId: id } of candidates) {
     const listed = id === undefined ? null : await listParts(s3, client, key, id)
     if (id === undefined || !listed || listed.parts.length === 0) continue
-    const parts = await proveParts(listed.parts, file, source, signal)
+    const parts = await proveParts(listed.parts, file, source, options)
     if (parts) return { id, checksum: listed.checksum, parts }
   }
   return null
@@ -118,18 +118,14 @@ async function listParts(
 }
 
 /** Null when a part is not one of this file. */
-async function proveParts(
-  listed: readonly Part[],
-  file: PutFile,
-  source: FileHandle,
-  signal: AbortSignal | undefined,
-): Promise<Map<number, StoredPart> | null> {
+async function proveParts(listed: readonly Part[], file: PutFile, source: FileHandle, options: TransferOptions): Promise<Map<number, StoredPart> | null> {
   const wanted = new Map(divide(file.sizeBytes).map((part) => [part.number, part]))
   const proven = new Map<number, StoredPart>()
   for (const { PartNumber: number = 0, Size: size, ETag: etag = '', ChecksumSHA256: sha256 } of listed) {
     const part = wanted.get(number)
     if (!part || part.sizeBytes !== size) return null
-    const bytes = await readPart(source, file, part, signal)
+    const bytes = await readPart(source, file, part, options.signal)
+    options.onProgress?.(0)
     const equal = sha256 ? sha256 === digest('sha256', bytes, 'base64') : etag.replaceAll('"', '') === digest('md5', bytes, 'hex')
     if (!equal) return null
     proven.set(number, { number, etag, ...(sha256 && { sha256 }) })

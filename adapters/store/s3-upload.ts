@@ -23,14 +23,14 @@ const partsAtOnce = 2
 /** As Store.putFile. */
 export async function putFileInBucket(s3: S3Connection, key: string, file: PutFile, options: TransferOptions): Promise<PutOutcome> {
   const small = file.sizeBytes <= partBytes
-  if (!small && (await isStored(s3, key, file, options.signal))) return 'exists'
+  if (!small && (await isStored(s3, key, file, options))) return 'exists'
   const source = await openSource(file)
   try {
     const created = await s3.with('write', `writing ${key}`, async (client) => {
       const transfer: Transfer = { s3, client, key, file, source, options }
       return small ? putWhole(transfer) : putParts(transfer)
     })
-    if (await isStored(s3, key, file, options.signal)) {
+    if (await isStored(s3, key, file, options)) {
       options.onProgress?.(file.sizeBytes)
       return created ? 'created' : 'exists'
     }
@@ -70,7 +70,7 @@ async function putWhole(transfer: Transfer): Promise<boolean> {
 
 async function putParts(transfer: Transfer): Promise<boolean> {
   const { s3, client, key, file, source, options } = transfer
-  const upload = (await findUpload(s3, client, key, file, source, options.signal)) ?? (await begin(transfer))
+  const upload = (await findUpload(s3, client, key, file, source, options)) ?? (await begin(transfer))
   try {
     const parts = await sendParts(transfer, upload)
     const created = await unlessTaken(complete(transfer, upload, parts))

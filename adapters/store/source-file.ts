@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { MusterError } from '../../domain/failures.ts'
-import type { PutFile } from './store.ts'
+import type { PutFile, TransferOptions } from './store.ts'
 
 const pieceBytes = 1024 * 1024
 
@@ -54,10 +54,13 @@ export function proveSource(hash: Hash, file: PutFile): void {
   })
 }
 
-/** Hashes the whole file and compares. @throws MusterError ChecksumMismatch; SourceUnreadable; Cancelled */
-export async function verifySource(handle: FileHandle, file: PutFile, signal: AbortSignal | undefined): Promise<void> {
+/** Hashes the whole file and compares; still says that it is at work. @throws MusterError ChecksumMismatch; SourceUnreadable; Cancelled */
+export async function verifySource(handle: FileHandle, file: PutFile, options: TransferOptions): Promise<void> {
   const hash = createHash('sha256')
-  for await (const piece of readPieces(handle, file, signal)) hash.update(piece)
+  for await (const piece of readPieces(handle, file, options.signal)) {
+    hash.update(piece)
+    options.onProgress?.(0)
+  }
   proveSource(hash, file)
 }
 

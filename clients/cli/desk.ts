@@ -6,6 +6,8 @@ import type { Decryption, Verifier } from '../../adapters/crypto/crypto.ts'
 import type { Store } from '../../adapters/store/store.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Config } from '../../domain/config.ts'
+import type { FilesManifest } from '../../domain/repository-format.ts'
+import type { TreeEntry } from '../../domain/tree-index.ts'
 import type { DocumentCache } from '../../repository/document-cache.ts'
 import type { ApplyResult } from '../apply.ts'
 import type { Output } from './output.ts'
@@ -25,6 +27,8 @@ export interface Desk {
   verifier(): Promise<Verifier>
   decryption(config: Config, identityFile: string | null): Promise<Decryption>
   cacheOf(host: string): DocumentCache
+  /** Entries of a tree backup, from its index; decrypted with the identity on this host. */
+  treeEntries?(manifest: FilesManifest, storeName: string, identityFile: string | null): AsyncIterable<TreeEntry>
   /** Null when no shipper answers on this host. */
   shipperStatus(host: string): Promise<ShipperStatus | null>
   temporal(): Promise<Client>

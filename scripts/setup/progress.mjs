@@ -16,7 +16,9 @@ export class SetupError extends Error {
 
 /** The parts one after the other, each with a tick once it is there: `zstd ✓  age ✓`. */
 export class Progress {
-  constructor(title) {
+  /** `quiet` holds everything back until something takes long or fails. */
+  constructor(title, { quiet = false } = {}) {
+    this.held = quiet ? [] : null
     this.column = 0
     this.write(`  ${title}`.padEnd(indent))
   }
@@ -29,6 +31,7 @@ export class Progress {
   }
 
   note(text) {
+    this.speak()
     this.room(text.length + 4)
     this.write(`… ${text} `)
   }
@@ -49,6 +52,7 @@ export class Progress {
 
   /** @param {SetupError} error */
   fail(error) {
+    this.speak()
     this.write('✗\n')
     const todo = error.commands.map((line) => `    ${line}`).join('\n')
     process.stderr.write(`\n  error  ${error.message}\n${todo ? `  run\n${todo}\n` : ''}`)
@@ -56,13 +60,19 @@ export class Progress {
 
   room(length) {
     if (this.column > indent && this.column + length > width) {
-      process.stdout.write(`\n${' '.repeat(indent)}`)
+      this.write(`\n${' '.repeat(indent)}`)
       this.column = indent
     }
   }
 
+  speak() {
+    if (this.held !== null) process.stdout.write(this.held.join(''))
+    this.held = null
+  }
+
   write(text) {
-    process.stdout.write(text)
+    if (this.held === null) process.stdout.write(text)
+    else this.held.push(text)
     this.column = text.endsWith('\n') ? 0 : this.column + text.length
   }
 }

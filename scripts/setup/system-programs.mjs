@@ -13,6 +13,8 @@ const parts = [
   { name: 'tar', packages: () => ['tar'], find: findGnuTar },
   { name: 'ssh-keygen', packages: () => ['openssh-client'], find: async () => bothOf('ssh-keygen') },
   { name: 'setpriv', packages: () => ['util-linux'], find: async () => bothOf('setpriv', 'flock') },
+  { name: 'ip', packages: () => ['iproute2'], find: async () => bothOf('ip') },
+  { name: 'jq', packages: () => ['jq'], find: () => firstVersion('jq', ['--version']) },
 ]
 
 /** Looks for the programs that the system's package manager brings; installs what is missing when it may. */
@@ -108,7 +110,7 @@ function withoutApt(names) {
   const { minimumMajor } = versions.postgresql
   return new SetupError(names, 'not installed, and this system has no apt-get', [
     `# with this system's package manager: PostgreSQL ${minimumMajor} or newer (server and client), zstd, age,`,
-    '# GNU tar, the OpenSSH client, util-linux; then',
+    '# GNU tar, the OpenSSH client, util-linux, iproute2, jq; then',
     'npm run setup',
   ])
 }

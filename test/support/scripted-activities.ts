@@ -78,7 +78,7 @@ const host = 'localhost'
 const queues = ['muster-site-primary', `muster-host-${host}`, `muster-host-${host}-urgent`] as const
 
 export async function openStage({ identity = 'muster-test' }: StageOptions = {}): Promise<Stage> {
-  const env = await startTemporal()
+  const env = await startQuietly()
   const plays = new Map<string, ReturnType<typeof createPlay>>()
   const connection = env.nativeConnection
   const namespace = env.namespace ?? 'default'
@@ -127,10 +127,23 @@ export async function openStage({ identity = 'muster-test' }: StageOptions = {})
   }
 }
 
+/** Failures are what these cases are about; the workers' warnings of each would drown the report. */
+async function startQuietly(): Promise<TestWorkflowEnvironment> {
+  const level = process.env['MUSTER_LOG']
+  process.env['MUSTER_LOG'] = level ?? 'error'
+  try {
+    return await startTemporal()
+  } finally {
+    if (level === undefined) delete process.env['MUSTER_LOG']
+  }
+}
+
 /** Fails as activities do at their boundary: type of the table, retried where the table says so. */
 export function failing(type: FailureType, message: string): () => never {
   return () => {
-    throw toFailure(new MusterError(type, message))
+    const failure = toFailure(new MusterError(type, message))
+    failure.stack = ''
+    throw failure
   }
 }
 

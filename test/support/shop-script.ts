@@ -131,7 +131,6 @@ function decide(input: PlanRestoreInput, shop: ShopPlan): RestoreDecision {
 }
 
 export function shopScript(changes: Partial<Script> = {}): Script {
-  const nothing = () => ({}) as never
   return {
     planBackup: () => shopBackupPlan(),
     produceBackup: ({ component }) => ({
@@ -186,8 +185,8 @@ export function shopScript(changes: Partial<Script> = {}): Script {
     }),
     replayTail: ({ untilLsn }) => ({ replayedLsn: untilLsn, lastCommitAt: '2026-11-21T02:20:00.000000Z' }),
     promoteAside: () => ({ timelineId: 2, forkLsn: '0/5000100', lastCommitAt: '2026-11-21T02:20:00.000000Z' }),
-    keepNewerFiles: nothing,
-    runAfter: nothing,
+    keepNewerFiles: () => ({ copied: 1, sizeBytes: 100, list: ['invoice.pdf'] }),
+    runAfter: () => ({ commands: 1 }),
     swapIn: ({ component, decision }) => {
       const paths = decision.type === 'postgresql' ? [decision.directory] : decision.members.map(({ path }) => path)
       return {
@@ -195,20 +194,20 @@ export function shopScript(changes: Partial<Script> = {}): Script {
         seconds: 0.01,
       }
     },
-    swapBack: nothing,
-    startClosed: nothing,
-    stopClosed: nothing,
+    swapBack: () => ({ members: 1 }),
+    startClosed: () => ({ timelineId: 2 }),
+    stopClosed: () => ({ state: 'stopped' }),
     protectAgain: ({ incarnation }) => ({ incarnation, stores: ['local', 'nas', 'offsite'] }),
-    protectOld: nothing,
-    openDatabase: nothing,
-    startOldDatabase: nothing,
-    stopDatabase: nothing,
+    protectOld: () => ({ incarnation: 'a1b2c3d4e5f6' }),
+    openDatabase: () => ({ timelineId: 2 }),
+    startOldDatabase: () => ({ started: true }),
+    stopDatabase: () => ({ state: 'stopped' }),
     startService: () => ({ state: 'running' }),
     stopService: () => ({ state: 'stopped' }),
     awaitHealthy: () => ({ seconds: 0.2 }),
-    keepSafetySet: nothing,
-    placeElsewhere: nothing,
-    discardAside: nothing,
+    keepSafetySet: ({ component, safety }) => ({ kept: safety.map((member) => ({ component, ...member })) }),
+    placeElsewhere: () => ({ directories: ['/srv/copy'] }),
+    discardAside: () => ({ discarded: true }),
     ...changes,
   }
 }

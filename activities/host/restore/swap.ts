@@ -178,6 +178,7 @@ export function keepSafetySet(agent: Agent) {
     }
     if (step.decision.type === 'postgresql') {
       await rm(walDirectory(databaseMember(agent, step.system, step.decision)), { recursive: true, force: true })
+      await rm(closedPlace(agent, step as DatabaseStep).socketDirectory, { recursive: true, force: true })
       kept.push(
         ...step.decision.tablespaces
           .filter(({ path, into }) => path !== into)

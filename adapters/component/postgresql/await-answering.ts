@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MusterError } from '../../../domain/failures.ts'
-import { processesUsing } from '../../process/find-processes.ts'
 import { type ConnectionTarget, withConnection } from './connection.ts'
 import { type PostgresqlInstance, nameOf } from './instance.ts'
 import { readLog } from './recovery-log.ts'
+import { usersOfDataDirectory } from './directory-users.ts'
 
 const pollMs = 150
 /** A server that was just started, or that its manager starts again, has no process for a moment. */
@@ -30,7 +30,7 @@ export async function awaitAnswering(
   for (;;) {
     if (options.signal?.aborted) throw new MusterError('Cancelled', `waiting for ${nameOf(instance)} was cancelled`)
     if (await answersQueries(instance, options.target)) return
-    if ((await processesUsing(directory)).length > 0) seenAt = Date.now()
+    if ((await usersOfDataDirectory(directory)).length > 0) seenAt = Date.now()
     if (Date.now() - seenAt > absentGraceMs) throw await didNotStart(instance, options.logFile)
     if (Date.now() - startedAt > options.timeoutSeconds * 1000) {
       throw new MusterError('Timeout', `${nameOf(instance)} did not answer within ${options.timeoutSeconds} s of its start`)

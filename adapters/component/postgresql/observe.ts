@@ -2,10 +2,10 @@ import { realpath } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { MusterError } from '../../../domain/failures.ts'
-import { processesUsing } from '../../process/find-processes.ts'
 import type { ProcessIdentity } from '../../process/process.ts'
 import { withConnection } from './connection.ts'
 import type { PostgresqlInstance } from './instance.ts'
+import { usersOfDataDirectory } from './directory-users.ts'
 
 export interface ServerObservation {
   readonly state: 'running' | 'stopped'
@@ -20,7 +20,7 @@ export interface ServerObservation {
  * whatever answers at its address is another server. A lock file counts for nothing.
  */
 export async function observeServer(instance: PostgresqlInstance): Promise<ServerObservation> {
-  const processes = await processesUsing(instance.config.dataDirectory)
+  const processes = await usersOfDataDirectory(instance.config.dataDirectory)
   const answered = await answers(instance)
   const listener = answered ? await whoAnswers(instance, processes.length > 0) : 'none'
   const state = processes.length > 0 || listener === 'ours' ? 'running' : 'stopped'

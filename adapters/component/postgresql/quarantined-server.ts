@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MusterError } from '../../../domain/failures.ts'
-import { endProcess, processesUsing } from '../../process/find-processes.ts'
+import { endProcess } from '../../process/find-processes.ts'
 import type { ProcessIdentity } from '../../process/process.ts'
 import { runTool } from '../../process/run-tool.ts'
 import { startService } from '../../process/start-service.ts'
@@ -13,6 +13,7 @@ import { type Program, findServerProgram } from './programs.ts'
 import { type Quarantine, type QuarantineMode, checkQuarantine, hbaFileName, hbaText, quarantineArguments, quarantineClusterName } from './quarantine.ts'
 import { readLog } from './recovery-log.ts'
 import { dropStaleLock } from './stale-lock.ts'
+import { usersOfDataDirectory } from './directory-users.ts'
 
 export interface QuarantineStart {
   readonly mode: QuarantineMode
@@ -35,7 +36,7 @@ export async function launchQuarantined(instance: PostgresqlInstance, quarantine
   checkQuarantine(quarantine, start.preload)
   const facts = await inspectDataDirectory(instance, quarantine.directory)
   if (facts === null) throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
-  const [other] = await processesUsing(quarantine.directory)
+  const [other] = await usersOfDataDirectory(quarantine.directory)
   if (other) throw new MusterError('TargetRunning', `process ${other.pid} (${other.command}) uses ${quarantine.directory}`)
   const program = await findServerProgram(instance, 'postgres', facts.serverMajor)
   await dropStaleLock(quarantine.directory)
@@ -103,7 +104,7 @@ export async function logOfStart(quarantine: Quarantine): Promise<string> {
 
 /** The processes of the server in quarantine; other processes that use its directory are not told. */
 export async function quarantinedProcesses(quarantine: Quarantine): Promise<readonly ProcessIdentity[]> {
-  const users = await processesUsing(quarantine.directory)
+  const users = await usersOfDataDirectory(quarantine.directory)
   const ours = await Promise.all(users.map(isOurs))
   return users.filter((_user, index) => ours[index])
 }
@@ -123,7 +124,7 @@ export async function stopQuarantined(instance: PostgresqlInstance, quarantine: 
   if ((await quarantinedProcesses(quarantine)).length > 0) await stopOrderly(instance, directory)
   const left = await quarantinedProcesses(quarantine)
   await Promise.all(left.map((identity) => endProcess(identity, { graceSeconds: 0 })))
-  const [other] = await processesUsing(directory)
+  const [other] = await usersOfDataDirectory(directory)
   if (!other) return
   throw new MusterError('TargetRunning', `process ${other.pid} (${other.command}) uses ${directory}`, {
     hint: 'it was not started by Muster: stop it first',
@@ -139,7 +140,7 @@ async function stopOrderly(instance: PostgresqlInstance, directory: string): Pro
   // Whatever it answers: what counts is which processes are left.
   await runTool(program.path, args, { ...(runAs === undefined ? {} : { runAs }), okExitCodes: [0, 1] })
   // The postmaster removes its lock file a moment before it has ended.
-  for (let waited = 0; waited < 20 && (await processesUsing(directory)).length > 0; waited++) await sleep(100)
+  for (let waited = 0; waited < 20 && (await usersOfDataDirectory(directory)).length > 0; waited++) await sleep(100)
 }
 
 function noteOf(quarantine: Quarantine): string {

@@ -1,0 +1,64 @@
+/** What a person sees: a label once, what happened beside it, seconds at the right. */
+const indent = 20
+const width = 88
+
+export interface Teller {
+  /** A line under a label; the label is shown when it changes. */
+  line(label: string, text: string, seconds?: number): void
+  /** A line of parts, each with a tick once it is there. */
+  begin(label: string): void
+  part(text: string): void
+  end(): void
+  plain(text?: string): void
+}
+
+export function createTeller(out: NodeJS.WritableStream = process.stdout): Teller {
+  let shown = ''
+  let column = 0
+  const labelled = (label: string) => {
+    const text = label === shown ? '' : label
+    shown = label
+    return `  ${text}`.padEnd(indent)
+  }
+  return {
+    line(label, text, seconds) {
+      const taken = seconds === undefined ? '' : `${seconds.toFixed(1)} s`.padStart(8)
+      const body = seconds === undefined ? text : text.padEnd(width - indent - taken.length)
+      out.write(`${labelled(label)}${body}${taken}\n`)
+    },
+    begin(label) {
+      out.write(labelled(label))
+      column = indent
+    },
+    part(text) {
+      const part = `${text} ✓  `
+      if (column + part.length > width + 12) {
+        out.write(`\n${' '.repeat(indent)}`)
+        column = indent
+      }
+      out.write(part)
+      column += part.length
+    },
+    end() {
+      out.write('\n')
+    },
+    plain(text = '') {
+      shown = ''
+      out.write(`${text}\n`)
+    },
+  }
+}
+
+/** `1 204`: digits in threes. */
+export function count(number: number): string {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, ' ')
+}
+
+/** `12:00:31.204`, UTC. */
+export function clock(time: number | string): string {
+  return new Date(time).toISOString().slice(11, 23)
+}
+
+export function seconds(value: number): string {
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} s`
+}

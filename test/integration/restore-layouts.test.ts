@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TestWorkflowEnvironment } from '@temporalio/testing'
+import { runTool } from '../../adapters/process/run-tool.ts'
+import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
+import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
+import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
+
+describe('restore of a database with a tablespace whose data directory is a mount point', function () {
+  this.timeout(240_000)
+  let env: TestWorkflowEnvironment
+  let cluster: TestCluster
+  let rig: Rig
+  let yaml: (checks: string) => string
+
+  before(async () => {
+    env = await startTemporal()
+    cluster = await createCluster({ tablespace: true })
+    await cluster.sql('create table markers (n int primary key) tablespace side; grant select on markers to muster')
+    await moveOntoMount(cluster)
+    rig = await createRig({
+      env,
+      yaml: (base) => {
+        yaml = (checks) => yamlFor(base, cluster, checks)
+        return yaml('')
+      },
+    })
+  })
+
+  after(async () => {
+    await rig?.stop()
+    await cluster?.stop().catch(() => undefined)
+    await runTool('umount', ['--lazy', cluster.directory], { okExitCodes: [0, 1, 32] })
+    await cluster?.destroy()
+    await env?.teardown()
+  })
+
+  async function recover(time: string): Promise<RestoreResult> {
+    const input = { system: 'shop', to: { time }, requestedBy: 'alice' }
+    const { plan } = (await env.client.workflow.execute('recoverToPointInTime', { taskQueue: 'muster', workflowId: `plan/${time}`, args: [{ ...input, planOnly: true }] })) as RestoreResult
+    const approval = { approve: plan.decisionHash, expiresAt: plan.decision.expiresAt }
+    return (await env.client.workflow.execute('recoverToPointInTime', { taskQueue: 'muster', workflowId: 'target/shop', args: [{ ...input, ...approval }] })) as RestoreResult
+  }
+
+  it('rolls back by itself when a check fails after the swap, and the newest row is there', async () => {
+    await cluster.sql('insert into markers select generate_series(1, 10)')
+    await env.client.workflow.execute('backupSystem', { taskQueue: 'muster', workflowId: 'backup/1', args: [{ system: 'shop' }] })
+    const [row] = await cluster.sql<{ now: Date }>('select clock_timestamp() as now')
+    await cluster.sql('insert into markers values (11)')
+    // Holds aside, where the copy is read-only, and fails in place, where it is writable.
+    await rig.reconfigure(yaml(`[{ sql: "select case when current_setting('transaction_read_only') = 'on' and pg_is_in_recovery() then 1 else 0 end", min: 1 }]`))
+    await assert.rejects(recover((row as { now: Date }).now.toISOString()), (error: Error) => /rolled back: what ran before is running again/.test(String((error.cause as Error).message)))
+    assert.deepEqual(await cluster.sql('select max(n) as n from markers'), [{ n: 11 }])
+    await cluster.sql('insert into markers values (12)')
+    const left = (await readdir(cluster.directory)).filter((name) => name.startsWith('pgsql_tmp.muster'))
+    assert.ok(left.length <= 1)
+  })
+
+  it('recovers in place by renaming contents, keeps the old data and tablespace, and goes on from there', async () => {
+    await rig.reconfigure(yaml(''))
+    const [row] = await cluster.sql<{ now: Date }>('select clock_timestamp() as now')
+    const moment = (row as { now: Date }).now.toISOString()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await cluster.sql('delete from markers')
+    const result = await recover(moment)
+    assert.equal(result.outcome, 'succeeded')
+    assert.deepEqual(await cluster.sql('select count(*)::int as n from markers'), [{ n: 12 }])
+    const database = result.safety.find(({ path }) => path === cluster.directory)
+    assert.equal(await readFile(join(database?.safetyPath ?? '', 'PG_VERSION'), 'utf8'), '15\n')
+    const [space] = await cluster.sql<{ path: string }>("select pg_tablespace_location(oid) as path from pg_tablespace where spcname = 'side'")
+    assert.notEqual(space?.path, join(cluster.base, 'side'))
+    assert.ok((await readdir(join(cluster.base, 'side'))).length > 0, 'the old tablespace is still there')
+  })
+
+  it('leaves its work directory out of the next base backup, and that backup restores', async () => {
+    await cluster.sql('insert into markers values (100)')
+    await env.client.workflow.execute('backupSystem', { taskQueue: 'muster', workflowId: 'backup/2', args: [{ system: 'shop' }] })
+    const directory = join(rig.base, 'copy')
+    const result = (await env.client.workflow.execute('restoreSystem', { taskQueue: 'muster', workflowId: 'aside/shop/localhost/copy', args: [{ system: 'shop', into: { directory } }] })) as RestoreResult
+    assert.equal(result.outcome, 'succeeded')
+    assert.deepEqual((await readdir(directory)).filter((name) => name.startsWith('pgsql_tmp')), [])
+    await waitFor('the copy to be complete', async () => (await readdir(directory)).includes('PG_VERSION'))
+  })
+})
+
+/** Puts the data directory on a filesystem of its own. */
+async function moveOntoMount(cluster: TestCluster): Promise<void> {
+  await cluster.stop()
+  const kept = join(cluster.base, 'data.before')
+  await runTool('mv', [cluster.directory, kept])
+  await mkdir(cluster.directory)
+  await runTool('mount', ['-t', 'tmpfs', '-o', 'size=600m', 'tmpfs', cluster.directory])
+  await runTool('cp', ['--archive', '--no-target-directory', kept, cluster.directory])
+  await runTool('rm', ['-rf', kept])
+  await cluster.start()
+}
+
+function yamlFor(base: string, cluster: TestCluster, checks: string): string {
+  const { connection } = cluster.config
+  return `
+organisation: Test
+stores:
+  local: { type: directory, path: ${base}/stores/local }
+encryption: { identity: "file:${base}/keys/identity.txt" }
+systems:
+  shop:
+    components:
+      database:
+        type: postgresql
+        dataDirectory: ${cluster.directory}
+        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
+        runAs: ${cluster.config.runAs ?? 'postgres'}
+        binDirectory: ${cluster.config.binDirectory}
+        checkpoint: fast
+        wal: { shipEvery: 1s }
+        ${checks ? `checks: ${checks}` : ''}
+    restore: { commitAfter: 0 }
+`
+}
