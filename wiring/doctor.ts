@@ -1,6 +1,59 @@
+/** `muster doctor`: is the set-up able to work? Looks at everything a backup and a restore rely on, and changes nothing of it. */
 import type { DoctorFinding } from '../clients/cli/desk.ts'
+import { examineConfiguration, examinePolicy } from './doctor/configuration.ts'
+import { examineCopies, examineSpace } from './doctor/copies-and-space.ts'
+import { examineDatabases } from './doctor/databases.ts'
+import { createFindings, type Examined, type Findings } from './doctor/findings.ts'
+import { examineEncryption, examineKeys, hostsHere } from './doctor/keys.ts'
+import { examinePrograms } from './doctor/programs.ts'
+import { examineShippers } from './doctor/shipper.ts'
+import { examineStores } from './doctor/stores.ts'
+import { examineTemporal } from './doctor/temporal.ts'
+import { examineServices, examineTrees } from './doctor/trees-and-services.ts'
 import type { Places } from './places.ts'
 
-export async function examine(_places: Places, _options: { readonly system: string | null }): Promise<readonly DoctorFinding[]> {
-  return []
+/** Never throws: what cannot be examined is a finding. Writes probe objects into stores and removes them. */
+export async function examine(places: Places, options: { readonly system: string | null }): Promise<readonly DoctorFinding[]> {
+  const findings = createFindings()
+  try {
+    await examineAll(findings, places, options.system)
+  } catch (error) {
+    findings.failed('doctor', error)
+  }
+  return findings.all
+}
+
+async function examineAll(findings: Findings, places: Places, only: string | null): Promise<void> {
+  const { config, applied } = await examineConfiguration(findings, places)
+  await step(findings, 'keys', () => examineKeys(findings, places, applied))
+  await step(findings, 'programs', () => examinePrograms(findings))
+  if (!config) return
+  if (only !== null && !config.systems[only]) {
+    return findings.problem('configuration', `there is no system "${only}"; configured are: ${Object.keys(config.systems).join(', ')}`, 'muster doctor')
+  }
+  const hosts = Object.values(config.sites).flatMap((site) => [...site.hosts])
+  const examined: Examined = {
+    places,
+    config,
+    systems: only === null ? Object.keys(config.systems) : [only],
+    hosts: await hostsHere(places, hosts),
+    applied,
+    now: new Date(),
+  }
+  if (examined.hosts.length === 0) findings.warning('keys', `the key of no configured host is here (${hosts.join(', ')}): nothing of a host can be examined`, 'run muster doctor on the hosts themselves')
+  await step(findings, 'configuration', () => examinePolicy(findings, examined))
+  await step(findings, 'encryption', () => examineEncryption(findings, examined))
+  const stores = (await step(findings, 'stores', () => examineStores(findings, examined))) ?? new Map()
+  await step(findings, 'copies', async () => examineCopies(findings, examined, stores))
+  const databases = await step(findings, 'databases', () => examineDatabases(findings, examined))
+  const trees = await step(findings, 'trees', () => examineTrees(findings, examined))
+  await step(findings, 'services', () => examineServices(findings, examined))
+  await step(findings, 'staging', () => examineSpace(findings, examined, stores, new Map([...(databases ?? []), ...(trees ?? [])])))
+  await step(findings, 'WAL shipper', () => examineShippers(findings, examined))
+  await step(findings, 'temporal', () => examineTemporal(findings, examined))
+}
+
+/** The looks inside have their own limits; this one is for what none of them foresaw. */
+function step<T>(findings: Findings, about: string, look: () => Promise<T>): Promise<T | null> {
+  return findings.look(about, look, { seconds: 600 })
 }

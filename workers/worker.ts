@@ -19,6 +19,8 @@ export interface WorkerSetup {
   /** Backups of one host at a time. */
   readonly concurrency?: number
   readonly identity?: string
+  /** Put around the activities: how a test stops a worker at an exact moment. */
+  readonly wrap?: <A extends object>(activities: A) => A
 }
 
 export const workflowQueue = 'muster'
@@ -26,6 +28,7 @@ export const workflowQueue = 'muster'
 /** Creates the workers; `run` them together with `runWorkers`. */
 export async function createWorkers(setup: WorkerSetup): Promise<readonly Worker[]> {
   const { agent, roles, bundle } = setup
+  const wrap = setup.wrap ?? (<A extends object>(activities: A) => activities)
   await registerSearchAttributes(setup.connection, setup.namespace)
   const common: Pick<
     WorkerOptions,
@@ -49,9 +52,9 @@ export async function createWorkers(setup: WorkerSetup): Promise<readonly Worker
   }
   const workers: Worker[] = []
   if (roles.workflows) workers.push(await Worker.create({ ...common, taskQueue: workflowQueue, workflowBundle: bundle }))
-  if (roles.site) workers.push(await Worker.create({ ...common, taskQueue: `muster-site-${agent.site}`, activities: createSiteActivities(agent) }))
+  if (roles.site) workers.push(await Worker.create({ ...common, taskQueue: `muster-site-${agent.site}`, activities: wrap(createSiteActivities(agent)) }))
   if (roles.host) {
-    const activities = createHostActivities(agent)
+    const activities = wrap(createHostActivities(agent))
     const maxConcurrentActivityTaskExecutions = setup.concurrency ?? 8
     workers.push(await Worker.create({ ...common, taskQueue: `muster-host-${agent.host}`, activities, maxConcurrentActivityTaskExecutions }))
     workers.push(await Worker.create({ ...common, taskQueue: `muster-host-${agent.host}-urgent`, activities, maxConcurrentActivityTaskExecutions: 20 }))

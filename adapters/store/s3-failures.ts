@@ -14,7 +14,7 @@ const damaged = /^(BadDigest|InvalidDigest|XAmzContentSHA256Mismatch|XAmzContent
 const rejected = /^(AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|RequestTimeTooSkewed)/
 
 export function nameOf(error: unknown): string {
-  return String((error as { name?: unknown } | undefined)?.name ?? '')
+  return error instanceof Error ? error.name : ''
 }
 
 /** The status of the answer, 0 when there was none. */

@@ -17,6 +17,7 @@ import type { ObjectStat, PutFile, PutOutcome, Store, StoreProbe, TransferOption
 
 /** One for all probes, so that buckets which keep every object do not fill with them. */
 const probeKey = 'muster-probe'
+const probeAttempts = 3
 
 export interface S3StoreOptions {
   /** Objects asked for at a time when listing. */
@@ -131,13 +132,16 @@ class S3Store implements Store {
 
   /** The second write must be refused: a server that overwrites keeps no backup safe. */
   private async tryWriting(): Promise<void> {
-    await this.putBytes(probeKey, Buffer.from('muster'))
-    const again = await this.putBytes(probeKey, Buffer.from('muster'))
-    await this.remove(probeKey).catch((error: unknown) => {
-      // who may write but not delete is as it should be
-      if (!(error instanceof MusterError) || error.type !== 'CredentialsRejected') throw error
-    })
-    if (again === 'exists') return
+    for (let attempt = 1; attempt <= probeAttempts; attempt += 1) {
+      await this.putBytes(probeKey, Buffer.from('muster'))
+      const again = await this.putBytes(probeKey, Buffer.from('muster'))
+      await this.remove(probeKey).catch((error: unknown) => {
+        // who may write but not delete is as it should be
+        if (!(error instanceof MusterError) || error.type !== 'CredentialsRejected') throw error
+      })
+      // otherwise another probe may have removed the object between the two
+      if (again === 'exists') return
+    }
     throw new MusterError('PreconditionFailed', `${this.s3.place.server} overwrites objects: it ignores If-None-Match`)
   }
 

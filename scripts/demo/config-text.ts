@@ -25,7 +25,7 @@ sites:
   elsewhere: { hosts: [] }
 stores:
   local: { type: directory, path: ${q(places.stores.local)} }
-  nas: { type: directory, path: ${q(places.stores.nas)}, host: nas }
+  nas: { type: directory, path: ${q(places.stores.nas)}, host: nas, site: primary }
   offsite:
     type: s3
     site: elsewhere

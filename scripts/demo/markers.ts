@@ -35,3 +35,8 @@ export function compareAt(markers: readonly Marker[], found: ReadonlySet<number>
     afterTargetFound: after.filter((one) => found.has(one.number)).length + [...leftOut].filter((number) => found.has(number)).length,
   }
 }
+
+/** The last number that was acknowledged at or before a moment. */
+export function lastBefore(markers: readonly Marker[], moment: number): number {
+  return markers.filter(({ ackedAt }) => ackedAt <= moment).at(-1)?.number ?? 0
+}

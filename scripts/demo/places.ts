@@ -69,6 +69,7 @@ async function reachable(outcome: string): Promise<string> {
 export async function preparePlaces(places: DemoPlaces): Promise<void> {
   await removeData(places)
   await rm(places.report, { force: true })
+  await rm(join(places.outcome, 'logs'), { recursive: true, force: true })
   await mkdir(places.outcome, { recursive: true })
   await mkdir(places.base, { recursive: true })
   await refuseForeign(places.base)
@@ -99,7 +100,7 @@ export async function removeData(places: DemoPlaces): Promise<void> {
     await rm(places.base, { recursive: true, force: true })
     return
   }
-  const kept = ['report.json', 'logs']
+  const kept = ['report.json', 'logs', 'demo.pid']
   for (const name of names.filter((one) => !kept.includes(one))) await rm(join(places.base, name), { recursive: true, force: true })
 }
 

@@ -1,5 +1,5 @@
 /** The processes of the demo: started in sessions of their own, found again by a label whoever started them, ended together. */
-import { readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endLabelled, endProcess, findLabelled, identify, isRunning, processesUsing } from '../../adapters/process/find-processes.ts'
@@ -39,7 +39,7 @@ export async function endEverything(places: DemoPlaces): Promise<number> {
     ended++
   }
   ended += (await endLabelled(demoLabel(places), { graceSeconds: 3 })).length
-  return ended + (await endServers(places, places.base))
+  return ended + (await endServers(places.base))
 }
 
 /** `muster up` writes who it is. */
@@ -52,7 +52,7 @@ async function supervisorOf(places: DemoPlaces): Promise<ProcessIdentity | null>
 }
 
 /** PostgreSQL below a directory, as when its disk dies: nothing more is written, and nothing of it is left. */
-export async function endServers(_places: DemoPlaces, directory: string): Promise<number> {
+export async function endServers(directory: string): Promise<number> {
   const found = await serversUsing(directory)
   for (const one of found) if (one.command === 'postgres') process.kill(one.pid, 'SIGQUIT')
   for (let tries = 0; tries < 20 && (await serversUsing(directory)).length > 0; tries++) await sleep(50)
@@ -76,6 +76,7 @@ export async function takePlace(places: DemoPlaces): Promise<() => Promise<void>
   if (other && (await isRunning(other))) {
     throw new Error(`a demo of this clone is running already (process ${other.pid}); wait for it, or end it: npm run demo -- --stop`)
   }
+  await mkdir(places.outcome, { recursive: true })
   await writeFile(file, JSON.stringify(await identify(process.pid)))
   return () => rm(file, { force: true })
 }

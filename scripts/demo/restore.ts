@@ -44,6 +44,13 @@ async function waitForPlan(handle: Awaited<ReturnType<typeof startRun>>): Promis
   throw new Error(`${handle.workflowId} did not ask for approval within ${planSeconds} s`)
 }
 
+/** When a step of a restore began, in milliseconds since 1970. */
+export function stepStart({ result }: DoneRestore, name: string): number {
+  const step = result.steps.find((one) => one.name === name)
+  if (!step) throw new Error(`the restore had no step "${name}"; it had ${result.steps.map((one) => one.name).join(', ')}`)
+  return Date.parse(step.startedAt)
+}
+
 /** The plan of bringing back what a restore set aside; nothing is changed. */
 export async function planBack({ client }: Muster, done: DoneRestore): Promise<RestoreResult['plan']> {
   const input = { system: 'shop', requestedBy: requester, back: `${done.workflowId}:${done.runId}`, planOnly: true }

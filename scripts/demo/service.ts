@@ -1,7 +1,9 @@
 /** The shop as the demo sees it: its commands, and whether it answers. */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { endProcess } from '../../adapters/process/find-processes.ts'
+import type { ProcessIdentity } from '../../adapters/process/process.ts'
 import { runTool } from '../../adapters/process/run-tool.ts'
 import type { DemoPlaces } from './places.ts'
 import { freePort } from './ports.ts'
@@ -13,6 +15,8 @@ import type { ShopServiceConfig } from './shop-service-control.ts'
 export interface ShopService {
   readonly url: string
   readonly commands: { readonly start: readonly string[]; readonly stop: readonly string[]; readonly status: readonly string[] }
+  /** Ends it as a crash does. */
+  kill(): Promise<void>
   /** As the shop itself counts them. */
   count(): Promise<number>
 }
@@ -36,6 +40,10 @@ export async function startShop(places: DemoPlaces, connection: ShopConnection):
   return {
     url,
     commands: { start: command('start'), stop: command('stop'), status: command('status') },
+    async kill() {
+      const identity = JSON.parse(await readFile(config.pidFile, 'utf8')) as ProcessIdentity
+      await endProcess(identity, { graceSeconds: 0 })
+    },
     async count() {
       const answer = await fetch(`${url}/orders/count`, { signal: AbortSignal.timeout(5000) })
       if (!answer.ok) throw new Error(`${url}/orders/count answers ${answer.status}`)
@@ -45,30 +53,36 @@ export async function startShop(places: DemoPlaces, connection: ShopConnection):
 }
 
 export interface Watch {
-  /** When the shop answered again after it had not, since the watch began; null when it never did. */
-  stop(): Promise<{ readonly downAt: number | null; readonly backAt: number | null }>
+  /**
+   * Ends the watch.
+   * @returns when the shop answered again after it had not answered since a moment; that moment when it never was away
+   */
+  answeredSince(moment: number): Promise<number>
 }
 
-/** Asks for the shop's health ten times a second, as a user's load balancer would. */
-export function watchShop({ url }: ShopService): Watch {
+const patienceSeconds = 60
+
+/** Asks for the shop's health ten times a second, as a load balancer would. */
+export function watchShop({ url }: Pick<ShopService, 'url'>): Watch {
+  const seen: { readonly at: number; readonly healthy: boolean }[] = []
   let watching = true
-  let downAt: number | null = null
-  let backAt: number | null = null
   const done = (async () => {
     while (watching) {
       const healthy = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2000) }).then(({ ok }) => ok, () => false)
-      if (!healthy) {
-        downAt ??= Date.now()
-        backAt = null
-      } else if (downAt !== null) backAt ??= Date.now()
+      seen.push({ at: Date.now(), healthy })
       await sleep(100)
     }
   })()
   return {
-    async stop() {
+    async answeredSince(moment) {
+      const healthyNow = () => seen.at(-1)?.healthy === true
+      for (const deadline = Date.now() + patienceSeconds * 1000; !healthyNow() && Date.now() < deadline; ) await sleep(50)
       watching = false
       await done
-      return { downAt, backAt }
+      if (!healthyNow()) throw new Error(`${url}/health does not answer well ${patienceSeconds} s after the recovery`)
+      const since = seen.filter(({ at }) => at >= moment)
+      const lastAway = since.findLastIndex(({ healthy }) => !healthy)
+      return since[lastAway + 1]?.at ?? moment
     },
   }
 }

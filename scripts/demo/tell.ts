@@ -62,3 +62,9 @@ export function clock(time: number | string): string {
 export function seconds(value: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} s`
 }
+
+/** The steps that took longest, in their order. */
+export function stepsText(steps: readonly { readonly name: string; readonly seconds: number }[], most = 4): string {
+  const longest = [...steps].sort((a, b) => b.seconds - a.seconds).slice(0, most)
+  return steps.filter((step) => longest.includes(step)).map(({ name, seconds: taken }) => `${name} ${taken.toFixed(1)} s`).join(' · ')
+}

@@ -209,6 +209,22 @@ describe('a store in a bucket, in trouble', () => {
     assert.ok(Date.now() - begun < 15_000)
   })
 
+  it('finds a server that overwrites, but does not take another probe for one', async () => {
+    const object = join(server.directory, 'muster', 'prod', 'muster-probe')
+    let removals = 0
+    proxy.decide = async ({ method }) => {
+      // what was written before is gone: for the writer this is what overwriting looks like
+      if (method === 'PUT' && removals-- > 0) await rm(object, { force: true })
+      return { kind: 'pass' }
+    }
+    removals = 2
+    assert.equal((await store.probe({ write: true })).problem, null)
+    removals = Infinity
+    const probe = await store.probe({ write: true })
+    assert.match(probe.problem ?? '', /overwrites objects/)
+    assert.equal(probe.writable, false)
+  })
+
   it('shares nothing with another prefix of the bucket', async () => {
     const other = s3Store(server, server.endpoint, { prefix: '/prod2/' })
     const bare = s3Store(server, server.endpoint, { prefix: '' })

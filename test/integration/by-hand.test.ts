@@ -3,13 +3,13 @@
  * stand there, bring a real backup back with standard tools alone.
  */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { chmod, chown, cp, link, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import pg from 'pg'
 import { lookUpUser } from '../../adapters/process/operating-system-user.ts'
+import { runTool } from '../../adapters/process/run-tool.ts'
 import type { BackupSystemResult } from '../../workflows/backup-system.ts'
 import { clusterUser, createCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal } from '../support/rig.ts'
@@ -49,8 +49,14 @@ describe('restore by hand, with the commands of docs/repository-format.md', func
     await cluster.sql('insert into markers values (99)')
     await run('archiveWal', { system: 'shop' })
     // Both ways of rebuilding a segment must be tried.
-    assert.ok((await walIndexes()).some((name) => name.includes('.partial.')), 'no partial segment was shipped')
-    assert.ok((await walIndexes()).some((name) => name.includes('.segment.')), 'no whole segment was shipped')
+    assert.ok(
+      (await walIndexes()).some((name) => name.includes('.partial.')),
+      'no partial segment was shipped',
+    )
+    assert.ok(
+      (await walIndexes()).some((name) => name.includes('.segment.')),
+      'no whole segment was shipped',
+    )
   })
 
   afterEach(async () => {
@@ -84,7 +90,10 @@ describe('restore by hand, with the commands of docs/repository-format.md', func
   it('brings a database with a tablespace back to the target: what was committed before it and nothing after it', async () => {
     const room = await makeRoom(clusterUser)
     await byHand(room, ['keys', 'manifest', 'base', 'wal', 'recover'], { BACKUP: backups.database, TARGET: target }, clusterUser)
-    assert.deepEqual(await query(room, 'select n from markers order by n'), Array.from({ length: 21 }, (_, i) => i + 1))
+    assert.deepEqual(
+      await query(room, 'select n from markers order by n'),
+      Array.from({ length: 21 }, (_, i) => i + 1),
+    )
     assert.deepEqual(await query(room, 'select count(*)::int as n from aside_markers'), [20])
   })
 
@@ -205,20 +214,23 @@ async function blocksOf(file: string): Promise<ReadonlyMap<string, string>> {
   return new Map(found)
 }
 
+interface Shell {
+  readonly cwd: string
+  readonly user: string | undefined
+  readonly env: Readonly<Record<string, string>>
+}
+
 /** @throws Error with the output and the exit code where it is not 0 */
-async function bash(script: string, options: { readonly cwd: string; readonly user: string | undefined; readonly env: Readonly<Record<string, string>> }): Promise<string> {
-  const { userId, groupId } = options.user === undefined ? { userId: undefined, groupId: undefined } : lookUpUser(options.user)
-  const child = spawn('bash', ['-eu', '-c', script], {
-    cwd: options.cwd,
-    env: options.env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...(userId !== undefined && { uid: userId, gid: groupId }),
+async function bash(script: string, { cwd, user, env }: Shell): Promise<string> {
+  const { exitCode, stdout } = await runTool('bash', ['-eu', '-c', `exec 2>&1\n${script}`], {
+    cwd,
+    env,
+    okExitCodes: Array.from({ length: 256 }, (_, code) => code),
+    leavesServices: true,
+    ...(user !== undefined && { runAs: user }),
   })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text))
-  const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
-  if (code !== 0) throw new Error(`${output}\nended with ${code}`)
-  return output
+  if (exitCode !== 0) throw new Error(`${stdout}\nended with ${exitCode}`)
+  return stdout
 }
 
 async function give(path: string, user: string | undefined): Promise<void> {
@@ -294,7 +306,7 @@ systems:
         connection: { host: ${connection.host}, port: ${connection.port}, user: postgres, database: ${connection.database} }
         binDirectory: ${cluster.config.binDirectory}
         checkpoint: fast
-        wal: { shipEvery: 1s }
+        wal: { shipEvery: 30s }
       uploads: { type: files, paths: [${base}/uploads, ${base}/more, ${base}/one.conf] }
 `
 }

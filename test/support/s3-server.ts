@@ -75,14 +75,14 @@ class Server implements S3Server {
       stdout: 'discard',
     })
     this.process = started
-    let end: unknown
+    let end: string | undefined
     started.done.then(
       () => (end = 'it ended'),
-      (error: unknown) => (end = error),
+      (error: unknown) => (end = String(error)),
     )
     const deadline = Date.now() + startWithinSeconds * 1000
     while (!(await this.answers())) {
-      if (end !== undefined) throw new Error(`the S3 server did not start: ${String(end)}`)
+      if (end !== undefined) throw new Error(`the S3 server did not start: ${end}`)
       if (Date.now() > deadline) throw new Error(`the S3 server did not answer within ${startWithinSeconds} s`)
       await sleep(50)
     }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Context } from '@temporalio/activity'
-import { Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client'
+import { Client, WorkflowFailedError, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client'
 import { ActivityFailure, ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { Worker } from '@temporalio/worker'
@@ -183,6 +183,27 @@ export async function until(what: string, look: () => boolean | Promise<boolean>
     if (Date.now() > deadline) throw new Error(`waited ${seconds} s for ${what}`)
     await sleep(20)
   }
+}
+
+/** Waits until a run shows a phase, where people see it without a worker. */
+export async function untilPhase(handle: WorkflowHandle, phase: string): Promise<void> {
+  let seen: unknown
+  try {
+    await until(phase, async () => (seen = (await handle.describe()).memo?.['phase']) === phase)
+  } catch {
+    throw new Error(`waited for phase "${phase}", the run is at "${String(seen)}"`)
+  }
+}
+
+/** Why an Update was refused. @throws Error when it was accepted */
+export async function refusalOf(update: Promise<unknown>): Promise<{ readonly type: string; readonly message: string }> {
+  try {
+    await update
+  } catch (error) {
+    if (!(error instanceof WorkflowUpdateFailedError) || !(error.cause instanceof ApplicationFailure)) throw error
+    return { type: error.cause.type ?? '', message: error.cause.message }
+  }
+  throw new Error('the Update was accepted')
 }
 
 export interface EndOfRun {

@@ -1,0 +1,78 @@
+/** Temporal: answers, keeps histories long enough, has workers, and runs the schedules of the configuration. */
+import type { Client } from '@temporalio/client'
+import { connectConfig, connectTemporal } from '../../clients/connection.ts'
+import { applySchedules, schedulePrefix } from '../../clients/schedules.ts'
+import { configHash } from '../../config/canonical.ts'
+import { formatDuration } from '../../domain/durations.ts'
+import { searchAttributeTypes } from '../../domain/search-attributes.ts'
+import type { Examined, Findings } from './findings.ts'
+
+const about = 'temporal'
+const leastRetentionSeconds = 30 * 86_400
+
+export async function examineTemporal(findings: Findings, examined: Examined): Promise<void> {
+  const client = await connectTemporal(3).catch((error: unknown) => {
+    if (examined.applied) findings.failed(about, error)
+    else findings.warning(about, `${error instanceof Error ? error.message : String(error)}: it is started later`, 'muster up')
+    return null
+  })
+  if (!client) return
+  const { connectionOptions, namespace } = connectConfig()
+  try {
+    findings.ok(about, `answers at ${connectionOptions.address ?? '127.0.0.1:7233'}, namespace ${namespace}`)
+    await findings.look(about, () => examineNamespace(findings, client, namespace))
+    await findings.look(about, () => examineAttributes(findings, client, namespace))
+    await findings.look(about, () => examineWorkers(findings, examined, client, namespace))
+    await findings.look('schedules', () => examineSchedules(findings, examined, client))
+  } finally {
+    await client.connection.close().catch(() => undefined)
+  }
+}
+
+async function examineNamespace(findings: Findings, client: Client, namespace: string): Promise<void> {
+  const { config } = await client.workflowService.describeNamespace({ namespace })
+  const seconds = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0)
+  const text = `histories are kept for ${formatDuration(seconds)}`
+  if (seconds < leastRetentionSeconds) findings.warning(about, text, `temporal operator namespace update --retention 30d -n ${namespace}`)
+  else findings.ok(about, text)
+}
+
+async function examineAttributes(findings: Findings, client: Client, namespace: string): Promise<void> {
+  const { customAttributes } = await client.connection.operatorService.listSearchAttributes({ namespace })
+  const missing = Object.keys(searchAttributeTypes).filter((name) => customAttributes?.[name] === undefined)
+  if (missing.length === 0) return findings.ok(about, 'its search attributes are there')
+  findings.problem(about, `search attributes are missing: ${missing.join(', ')}`, 'the worker registers them when it starts: muster up, or muster worker')
+}
+
+const queueTypes = { workflow: 1, activity: 2 } as const
+
+/** A queue that nobody polls is where runs wait for ever. */
+async function examineWorkers(findings: Findings, { config, systems }: Examined, client: Client, namespace: string): Promise<void> {
+  const hosts = new Set(systems.flatMap((system) => Object.values(config.systems[system]?.components ?? {}).map(({ host }) => host)))
+  const queues = [
+    { name: 'muster', type: queueTypes.workflow, start: 'muster up, or: muster worker --workflows' },
+    ...Object.keys(config.sites).slice(0, 1).map((site) => ({ name: `muster-site-${site}`, type: queueTypes.activity, start: `muster worker --site ${site} --site-queue` })),
+    ...[...hosts].flatMap((host) => [`muster-host-${host}`, `muster-host-${host}-urgent`].map((name) => ({ name, type: queueTypes.activity, start: `on that host: muster worker --host ${host}` }))),
+  ]
+  const served: string[] = []
+  for (const { name, type, start } of queues) {
+    const { pollers } = await client.workflowService.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType: type })
+    if ((pollers ?? []).length > 0) served.push(name)
+    else findings.problem(about, `no worker serves the queue ${name}`, start)
+  }
+  if (served.length > 0) findings.ok(about, `workers serve ${served.join(', ')}`)
+}
+
+async function examineSchedules(findings: Findings, { config }: Examined, client: Client): Promise<void> {
+  const changes = (await applySchedules(client, config, configHash(config), false)).filter(({ change }) => change !== 'keep')
+  for (const { id, change } of changes) {
+    const what = { create: 'is missing', update: 'is not as configured', remove: 'is not configured any more', keep: '' }[change]
+    findings.warning('schedules', `${id} ${what}`, 'muster apply')
+  }
+  if (changes.length === 0) findings.ok('schedules', 'are as configured')
+  for await (const schedule of client.schedule.list()) {
+    if (schedule.scheduleId.startsWith(schedulePrefix(config)) && schedule.state.paused) {
+      findings.warning('schedules', `${schedule.scheduleId} is paused${schedule.state.note ? `: ${schedule.state.note}` : ''}`, `temporal schedule toggle --unpause --schedule-id ${schedule.scheduleId}`)
+    }
+  }
+}
