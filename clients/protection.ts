@@ -205,7 +205,7 @@ function nextOf(system: SystemConfig, now: Date): SystemStatus['nextRuns'] {
 /** Those that are gone are left out where that can be seen from here. */
 async function safetyOf(deps: ProtectionDeps, state: ControlState): Promise<readonly SafetySet[]> {
   const sets = state.safetySets.flatMap(({ run, host, members, keepUntil }) => members.map((member) => ({ run, host, ...member, keepUntil })))
-  const there = await Promise.all(sets.map(({ host, safetyPath }) => deps.isThere?.(host, safetyPath) ?? true))
+  const there = await Promise.all(sets.map(async ({ host, safetyPath }) => (await deps.isThere?.(host, safetyPath)) ?? true))
   return sets.filter((_, index) => there[index])
 }
 

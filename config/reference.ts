@@ -57,7 +57,7 @@ function row(key: string, schema: JsonSchema, required: boolean): string {
 }
 
 function kind(schema: JsonSchema): string {
-  if (schema.const !== undefined) return code(String(schema.const))
+  if (schema.const !== undefined) return code(JSON.stringify(schema.const).replaceAll('"', ''))
   if (schema.enum) return schema.enum.map((value) => code(String(value))).join(' ')
   if (schema.anyOf) {
     const kinds = schema.anyOf.map(kind)

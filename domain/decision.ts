@@ -108,3 +108,19 @@ export function decisionText(decision: RestoreDecision): string {
   }
   return text
 }
+
+/** A target in words. */
+export function describeTarget(target: RecoveryTarget): string {
+  switch (target.kind) {
+    case 'latest':
+      return 'the newest reachable moment'
+    case 'time':
+      return target.time
+    case 'lsn':
+      return `LSN ${target.lsn}`
+    case 'name':
+      return `the point "${target.name}"`
+    case 'backup':
+      return `the end of backup ${target.backup}`
+  }
+}

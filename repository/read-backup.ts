@@ -45,7 +45,11 @@ export function createBackupSource(store: Store, decryption: Decryption, manifes
         const written = pipeline(plain, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
         await Promise.all([written, done])
         const handle = await open(path, 'r')
-        await handle.sync().finally(() => handle.close())
+        try {
+          await handle.sync()
+        } finally {
+          await handle.close()
+        }
       } catch (error) {
         await rm(path, { force: true })
         await done

@@ -223,7 +223,11 @@ function hashing(): { readonly stream: Transform; bytes(): number; sha256(): str
 
 async function createZeros(path: string, sizeBytes: number): Promise<void> {
   const handle = await open(path, 'wx', 0o600)
-  await handle.truncate(sizeBytes).finally(() => handle.close())
+  try {
+    await handle.truncate(sizeBytes)
+  } finally {
+    await handle.close()
+  }
 }
 
 function temporaryIn(directory: string, name: string): string {
@@ -236,7 +240,11 @@ async function removeLeftovers(directory: string): Promise<void> {
 
 async function flush(path: string): Promise<void> {
   const handle = await open(path, 'r')
-  await handle.sync().finally(() => handle.close())
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }
 
 async function inParallel<T>(items: readonly T[], parallel: number, run: (item: T) => Promise<void>): Promise<void> {

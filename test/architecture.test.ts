@@ -24,6 +24,8 @@ const ports = [
   'adapters/component/member/member.ts',
   'adapters/component/member/members.ts',
   'adapters/component/postgresql/postgresql.ts',
+  'adapters/component/postgresql/shipper-protocol.ts',
+  'adapters/component/postgresql/wal-source.ts',
   'adapters/crypto/crypto.ts',
   'adapters/notifier/notifier.ts',
   'adapters/process/process.ts',
@@ -95,7 +97,7 @@ const rooms: readonly Room[] = [
 ]
 
 /** Only these import node:child_process: production code starts programs through adapters/process. */
-const spawners = ['adapters/process/', 'scripts/', 'test/support/', 'wiring/supervise.ts']
+const spawners = ['adapters/process/', 'scripts/', 'test/', 'wiring/supervise.ts']
 
 /** What lies at the top beside the rooms. */
 const otherFolders = ['.ci', 'docs', 'examples']

@@ -98,7 +98,7 @@ export function settingIn(text: string, name: string): string | null {
 }
 
 async function namesIn(directory: string): Promise<readonly string[]> {
-  return (await readdir(directory).catch(() => [])).sort()
+  return (await readdir(directory).catch(() => [] as string[])).sort((a, b) => (a < b ? -1 : 1))
 }
 
 async function runsSystemd(): Promise<boolean> {

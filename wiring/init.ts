@@ -11,7 +11,7 @@ import { MusterError } from '../domain/failures.ts'
 import { type FoundServer, findServers } from './find-postgresql.ts'
 import { type MadeKeys, makeKeys } from './keys.ts'
 import { loadHere } from './load-here.ts'
-import { keyFiles, type Places } from './places.ts'
+import { hostDirectory, keyFiles, type Places } from './places.ts'
 import { closedToOthers } from './closed-to-others.ts'
 
 export interface InitOptions {
@@ -43,6 +43,7 @@ export async function initialise(places: Places, options: InitOptions): Promise<
   const text = existing ? null : (keys: MadeKeys | null) => configText(places, options, found?.server ?? null, keys)
   text?.(null)
   const keys = await makeKeys(places, ...hosts)
+  await makeState(places, hosts)
   const created: string[] = [...keys.created]
   const notes: string[] = []
   if (text) {
@@ -62,6 +63,11 @@ export async function initialise(places: Places, options: InitOptions): Promise<
     recipients: keys.recipients,
     notes: [...notes, ...keyNotes(places, keys, hosts)],
   }
+}
+
+/** Other operating-system users pass through the state to what is theirs in it, and see no names. */
+async function makeState(places: Places, hosts: readonly string[]): Promise<void> {
+  for (const host of hosts) await mkdir(join(hostDirectory(places, host), 'run'), { recursive: true, mode: 0o711 })
 }
 
 async function hostsOf(places: Places): Promise<readonly string[]> {

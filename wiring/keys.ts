@@ -1,4 +1,5 @@
 /** Makes the keys of an installation: what is there is kept, what is missing is made, nothing is ever overwritten. */
+import { randomBytes } from 'node:crypto'
 import { chmod, link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ageRecipientOf, createAgeIdentity } from '../adapters/crypto/age-identity.ts'
@@ -170,7 +171,7 @@ async function refuseUnlisted(places: Places, hosts: readonly string[]): Promise
 
 async function createOnce(path: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o711 })
-  const temporary = `${path}.${process.pid}`
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`
   await writeFile(temporary, bytes, { mode: 0o644, flush: true })
   try {
     await link(temporary, path)

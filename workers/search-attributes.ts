@@ -1,11 +1,10 @@
 /** Search attributes are registered before anything polls: an unknown one would hang every run that writes it. */
 import type { NativeConnection } from '@temporalio/worker'
-import proto from '@temporalio/proto'
 import { MusterError } from '../domain/failures.ts'
 import { searchAttributeTypes } from '../domain/search-attributes.ts'
 
-const { IndexedValueType } = proto.temporal.api.enums.v1
-const types = { KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, BOOL: IndexedValueType.INDEXED_VALUE_TYPE_BOOL }
+/** Numbers of `IndexedValueType` in Temporal's protocol. */
+const types = { KEYWORD: 2, BOOL: 5 } as const
 
 /** Idempotent. @throws MusterError PreconditionFailed with the command to run where the right is missing */
 export async function registerSearchAttributes(connection: NativeConnection, namespace: string): Promise<void> {

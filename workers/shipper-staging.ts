@@ -54,16 +54,19 @@ export class Staging {
       this.#entries.set(key, entry)
     }
     entry.users += 1
-    try {
-      const staged = await entry.made
-      if (staged === null) throw null
-      return { staged, release: () => this.#release(entry as Entry) }
-    } catch (error) {
+    const leave = () => {
       entry.users -= 1
       if (this.#entries.get(key) === entry) this.#entries.delete(key)
-      if (error === null) return null
+    }
+    try {
+      const staged = await entry.made
+      if (staged !== null) return { staged, release: () => this.#release(entry) }
+    } catch (error) {
+      leave()
       throw error
     }
+    leave()
+    return null
   }
 
   #release(entry: Entry): void {

@@ -2,7 +2,7 @@
  * Asks the shipper to store everything up to now, and walks what is stored for gaps.
  *
  *  1. plan      which databases
- *  2. archive   tick, switch the segment where the role may, ship, wait for the required copies
+ *  2. archive   make the named point if one is asked for, tick, switch the segment where the role may, ship, wait for the required copies
  *  3. walk      gaps between the newest base backup and now
  *  4. a gap ⇒ alarm, and a new full backup
  *
@@ -43,10 +43,10 @@ export const archiveWal = procedure('archiveWal', archiveWalMessage, async (inpu
     const planned = plan.waves.flat().filter(({ type }) => type === 'postgresql')
     if (planned.length === 0) throw fail('NothingToDo', `system "${input.system}" has no database whose WAL could be archived`)
     board.phase(`archiving ${planned.map(({ component }) => component).join(', ')}`)
-    const { databases, rejected } = await archiveAll(input.system, plan, planned)
+    const { databases, rejected } = await archiveAll(input, plan, planned)
     const gaps = databases.flatMap(({ component, gaps: found }) => found.map((gap) => `${component}: ${gap}`))
     const backup = gaps.length > 0 ? await backUpAfter(gaps, input.system, plan.configHash, site, notices) : null
-    if (rejected !== null) throw rejected
+    if (rejected !== null) throw rejected instanceof Error ? rejected : new Error(String(rejected))
     const outcome: Outcome = gaps.length > 0 ? 'degraded' : 'succeeded'
     board.phase(outcome)
     board.outcome(outcome)
@@ -61,14 +61,14 @@ export const archiveWal = procedure('archiveWal', archiveWalMessage, async (inpu
 
 /** Every database is asked whatever becomes of the others. @returns what was archived, and the first failure */
 async function archiveAll(
-  system: string,
+  input: ArchiveWalInput,
   plan: BackupPlan,
   planned: readonly PlannedComponent[],
 ): Promise<{ readonly databases: readonly ArchivedWal[]; readonly rejected: unknown }> {
   const results = await Promise.allSettled(
     planned.map(({ component, host }) =>
       onHost(host, 'control', plan.limits).archiveWal.executeWithOptions({ summary: `archive WAL of ${component}` }, [
-        { system, component, configHash: plan.configHash },
+        { system: input.system, component, configHash: plan.configHash, ...(input.point !== undefined && { point: input.point }) },
       ]),
     ),
   )

@@ -4,9 +4,10 @@
  *  1. plan                    which components, in which waves, to which stores
  *  2. produce (per component) read once, compress, encrypt, stage          undo: release the staging
  *  3. copy (per store)        upload, confirm, manifest last               nothing to undo: unpublished copies are swept
- *  4. release the staging
- *  5. judge                   are the required copies there? the rest is a debt
- *  6. notify
+ *  4. pay debts               older copies that a store lacks come from another store
+ *  5. release the staging
+ *  6. judge                   are the required copies there? the rest is a debt
+ *  7. notify
  *
  * Additive from beginning to end: there is no point of no return.
  */
@@ -102,6 +103,7 @@ async function backUp(plan: BackupPlan, planned: PlannedComponent, input: Backup
     const backup = produced.backup
     const copies = await together(planned.stores.map(({ store }) => () => copyTo(plan.limits, host, { ...where, backup, store })))
     ending = judge(plan, planned, produced, copies)
+    if (planned.stores.length > 1) await payDebts(plan.limits, host, where)
   } catch (error) {
     if (isCancellation(error)) {
       await release(plan.limits, host, input.system, component, produced?.backup ?? null)
@@ -130,6 +132,15 @@ async function copyTo(
 }
 
 /** @returns why the staging could not be freed, or null; what is published stays a backup either way */
+/** Older copies that a store lacks; what cannot be paid now stays owed and is tried again by the next run. */
+async function payDebts(limits: TimeLimits, host: string, where: { system: string; component: string; configHash: string }): Promise<void> {
+  try {
+    await onHost(host, 'copy', limits).payDebts.executeWithOptions({ summary: `pay debts of ${where.component}` }, [where])
+  } catch (error) {
+    if (isCancellation(error)) throw error
+  }
+}
+
 async function release(limits: TimeLimits, host: string, system: string, component: string, backup: string | null): Promise<PlainFailure | null> {
   try {
     await CancellationScope.nonCancellable(() =>

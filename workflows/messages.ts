@@ -30,6 +30,8 @@ export const backupSystemMessage: Message<BackupSystemInput> = {
 export const ArchiveWalInput = z.strictObject({
   system: Name,
   components: z.array(Name).min(1).max(50).optional(),
+  /** Also makes a named point to recover to. */
+  point: z.string().min(1).max(63).optional(),
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 })
@@ -135,3 +137,9 @@ export type WorkflowType = (typeof workflowTypes)[number]
 export function targetId(system: string): string {
   return `target/${system}`
 }
+
+// What runs answer with, for clients.
+export type { RestorePlan } from '../activities/host/restore/types.ts'
+export type { ArchiveWalResult } from './archive-wal.ts'
+export type { BackupSystemResult } from './backup-system.ts'
+export type { RestoreResult } from './restore/run-restore.ts'

@@ -6,12 +6,16 @@ import { baseFacts } from '../../repository/recovery-choice.ts'
 import type { PostgresqlComponentConfig } from '../../domain/config.ts'
 import { type Agent, componentOf } from '../agent.ts'
 import type { Work } from '../boundary.ts'
+import { appendRecord } from '../../repository/control-records.ts'
+import { ensureIncarnation, recordWriter } from './incarnations.ts'
 import { readState, viewStore } from './restore/repository-view.ts'
 
 export interface ArchiveWalInput {
   readonly system: string
   readonly component: string
   readonly configHash: string
+  /** Name of a point to make. */
+  readonly point?: string
 }
 
 export interface ArchivedWal {
@@ -44,6 +48,7 @@ export function archiveWal(agent: Agent) {
   return async (input: ArchiveWalInput, work: Work): Promise<ArchivedWal> => {
     const { config } = await agent.config(input.configHash)
     const component = componentOf(config, input.system, input.component) as PostgresqlComponentConfig
+    if (input.point !== undefined) await makePoint(agent, config, input, input.point)
     const flushed = await agent.postgresql.shipperRequest(
       agent.shipperSocket,
       'flush',
@@ -67,6 +72,18 @@ export function archiveWal(agent: Agent) {
       gaps,
     }
   }
+}
+
+/** The server writes the point into its WAL; the record says where, so that a plan can tell whether it is reachable. */
+async function makePoint(agent: Agent, config: Parameters<Agent['instance']>[0], input: ArchiveWalInput, name: string): Promise<void> {
+  const instance = await agent.instance(config, input.system, input.component)
+  const facts = await agent.postgresql.inspectServer(instance)
+  const { incarnation } = await ensureIncarnation(agent, config, input.system, input.component, facts)
+  const known = (await readState(agent, config, input.system)).restorePoints
+  if (known.some((one) => one.component === input.component && one.name === name)) return
+  const lsn = await agent.postgresql.createRestorePoint(instance, name)
+  const at = agent.now().toISOString()
+  await appendRecord(await recordWriter(agent, config), input.system, () => ({ kind: 'restore-point', component: input.component, incarnation, name, lsn, at }))
 }
 
 /** A store that is merely behind is in debt; a hole is WAL that is missing although later WAL is there. */

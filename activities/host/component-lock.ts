@@ -25,7 +25,11 @@ export async function holdComponent(agent: Agent, system: string, component: str
   const text = JSON.stringify({ ...holder, since: agent.now().toISOString() })
   try {
     const handle = await open(path, 'wx', 0o600)
-    await handle.writeFile(text).finally(() => handle.close())
+    try {
+      await handle.writeFile(text)
+    } finally {
+      await handle.close()
+    }
     return
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error

@@ -2,6 +2,7 @@
 import type { Agent } from '../agent.ts'
 import { atBoundary } from '../boundary.ts'
 import { archiveWal } from './archive-wal.ts'
+import { payDebts } from './pay-debts.ts'
 import { produceBackup } from './produce-backup.ts'
 import { publishCopy } from './publish-copy.ts'
 import { releaseStaging } from './release-staging.ts'
@@ -27,6 +28,7 @@ export function createHostActivities(agent: Agent) {
     observeTargets: atBoundary(agent, observeTargets(agent)),
     openDatabase: atBoundary(agent, openDatabase(agent)),
     placeElsewhere: atBoundary(agent, placeElsewhere(agent)),
+    payDebts: atBoundary(agent, payDebts(agent)),
     planRestore: atBoundary(agent, planRestore(agent)),
     prefetchWal: atBoundary(agent, prefetchWal(agent)),
     produceBackup: atBoundary(agent, produceBackup(agent)),

@@ -2,7 +2,7 @@
 import type { Client } from '@temporalio/client'
 import type { Command } from 'commander'
 import { MusterError } from '../../domain/failures.ts'
-import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
+import type { RestoreResult } from '../../workflows/messages.ts'
 import { lookAtRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
 import { createRates, describeProgress, follow } from './follow.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { formatSize } from '../../domain/durations.ts'
-import type { BackupSystemResult } from '../../workflows/backup-system.ts'
+import type { ArchiveWalResult, BackupSystemResult } from '../../workflows/messages.ts'
 import { startRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
 import { follow } from './follow.ts'
@@ -36,11 +36,12 @@ export function addArchiveWal(program: Command, desk: () => Desk): void {
     .description('store all WAL up to now, and look for gaps')
     .argument('<system>')
     .option('--component <name...>', 'only these databases')
-    .action(async (system: string, options: { component?: string[] }) => {
+    .option('--point <name>', 'also make a named point to recover to: muster restore SYSTEM --to-name NAME')
+    .action(async (system: string, options: { component?: string[]; point?: string }) => {
       const { out, temporal, user } = desk()
-      const input = { system, requestedBy: user, ...(options.component && { components: options.component }) }
+      const input = { system, requestedBy: user, ...(options.component && { components: options.component }), ...(options.point && { point: options.point }) }
       const handle = await startRun(await temporal(), { type: 'archiveWal', system, input, id: 'additive' })
-      const { result, seconds } = await follow<import('../../workflows/archive-wal.ts').ArchiveWalResult>(handle, out)
+      const { result, seconds } = await follow<ArchiveWalResult>(handle, out)
       out.result({ workflowId: handle.workflowId, seconds, ...result }, () => {
         for (const one of result.databases) {
           out.line(`  ${one.component}: in the required stores to ${one.requiredLsn}, last commit ${one.lastCommitAt ?? 'unknown'}`)

@@ -1,8 +1,7 @@
 /** The plan of a restore as a person reads it at three in the morning, and what came of it. */
-import type { RestorePlan } from '../../activities/host/restore/types.ts'
 import { formatDuration, formatSize } from '../../domain/durations.ts'
-import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
-import { describeTarget } from '../../workflows/restore/summary.ts'
+import { describeTarget } from '../../domain/decision.ts'
+import type { RestorePlan, RestoreResult } from '../../workflows/messages.ts'
 import type { Output } from './output.ts'
 
 const stepTexts: Readonly<Record<string, string>> = {

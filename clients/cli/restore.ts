@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { MusterError } from '../../domain/failures.ts'
 import { toMicros } from '../../domain/times.ts'
-import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
+import type { RestoreResult } from '../../workflows/messages.ts'
 import { type RunRequest, startRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
 import { follow } from './follow.ts'

@@ -42,7 +42,11 @@ export function createFolderStore(name: string, root: string): Store {
     putBytes: (key, bytes) =>
       create(key, async (temporary) => {
         const handle = await open(temporary, 'wx')
-        await handle.writeFile(bytes).finally(() => handle.close())
+        try {
+          await handle.writeFile(bytes)
+        } finally {
+          await handle.close()
+        }
       }),
     async stat(key) {
       const facts = await stat(path(key)).catch(() => null)

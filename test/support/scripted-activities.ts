@@ -7,17 +7,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Context } from '@temporalio/activity'
 import { Client, WorkflowFailedError, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client'
 import { ActivityFailure, ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common'
-import type { TestWorkflowEnvironment } from '@temporalio/testing'
+import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { Worker } from '@temporalio/worker'
 import { toFailure } from '../../activities/boundary.ts'
 import type { HostActivities } from '../../activities/host/index.ts'
 import type { SiteActivities } from '../../activities/site/index.ts'
 import { canonicalJson } from '../../domain/canonical-json.ts'
 import { type FailureType, MusterError } from '../../domain/failures.ts'
+import { quietTemporal } from '../../wiring/quiet-temporal.ts'
 import { modulePath } from '../../workers/bundle.ts'
 import { registerSearchAttributes } from '../../workers/search-attributes.ts'
 import { workflowQueue } from '../../workers/worker.ts'
-import { startTemporal, workflowBundle } from './rig.ts'
+import { workflowBundle } from './rig.ts'
+import { temporalPath } from './tools.ts'
 
 export type Activities = HostActivities & SiteActivities
 export type ActivityName = keyof Activities
@@ -72,13 +74,15 @@ export interface Stage {
 export interface StageOptions {
   /** Fixed where histories are recorded: it stands in many events. */
   readonly identity?: string
+  /** Its Temporal server; one of its own otherwise. */
+  readonly env?: TestWorkflowEnvironment
 }
 
 const host = 'localhost'
 const queues = ['muster-site-primary', `muster-host-${host}`, `muster-host-${host}-urgent`] as const
 
-export async function openStage({ identity = 'muster-test' }: StageOptions = {}): Promise<Stage> {
-  const env = await startQuietly()
+export async function openStage({ identity = 'muster-test', env: given }: StageOptions = {}): Promise<Stage> {
+  const env = given ?? (await startQuietly())
   const plays = new Map<string, ReturnType<typeof createPlay>>()
   const connection = env.nativeConnection
   const namespace = env.namespace ?? 'default'
@@ -127,12 +131,23 @@ export async function openStage({ identity = 'muster-test' }: StageOptions = {})
   }
 }
 
+/** Timers under a second take a second, and each step of a run a tenth, unless the server is told to look at its queues more often. */
+const quickServer = {
+  'history.timerProcessorMaxTimeShift': '"1ms"',
+  'history.timerProcessorMaxPollRPS': 2000,
+  'history.transferProcessorMaxPollRPS': 2000,
+  'history.visibilityProcessorMaxPollRPS': 2000,
+}
+
 /** Failures are what these cases are about; the workers' warnings of each would drown the report. */
 async function startQuietly(): Promise<TestWorkflowEnvironment> {
   const level = process.env['MUSTER_LOG']
   process.env['MUSTER_LOG'] = level ?? 'error'
   try {
-    return await startTemporal()
+    quietTemporal()
+    const executable = { type: 'existing-path', path: await temporalPath() } as const
+    const extraArgs = Object.entries(quickServer).flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${value}`])
+    return await TestWorkflowEnvironment.createLocal({ server: { executable, log: { format: 'pretty', level: 'error' }, extraArgs } })
   } finally {
     if (level === undefined) delete process.env['MUSTER_LOG']
   }
@@ -303,6 +318,7 @@ const named: { readonly [N in ActivityName]: true } = {
   notifyPeople: true,
   observeTargets: true,
   openDatabase: true,
+  payDebts: true,
   placeElsewhere: true,
   planBackup: true,
   planRestore: true,

@@ -152,6 +152,7 @@ export function shopScript(changes: Partial<Script> = {}): Script {
       sweptAttempts: [],
     }),
     releaseStaging: () => ({ released: true }),
+    payDebts: () => ({ paid: [], owed: [] }),
     notifyPeople: () => ({ delivered: ['log'], failed: [] }),
     archiveWal: ({ component }) => ({
       component,

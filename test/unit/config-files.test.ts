@@ -7,7 +7,7 @@ import { MusterError } from '../../domain/failures.ts'
 
 const recipient = 'age1u60ngfeu5knp89axr3dlplfdtd64xpa7tw3957lzssnl5zkt3gfq0f9vwu'
 const root = new URL('../../', import.meta.url)
-const options = { recipients: [recipient], home: '/home/ops', now: new Date('2026-11-21T10:00:00Z') }
+const options = { recipients: [recipient], home: '/opt/ops', now: new Date('2026-11-21T10:00:00Z') }
 
 describe('the files made from the schema', () => {
   it('are those that are committed; write them with npx tsx scripts/generate-config-docs.ts', async () => {
@@ -46,7 +46,7 @@ describe('the muster.yaml that is written for a machine', () => {
     system: 'shop',
     storePath: '/var/lib/muster/store',
     recipients: [recipient],
-    identity: 'file:/home/ops/.config/muster/identity.txt',
+    identity: 'file:/opt/ops/.config/muster/identity.txt',
     database,
     paths: ['/srv/shop/up loads', '/srv/a, b: c'],
   }

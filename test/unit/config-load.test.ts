@@ -16,7 +16,7 @@ const minimal = await readFile(new URL('minimal.yaml', examples), 'utf8')
 const shop = await readFile(new URL('shop.yaml', examples), 'utf8')
 
 function parse(text: string): LoadedConfig {
-  return parseConfig(text, 'muster.yaml', { recipients: [recipient], home: '/home/ops', now })
+  return parseConfig(text, 'muster.yaml', { recipients: [recipient], home: '/opt/ops', now })
 }
 
 /** Replaces what must be there: a test whose edit finds nothing would test nothing. */
@@ -64,7 +64,7 @@ describe('muster.yaml', () => {
         type: 'age',
         recipients: [recipient],
         restoreHosts: ['localhost'],
-        identity: 'file:/home/ops/.config/muster/identity.txt',
+        identity: 'file:/opt/ops/.config/muster/identity.txt',
       },
       people: {},
       systems: {

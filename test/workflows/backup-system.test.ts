@@ -190,6 +190,15 @@ describe('backupSystem', function () {
     assert.deepEqual(produced.slice(4), ['started cache', 'answered cache'])
   })
 
+  it('pays older debts after its copies, and does not fail when it cannot', async () => {
+    const play = stage.play({ ...base, payDebts: when('database', failing('CredentialsRejected', 'nas refuses the key'), base.payDebts) })
+    assert.equal((await result(play)).outcome, 'succeeded')
+    assert.deepEqual(play.order('payDebts', 'releaseStaging'), ['payDebts database', 'releaseStaging database', 'payDebts uploads', 'releaseStaging uploads'])
+    const paid = play.moments.findIndex(({ label }) => label === 'payDebts database')
+    const copied = play.moments.slice(0, paid).filter(({ what, label }) => what === 'answered' && label.startsWith('publishCopy database'))
+    assert.equal(copied.length, 3)
+  })
+
   it('shows a notice that could not be delivered, and does not fail because of it', async () => {
     const play = stage.play({ ...base, notifyPeople: () => ({ delivered: ['log'], failed: [{ channel: 'email', problem: 'connection refused' }] }) })
     const { outcome, undelivered } = await result(play)

@@ -12,7 +12,6 @@ import { formatSize } from '../../domain/durations.ts'
 import { MusterError } from '../../domain/failures.ts'
 import { instanceOf } from '../agent.ts'
 import { closedToOthers } from '../closed-to-others.ts'
-import { settingIn } from '../find-postgresql.ts'
 import { hostDirectory } from '../places.ts'
 import { examineReplication } from './replication.ts'
 import type { Examined, Findings } from './findings.ts'
@@ -104,7 +103,7 @@ function examineLayout(findings: Findings, examined: Examined, system: string, c
   if (facts.configOutsideDataDirectory && !trees.some((path) => `${folder}/`.startsWith(`${path}/`))) {
     findings.warning(about, `its configuration in ${folder} is not in its base backups`, `add ${folder} to the paths of a tree`)
   }
-  if (facts.configOutsideDataDirectory && config.server.control === 'pg_ctl' && settingIn(config.server.options.join('\n'), 'config_file') === null) {
+  if (facts.configOutsideDataDirectory && config.server.control === 'pg_ctl' && !config.server.options.some((option) => /^(?:--)?config[_-]file=/.test(option))) {
     findings.problem(about, `pg_ctl would start it without its configuration ${facts.configFile}`, `write server: { control: pg_ctl, options: [-c, config_file=${facts.configFile}] }, or control: systemd`)
   }
   if (!facts.pageChecksums) findings.warning(about, 'page checksums are off: damaged pages are backed up unnoticed', 'while it is stopped: pg_checksums --enable')

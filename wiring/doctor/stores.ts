@@ -8,8 +8,9 @@ import { MusterError } from '../../domain/failures.ts'
 import { keyListKey, storeMarkerKey } from '../../domain/object-keys.ts'
 import type { StoreMarker } from '../../domain/repository-format.ts'
 import { readChain } from '../../repository/control-records.ts'
+import { readTrust } from '../../repository/trust.ts'
 import { createStore } from '../stores.ts'
-import { localTrust } from '../trust.ts'
+import { localTrust, pinnedFingerprint, trustTools } from '../trust.ts'
 import type { Examined, Findings } from './findings.ts'
 import { localKeyList } from './keys.ts'
 
@@ -76,9 +77,16 @@ async function examineMark(findings: Findings, examined: Examined, store: Store)
     return findings.problem(about, `it is marked as store "${mark.store}" of "${mark.organisation}"`, 'correct its path, bucket or prefix: two stores never share a place')
   }
   const list = await absentAsNull(store.readBytes(keyListKey(1)))
+  if (!list) return findings.problem(about, 'it has no key list: nobody could check what is in it', 'muster apply')
+  const hint = 'use an empty store, or the keys that made this one'
+  const trust = await readTrust(store, await pinnedFingerprint(examined.places), trustTools).catch((error: unknown) => {
+    if (!(error instanceof MusterError) || (error.type !== 'KeyNotTrusted' && error.type !== 'SignatureInvalid')) throw error
+    findings.problem(about, `it belongs to another installation: ${error.message}`, hint)
+    return null
+  })
+  if (!trust) return
   const local = await localKeyList(examined.places)
-  if (list && local && !list.equals(local)) findings.problem(about, 'it has the key list of another installation', 'use an empty store, or the keys that made this one')
-  else if (!list) findings.problem(about, 'it has no key list: nobody could check what is in it', 'muster apply')
+  if (local && !list.equals(local)) findings.problem(about, 'its key list is not the one of this host', hint)
   else findings.ok(about, `it is store "${mark.store}" since ${mark.createdAt}`)
 }
 

@@ -1,21 +1,6 @@
 /** The plan in a few lines, for the UI, notices and logs. */
 import type { RestorePlan } from '../../activities/host/restore/types.ts'
-import type { RecoveryTarget } from '../../domain/decision.ts'
-
-export function describeTarget(target: RecoveryTarget): string {
-  switch (target.kind) {
-    case 'latest':
-      return 'the newest reachable moment'
-    case 'time':
-      return target.time
-    case 'lsn':
-      return `LSN ${target.lsn}`
-    case 'name':
-      return `the point "${target.name}"`
-    case 'backup':
-      return `the end of backup ${target.backup}`
-  }
-}
+import { describeTarget } from '../../domain/decision.ts'
 
 export function planLines(plan: RestorePlan): readonly string[] {
   const { decision, forecast } = plan

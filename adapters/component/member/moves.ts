@@ -70,5 +70,9 @@ export async function sameOwnerAndMode(from: string, to: string): Promise<void> 
 
 async function flush(directory: string): Promise<void> {
   const handle = await open(directory, 'r')
-  await handle.sync().finally(() => handle.close())
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }

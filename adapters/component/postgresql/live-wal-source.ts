@@ -97,7 +97,7 @@ async function identify(instance: PostgresqlInstance): Promise<SourceFacts> {
 async function timelineHistory(client: pg.Client, timelineId: number): Promise<string> {
   const { rows } = await client.query<{ content: unknown }>(`TIMELINE_HISTORY ${timelineId}`)
   const content = rows[0]?.content
-  return Buffer.isBuffer(content) ? content.toString('utf8') : String(content ?? '')
+  return Buffer.isBuffer(content) ? content.toString('utf8') : typeof content === 'string' ? content : ''
 }
 
 /** `16MB` as SHOW prints it → bytes. */

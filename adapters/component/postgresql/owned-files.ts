@@ -51,5 +51,9 @@ export async function replaceFile(path: string, text: string, user: Owner): Prom
 /** Flushes a directory, so that names made or removed in it survive a power cut. */
 export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r')
-  await handle.sync().finally(() => handle.close())
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }

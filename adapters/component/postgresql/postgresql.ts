@@ -14,6 +14,7 @@ import { promoteHeld } from './promote.ts'
 import { stopQuarantined } from './quarantined-server.ts'
 import { startRecovery } from './recovery.ts'
 import { clearRecoverySettings } from './recovery-settings.ts'
+import { createRestorePoint } from './restore-point.ts'
 import { restoreBaseBackup } from './restore.ts'
 import { startServer, stopServer } from './server.ts'
 import { shipperRequest } from './shipper-client.ts'
@@ -25,6 +26,7 @@ export const postgresql = {
   clearRecoverySettings,
   compressRange,
   copyStoppedWal,
+  createRestorePoint,
   decompressToFile,
   endOfStoppedWal,
   inspectDataDirectory,

@@ -138,7 +138,11 @@ async function createEmpty(path: string, owner: SpoolOwner | undefined): Promise
 
 async function flushDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r')
-  await handle.sync().finally(() => handle.close())
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }
 
 async function namesIn(directory: string): Promise<string[]> {

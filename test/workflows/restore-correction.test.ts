@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import type { WorkflowHandle } from '@temporalio/client'
+import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
+import { endOf, failing, failingTimes, openStage, type Play, refusalOf, type Script, type Stage, until, untilPhase, when } from '../support/scripted-activities.ts'
+import { type ShopPlan, shopRestorePlan, shopScript } from '../support/shop-script.ts'
+
+const base = shopScript()
+const notProtected = 'not protected: waiting for a person'
+const undoing = ['protectOld', 'stopClosed', 'swapBack', 'startOldDatabase', 'discardAside'] as const
+
+describe('a restore that pauses for a person', function () {
+  this.timeout(30_000)
+  let stage: Stage
+
+  before(async () => {
+    stage = await openStage()
+  })
+  after(() => stage?.close())
+
+  const begin = async (changes: Partial<Script>, shop: ShopPlan = {}): Promise<{ play: Play; handle: WorkflowHandle }> => {
+    const play = stage.play({ ...base, planRestore: shopRestorePlan(shop), ...changes })
+    return { play, handle: await stage.start('restoreSystem', `target/${play.system}`, { system: play.system, requestedBy: 'alice' }) }
+  }
+  const correct = (handle: WorkflowHandle, input: object) => handle.executeUpdate<unknown, [object]>('correct', { args: [{ person: 'bob', reason: 'the link is mended', ...input }] })
+  const alarms = (play: Play) => play.calls('notifyPeople').filter(({ input }) => input.notice.event === 'alarm')
+
+  it('tells people why it is not protected, and goes on without the named store', async () => {
+    const { play, handle } = await begin({
+      protectAgain: (input, attempt) => (input.openWith.includes('offsite') ? base.protectAgain(input, attempt) : failing('NotProtected', 'offsite does not answer')()),
+    })
+    await untilPhase(handle, notProtected)
+    assert.deepEqual(play.calls('openDatabase'), [])
+    await until('the alarm', () => alarms(play).length === 1)
+    assert.equal(alarms(play)[0]?.input.notice.body, 'offsite does not answer')
+    assert.deepEqual(await correct(handle, { action: 'openWith', stores: ['offsite'] }), { accepted: true })
+    assert.equal(((await handle.result()) as RestoreResult).outcome, 'succeeded')
+    const [first, second] = play.calls('protectAgain')
+    assert.deepEqual([first?.input.openWith, second?.input.openWith], [[], ['offsite']])
+    assert.equal(second?.input.by, 'bob')
+    assert.equal(first?.input.incarnation, second?.input.incarnation)
+  })
+
+  it('goes on when the store answers again', async () => {
+    const { play, handle } = await begin({ protectAgain: failingTimes(2, 'NotProtected', 'offsite does not answer', base.protectAgain) })
+    await untilPhase(handle, notProtected)
+    await correct(handle, { action: 'retry' })
+    await until('the second alarm', () => alarms(play).length === 2)
+    await untilPhase(handle, notProtected)
+    await correct(handle, { action: 'retry' })
+    assert.equal(((await handle.result()) as RestoreResult).outcome, 'succeeded')
+    assert.equal(play.calls('protectAgain').length, 3)
+  })
+
+  it('rolls back when the person gives up, with the person’s reason', async () => {
+    const { play, handle } = await begin({ protectAgain: failing('NotProtected', 'offsite does not answer') })
+    await untilPhase(handle, notProtected)
+    await correct(handle, { action: 'giveUp', reason: 'the old one is good enough' })
+    const end = await endOf(handle)
+    assert.equal(end.type, 'NotProtected')
+    assert.match(end.message, /bob gave up: the old one is good enough; offsite does not answer/)
+    assert.deepEqual(play.order(...undoing), ['protectOld database', 'stopClosed database', 'swapBack uploads', 'swapBack database', 'startOldDatabase database', 'discardAside uploads', 'discardAside database'])
+    assert.deepEqual(play.calls('openDatabase'), [])
+  })
+
+  it('rolls back when nobody answers in time', async () => {
+    const { play, handle } = await begin({ protectAgain: failing('NotProtected', 'offsite does not answer') }, { limits: { correctionSeconds: 0.3 } })
+    const end = await endOf(handle)
+    assert.equal(end.type, 'Timeout')
+    assert.match(end.message, /nobody corrected the paused run within 0.3 s: offsite does not answer/)
+    assert.equal(play.order('swapBack').length, 2)
+  })
+
+  it('rolls back when it is cancelled while it waits', async () => {
+    const { play, handle } = await begin({ protectAgain: failing('NotProtected', 'offsite does not answer') })
+    await untilPhase(handle, notProtected)
+    await handle.cancel()
+    assert.equal((await endOf(handle)).ended, 'cancelled')
+    assert.equal(play.order('swapBack').length, 2)
+  })
+
+  it('refuses a correction that is none, or that is not possible now, without recording it', async () => {
+    const { handle } = await begin({ protectAgain: failing('NotProtected', 'offsite does not answer') })
+    await untilPhase(handle, notProtected)
+    assert.match((await refusalOf(correct(handle, { action: 'openWith' }))).message, /openWith names the stores that may be missing/)
+    assert.match((await refusalOf(correct(handle, { action: 'again' }))).message, /a right input is \{"action":"retry"/)
+    assert.match((await refusalOf(correct(handle, { action: 'retry', reason: '' }))).message, /reason: /)
+    const { events } = await handle.fetchHistory()
+    assert.equal((events ?? []).filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes).length, 0)
+    await handle.terminate()
+  })
+
+  it('takes one correction when two arrive at once', async () => {
+    const { handle } = await begin({ protectAgain: failing('NotProtected', 'offsite does not answer') })
+    await untilPhase(handle, notProtected)
+    const answers = await Promise.allSettled([correct(handle, { action: 'giveUp' }), correct(handle, { action: 'retry', person: 'carol' })])
+    assert.deepEqual(answers.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+    await handle.terminate().catch(() => undefined)
+  })
+
+  const steps: readonly [title: string, changes: Partial<Script>, what: string][] = [
+    ['the database does not open', { openDatabase: failingTimes(1, 'CheckFailed', 'it broke here', base.openDatabase) }, 'open database'],
+    ['a service does not start', { startService: when('web', failingTimes(1, 'CheckFailed', 'it broke here', base.startService), base.startService) }, 'start web'],
+    ['a service is not healthy', { awaitHealthy: when('worker', failingTimes(1, 'CheckFailed', 'it broke here', base.awaitHealthy), base.awaitHealthy) }, 'health of worker'],
+    ['the safety set cannot be recorded', { keepSafetySet: failingTimes(1, 'CheckFailed', 'it broke here', base.keepSafetySet) }, 'keep the safety set of database'],
+  ]
+  for (const [title, changes, what] of steps) {
+    it(`never rolls back after the point of no return, but waits for a retry, when ${title}`, async () => {
+      const { play, handle } = await begin(changes)
+      await untilPhase(handle, `paused: ${what}`)
+      await until('the alarm', () => alarms(play).length === 1)
+      assert.match(alarms(play)[0]?.input.notice.body ?? '', /it broke here\nThe old data is kept/)
+      const refusal = await refusalOf(correct(handle, { action: 'giveUp' }))
+      assert.match(refusal.message, /"giveUp" is not possible now; possible: retry/)
+      await correct(handle, { action: 'retry' })
+      assert.equal(((await handle.result()) as RestoreResult).outcome, 'succeeded')
+      assert.deepEqual(play.order(...undoing), [])
+    })
+  }
+
+  it('keeps the restored system open when nobody answers after the point of no return', async () => {
+    const { play, handle } = await begin({ openDatabase: failing('CheckFailed', 'it broke here') }, { limits: { correctionSeconds: 0.3 } })
+    const end = await endOf(handle)
+    assert.equal(end.type, 'Timeout')
+    assert.match(end.message, /nobody corrected the paused run.*the old data is kept as the safety set/)
+    assert.deepEqual(play.order(...undoing), [])
+    assert.equal(play.calls('notifyPeople').at(-1)?.input.notice.severity, 'critical')
+    assert.equal((await handle.describe()).memo?.['outcome'], 'failed')
+  })
+
+  it('keeps the restored system open when it is cancelled after the point of no return', async () => {
+    const { play, handle } = await begin({ awaitHealthy: failing('ServiceUnhealthy', 'HTTP 503') })
+    await untilPhase(handle, 'paused: health of web')
+    await handle.cancel()
+    assert.equal((await endOf(handle)).ended, 'cancelled')
+    assert.deepEqual(play.order(...undoing), [])
+  })
+})
