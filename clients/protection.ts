@@ -14,6 +14,7 @@ import {
   type ObservedWal,
   type SystemProtection,
 } from '../domain/protection.ts'
+import { parseBackupKey } from '../domain/object-keys.ts'
 import type { Manifest } from '../domain/repository-format.ts'
 import { nextRuns, parseSchedule } from '../domain/schedule-spec.ts'
 import type { DocumentCache } from '../repository/document-cache.ts'
@@ -80,6 +81,7 @@ async function gatherSystem(deps: ProtectionDeps, name: string, temporal: Tempor
   const viewDeps: StoreViewDeps = { ...deps, timeoutSeconds: deps.storeSeconds ?? 20 }
   const [records, runs, shippers] = await Promise.all([readState(viewDeps, name), listRuns(temporal, name), askShippers(deps, system)])
   const views = await viewStores(viewDeps, name, records.state)
+  const known = new Set(views.flatMap(({ catalog }) => (catalog?.manifests ?? []).map(({ backup }) => backup)))
   const observed: ObservedSystem = {
     system: name,
     priority: system.priority,
@@ -92,7 +94,8 @@ async function gatherSystem(deps: ProtectionDeps, name: string, temporal: Tempor
       writable: probe.writable,
       place: probe.place,
       problem: trouble?.message ?? probe.problem,
-      invalidDocuments: [...(catalog?.invalid ?? []).map(({ key, problem }) => `${key}: ${problem}`), ...databases.flatMap(({ invalid }) => invalid)],
+      // A manifest that another store has whole is told of as a damaged backup.
+      invalidDocuments: [...(catalog?.invalid ?? []).filter(({ key }) => !known.has(parseBackupKey(key)?.backup ?? '')).map(({ problem }) => problem), ...databases.flatMap(({ invalid }) => invalid)],
     })),
     components: Object.entries(system.components).map(([component, config]) => observe(deps, name, component, config, { views, state: records.state, shippers })),
     schedulerProblem: runs.problem,
@@ -144,6 +147,9 @@ export function backupsOf(views: readonly StoreView[], component: string): reado
       else entry.in.push(store)
       found.set(manifest.backup, entry)
     }
+  }
+  for (const { store, catalog } of views) {
+    for (const { key, problem } of catalog?.invalid ?? []) found.get(parseBackupKey(key)?.backup ?? '')?.damagedIn.push({ store, problem })
   }
   return [...found.values()]
     .sort((a, b) => (a.manifest.backup < b.manifest.backup ? -1 : 1))

@@ -58,7 +58,7 @@ export async function checkRepository(deps: RepositoryCheckDeps, store: Store): 
   const marker = await readMarker(deps, store, problems)
   deps.onProgress('reading manifests')
   const catalog = await readCatalog(deps, store)
-  problems.push(...catalog.invalid, ...catalog.damaged.map(({ key, problem }) => ({ key, problem })))
+  problems.push(...catalog.invalid.map(({ key, problem }) => ({ key, problem: withoutPlace(problem) })), ...catalog.damaged.map(({ key, problem }) => ({ key, problem })))
   const keyLists = (await keysUnder(store, keysPrefix)).length
   if (keyLists === 0) problems.push({ key: keysPrefix, problem: 'there is no key list' })
   const configs = await readConfigs(deps, store, problems)
@@ -160,9 +160,14 @@ async function believed<T>(problems: Problem[], key: string, open: () => Promise
     return await open()
   } catch (error) {
     if (!(error instanceof MusterError) || !(notToBeBelieved.has(error.type) || error.type === 'InvalidInput')) throw error
-    problems.push({ key, problem: error.message })
+    problems.push({ key, problem: withoutPlace(error.message) })
     return null
   }
+}
+
+/** The key stands before it already. */
+function withoutPlace(problem: string): string {
+  return problem.replace(/ \[[^\]]*\]$/, '')
 }
 
 async function keysUnder(store: Store, prefix: string): Promise<readonly string[]> {

@@ -8,6 +8,7 @@ import type { WalShipmentName } from '../domain/object-keys.ts'
 import { walIndexKey } from '../domain/object-keys.ts'
 import { pathsTo, type RecoverableWindow, windowsOf } from '../domain/recovery-path.ts'
 import type { Incarnation, PostgresqlManifest, WalIndex } from '../domain/repository-format.ts'
+import { isBefore } from '../domain/times.ts'
 import { formatLsn } from '../domain/wal.ts'
 import { readCatalog, type StoreCatalog } from '../repository/catalog.ts'
 import type { DocumentCache } from '../repository/document-cache.ts'
@@ -130,7 +131,9 @@ async function timed(repository: Repository, state: ControlState, one: Incarnati
   try {
     const path = pathsTo(one.incarnation, bases.map(baseFacts), state.incarnations, repository.shipments)[0]
     const newest = path ? await lastCommit(placed(repository, path), repository.read) : null
-    return { ...about, untilLsn: formatLsn(window.untilLsn), untilAt: newest?.at ?? atBase }
+    // A commit may be older than the end of the base backup, which is where recovery can stop at the earliest.
+    const untilAt = newest && isBefore(atBase, newest.at) ? newest.at : atBase
+    return { ...about, untilLsn: formatLsn(window.untilLsn), untilAt }
   } catch (error) {
     if (!(error instanceof MusterError) || !notToBeBelieved.has(error.type)) throw error
     invalid.push(error.message)

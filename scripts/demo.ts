@@ -5,7 +5,6 @@
  */
 import { relative } from 'node:path'
 import { explain } from '../clients/cli/output.ts'
-import { quietTemporal } from '../wiring/quiet-temporal.ts'
 import { showFigures } from './demo/figures.ts'
 import { forgetRunning, leaveRunning } from './demo/keep.ts'
 import { type DemoPlaces, demoPlaces, keepLogs, preparePlaces, removeData } from './demo/places.ts'
@@ -39,7 +38,6 @@ async function stop(places: DemoPlaces): Promise<number> {
 }
 
 async function demonstrate(places: DemoPlaces): Promise<number> {
-  quietTemporal()
   let leave = false
   let code = 1
   const interrupted = interruption()

@@ -19,7 +19,6 @@ import { examine } from './doctor.ts'
 import { initialise } from './init.ts'
 import { ensureKeyList } from './keys.ts'
 import { hostDirectory, keyFiles, type Places, placesOf, shipperSocket } from './places.ts'
-import { quietTemporal } from './quiet-temporal.ts'
 import { runHostShipper } from './shipper.ts'
 import { untilStopped } from './stop-signal.ts'
 import { createStore } from './stores.ts'
@@ -71,7 +70,6 @@ function isCommanderExit(error: unknown): error is { readonly exitCode: number }
 
 function createDesk(places: Places, json: boolean, temporal: Desk['temporal']): Desk {
   const secrets = createSecretResolver()
-  quietTemporal()
   const prepareStore = async (config: Config, name: string) => {
     const store = config.stores[name]
     if (store?.type === 'directory') await createDirectoryStoreRoot(store)

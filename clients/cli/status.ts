@@ -62,7 +62,7 @@ function showSystem(out: Output, paint: Paint, system: SystemStatus, now: Date):
   const lost = system.lostNowSeconds === null ? 'lost now: cannot be told' : `lost now ${formatDuration(system.lostNowSeconds)}`
   out.line(`${system.system.padEnd(12)} ${system.priority}   ${word}   ${lost}${system.hasObjective ? '' : '   no objective set'}`)
   for (const component of system.components) showComponent(out, paint, system, component, now)
-  for (const reason of system.reasons.filter(({ component }) => component === null)) showReason(out, paint, reason)
+  for (const reason of system.reasons.filter(({ component }) => component === null)) showReason(out, paint, reason, '  ')
   for (const run of system.running) out.line(`  running     ${run.type} · ${run.phase}   → muster watch ${run.workflowId}`)
   const next = system.nextRuns.map(({ name, every, at }) => `${name} ${at === null ? every : `in ${formatDuration((Date.parse(at) - now.getTime()) / 1000)}`}`)
   if (next.length > 0) out.line(`  next        ${next.join(' · ')}`)
@@ -75,13 +75,13 @@ function showComponent(out: Output, paint: Paint, system: SystemStatus, componen
   const have = `${copies.total} ${copies.total === 1 ? 'copy' : 'copies'}${copies.offSite > 0 ? `, ${copies.offSite} off site` : ''}${copies.met ? '' : ` (${copies.missing})`}`
   if (component.type === 'postgresql') out.line(`${head}${windowText(system, component, now)}   ${have}`)
   else out.line(`${head}newest   ${component.newest ? shortTime(component.newest.startedAt, now) : 'none'}${where(component.newest?.in ?? [])}   ${have}`)
-  for (const reason of system.reasons.filter((one) => one.component === component.component)) showReason(out, paint, reason)
+  for (const reason of system.reasons.filter((one) => one.component === component.component)) showReason(out, paint, reason, '    ')
 }
 
-function showReason(out: Output, paint: Paint, { word, text, next }: Reason): void {
+function showReason(out: Output, paint: Paint, { word, text, next }: Reason, indent: string): void {
   const mark = word === 'not protected' ? paint.bad('✗') : paint.warn('!')
-  out.line(`    ${mark} ${text}`)
-  out.line(`      → ${next}`)
+  out.line(`${indent}${mark} ${text}`)
+  out.line(`${indent}  → ${next}`)
 }
 
 /** `windows 1 Nov 02:00 → now (local, nas −12 s)`: how far back and, per store, how much later than now it ends. */

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { onPath, toolPath } from './places.mjs'
 import { run } from './run.mjs'
@@ -21,6 +21,7 @@ export async function ensureTool(progress, tool, ways) {
   if (!isLink(path) && (await run(path, ['--version'])).code === 0) return progress.done()
   const started = Date.now()
   mkdirSync(dirname(path), { recursive: true })
+  removeDrafts(dirname(path))
   const draft = mkdtempSync(join(dirname(path), 'draft-'))
   try {
     for (const way of ways) {
@@ -31,6 +32,13 @@ export async function ensureTool(progress, tool, ways) {
     }
   } finally {
     rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+/** What a set-up left that was ended in the middle: gigabytes of build cache. The lock keeps any other one away. */
+function removeDrafts(directory) {
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith('draft-')) rmSync(join(directory, name), { recursive: true, force: true })
   }
 }
 

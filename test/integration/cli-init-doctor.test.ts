@@ -210,7 +210,7 @@ describe('muster init and muster doctor', function () {
       const warnings = messages(findings, 'warning').join('\n')
       assert.match(warnings, /temporal: Temporal does not answer/)
       assert.match(warnings, /nothing was applied/)
-      assert.match(warnings, /every copy is lost with host localhost/)
+      assert.match(warnings, /every copy of database, files is lost with its host/)
       assert.match(warnings, /whoever takes this host reads its backups/)
       assert.match(warnings, /root key is on this host/)
       const good = messages(findings, 'ok').join('\n')

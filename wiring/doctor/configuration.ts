@@ -18,7 +18,7 @@ export async function examineConfiguration(findings: Findings, places: Places): 
   if (!loaded) return { config: null, applied: newest !== null }
   findings.ok(about, `${places.configFile} is valid`)
   for (const warning of loaded.warnings) findings.warning(about, warning, 'change muster.yaml, or leave it so on purpose')
-  if (newest === null) findings.warning(about, 'nothing was applied on this host yet: no schedule runs', 'muster up, or where Temporal runs already: muster apply')
+  if (newest === null) findings.warning(about, 'nothing was applied on this host yet: no schedule runs and no WAL is stored', 'muster up, or where Temporal runs already: muster apply')
   else if (newest !== configHash(loaded.config)) findings.warning(about, 'muster.yaml was changed since it was applied: what runs is the old one', 'muster apply --dry-run, then muster apply')
   else findings.ok(about, `applied as ${newest.slice(0, 12)}`)
   return { config: loaded.config, applied: newest !== null }

@@ -1,5 +1,4 @@
 /** Whether the required copies can be had at all, and whether there is room for them. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freeBytesAt } from '../../activities/free-bytes.ts'
 import { isOffHost, judgeCopies } from '../../domain/copies.ts'
@@ -17,13 +16,15 @@ export function examineCopies(findings: Findings, { config, systems }: Examined,
     const facts = config.systems[system]
     if (!facts) continue
     const places = Object.fromEntries([...stores].map(([name, { probe }]) => [name, probe.place]))
+    const bound: string[] = []
     for (const [component, found] of Object.entries(facts.components)) {
       const judged = judgeCopies(config, facts.copies.required, found.host, found.stores, places)
       if (judged.met) findings.ok(about, `${component}: ${judged.total} ${judged.total === 1 ? 'copy' : 'copies'} in distinct places, ${judged.offHost} off host, ${judged.offSite} off site`)
       else findings.problem(about, `${component}: its stores can never hold the required copies: ${judged.missing}`, 'add a store in another place, or lower copies.required')
       const away = found.stores.some((name) => config.stores[name] && isOffHost(config.stores[name], found.host))
-      if (!away) findings.warning(about, `${component}: every copy is lost with host ${found.host}`, 'add a store elsewhere: a NAS with mountRequired, or a bucket')
+      if (!away) bound.push(component)
     }
+    if (bound.length > 0) findings.warning(about, `every copy of ${bound.join(', ')} is lost with its host`, 'add a store elsewhere: a NAS with mountRequired, or a bucket')
   }
 }
 
@@ -42,7 +43,6 @@ export async function examineSpace(findings: Findings, examined: Examined, store
       if (needed === undefined) continue
       const basis = last === undefined ? `${formatSize(needed)} of data; no backup has shown yet how small it gets` : `the last backup of ${formatSize(needed)}`
       const staging = join(hostDirectory(examined.places, host), 'staging')
-      await mkdir(staging, { recursive: true, mode: 0o711 })
       const free = await freeBytesAt(staging)
       if (free > needed * 1.2) findings.ok(`staging of ${host}`, `${formatSize(free)} free for ${name}: ${basis}`)
       else if (last === undefined) findings.warning(`staging of ${host}`, `${formatSize(free)} are free in ${staging} for ${basis} (${name})`, 'free some space there, or keep the state on a larger disk: MUSTER_HOME')

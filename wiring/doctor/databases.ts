@@ -51,7 +51,7 @@ async function examineDatabase(findings: Findings, examined: Examined, system: s
   await examineClients(findings, about, instance, facts)
   examineRole(findings, about, config, facts)
   examineLayout(findings, examined, system, component, config, facts)
-  await findings.look(about, () => examineReplication(findings, about, instance, facts))
+  await findings.look(about, () => examineReplication(findings, about, instance, facts, examined.applied))
   await examineChecks(findings, about, instance)
   return facts
 }

@@ -23,7 +23,7 @@ export interface Findings {
   ok(about: string, message: string): void
   warning(about: string, message: string, hint: string): void
   problem(about: string, message: string, hint: string): void
-  /** A problem once something was applied; before that something that is still to come. */
+  /** A problem once something was applied; before that it is only still to come. */
   later(applied: boolean, about: string, message: string, hint: string): void
   /** What was thrown, as a finding. */
   failed(about: string, error: unknown, severity?: 'problem' | 'warning'): void
@@ -41,7 +41,7 @@ export function createFindings(): Findings {
     ok: (about, message) => add('ok', about, message, null),
     warning: (about, message, hint) => add('warning', about, message, hint),
     problem: (about, message, hint) => add('problem', about, message, hint),
-    later: (applied, about, message, hint) => add(applied ? 'problem' : 'warning', about, message, hint),
+    later: (applied, about, message, hint) => (applied ? add('problem', about, message, hint) : add('ok', about, message, null)),
     failed(about, error, severity = 'problem') {
       if (error instanceof MusterError) return add(severity, about, error.message, error.hint)
       add(severity, about, `could not be examined: ${error instanceof Error ? error.message : String(error)}`, 'this is a defect of Muster; report it with: muster doctor --debug')

@@ -26,7 +26,7 @@ interface Settings {
   readonly walSeconds: number
 }
 
-export async function examineReplication(findings: Findings, about: string, instance: PostgresqlInstance, facts: ServerFacts): Promise<void> {
+export async function examineReplication(findings: Findings, about: string, instance: PostgresqlInstance, facts: ServerFacts, applied: boolean): Promise<void> {
   const before = Date.now()
   const { settings, slots, after } = await withConnection(instance, async (client) => {
     const settings = await readSettings(client)
@@ -35,7 +35,7 @@ export async function examineReplication(findings: Findings, about: string, inst
   })
   compareClocks(findings, `the clock of ${about}`, settings.nowMs, before, after)
   examineSettings(findings, about, settings, slots)
-  examineSlots(findings, about, slots)
+  examineSlots(findings, about, slots, applied)
   examineLimit(findings, about, settings)
   await findings.look(about, () => examineStreaming(findings, about, instance, facts))
 }
@@ -71,7 +71,8 @@ function examineSettings(findings: Findings, about: string, settings: Settings, 
   if (!settings.full_page_writes) findings.warning(about, 'full_page_writes is off: a crash can damage pages', 'set full_page_writes = on')
 }
 
-function examineSlots(findings: Findings, about: string, slots: Slots): void {
+function examineSlots(findings: Findings, about: string, slots: Slots, applied: boolean): void {
+  if (!slots.stream && !slots.anchor && !applied) return findings.ok(about, 'its two slots are not there yet; the WAL shipper makes them')
   for (const [role, slot] of Object.entries(slots) as [string, SlotFacts | null][]) {
     if (slot === null) findings.warning(about, `the ${role} slot is not there yet`, 'the WAL shipper makes it: muster up')
     else if (slot.walStatus === 'lost') findings.problem(about, `the server has dropped WAL that the slot ${slot.name} needed: there is a gap`, 'the WAL shipper makes a new slot; close the gap: muster backup SYSTEM')

@@ -48,7 +48,7 @@ async function examineStore(findings: Findings, examined: Examined, name: string
   const about = `store ${name}`
   const facts = examined.config.stores[name]
   if (facts?.type === 'directory' && !facts.mountRequired && !examined.applied && !(await stat(facts.path).catch(() => null))) {
-    findings.warning(about, `${facts.path} is not there yet; the first apply makes it`, 'muster up, or: muster apply')
+    findings.ok(about, `${facts.path} is not there yet; the first apply makes it`)
     return null
   }
   const store = createStore(examined.config, name, createSecretResolver())
