@@ -5,15 +5,8 @@ import type { Verifier } from '../adapters/crypto/crypto.ts'
 import type { Store } from '../adapters/store/store.ts'
 import type { ComponentConfig, Config, SystemConfig } from '../domain/config.ts'
 import type { ControlState } from '../domain/control-state.ts'
-import {
-  byNeed,
-  judgeSystem,
-  type ObservedBackup,
-  type ObservedComponent,
-  type ObservedSystem,
-  type ObservedWal,
-  type SystemProtection,
-} from '../domain/protection.ts'
+import type { ObservedBackup, ObservedComponent, ObservedSystem, ObservedWal } from '../domain/observed-system.ts'
+import { byNeed, judgeSystem, type SystemProtection } from '../domain/protection.ts'
 import { parseBackupKey } from '../domain/object-keys.ts'
 import type { Manifest } from '../domain/repository-format.ts'
 import { nextRuns, parseSchedule } from '../domain/schedule-spec.ts'
@@ -95,9 +88,14 @@ async function gatherSystem(deps: ProtectionDeps, name: string, temporal: Tempor
       place: probe.place,
       problem: trouble?.message ?? probe.problem,
       // A manifest that another store has whole is told of as a damaged backup.
-      invalidDocuments: [...(catalog?.invalid ?? []).filter(({ key }) => !known.has(parseBackupKey(key)?.backup ?? '')).map(({ problem }) => problem), ...databases.flatMap(({ invalid }) => invalid)],
+      invalidDocuments: [
+        ...(catalog?.invalid ?? []).filter(({ key }) => !known.has(parseBackupKey(key)?.backup ?? '')).map(({ problem }) => problem),
+        ...databases.flatMap(({ invalid }) => invalid),
+      ],
     })),
-    components: Object.entries(system.components).map(([component, config]) => observe(deps, name, component, config, { views, state: records.state, shippers })),
+    components: Object.entries(system.components).map(([component, config]) =>
+      observe(deps, name, component, config, { views, state: records.state, shippers }),
+    ),
     schedulerProblem: runs.problem,
     recordsProblem: records.problem,
     running: runs.running.map(({ runId }) => runId),

@@ -32,4 +32,3 @@ export async function readState(deps: StoreViewDeps, system: string): Promise<Re
   const lie = looks.find(({ error }) => error !== null && notToBeBelieved.has(error.type))
   return { state: foldRecords(records), newestAt: records.at(-1)?.at ?? null, problem: lie?.error?.message ?? null }
 }
-

@@ -58,7 +58,10 @@ export async function checkRepository(deps: RepositoryCheckDeps, store: Store): 
   const marker = await readMarker(deps, store, problems)
   deps.onProgress('reading manifests')
   const catalog = await readCatalog(deps, store)
-  problems.push(...catalog.invalid.map(({ key, problem }) => ({ key, problem: withoutPlace(problem) })), ...catalog.damaged.map(({ key, problem }) => ({ key, problem })))
+  problems.push(
+    ...catalog.invalid.map(({ key, problem }) => ({ key, problem: withoutPlace(problem) })),
+    ...catalog.damaged.map(({ key, problem }) => ({ key, problem })),
+  )
   const keyLists = (await keysUnder(store, keysPrefix)).length
   if (keyLists === 0) problems.push({ key: keysPrefix, problem: 'there is no key list' })
   const configs = await readConfigs(deps, store, problems)
@@ -77,7 +80,11 @@ export async function checkRepository(deps: RepositoryCheckDeps, store: Store): 
       newestRecordAt: chain?.newestAt ?? null,
     }
   })
-  const newestRecordAt = systems.flatMap((one) => one.newestRecordAt ?? []).sort().at(-1) ?? null
+  const newestRecordAt =
+    systems
+      .flatMap((one) => one.newestRecordAt ?? [])
+      .sort()
+      .at(-1) ?? null
   return { store: store.name, marker, keyLists, configs, systems, unpublished: catalog.unpublished.length, problems, newestRecordAt }
 }
 
@@ -99,7 +106,11 @@ async function readMarker(deps: RepositoryCheckDeps, store: Store, problems: Pro
 async function readConfigs(deps: RepositoryCheckDeps, store: Store, problems: Problem[]): Promise<number> {
   let valid = 0
   for (const key of await keysUnder(store, configPrefix)) {
-    const found = await believed(problems, key, async () => openDocument<Config>(deps.verifier, 'config', await deps.cache.read(store, key), `${store.name}:${key}`).value)
+    const found = await believed(
+      problems,
+      key,
+      async () => openDocument<Config>(deps.verifier, 'config', await deps.cache.read(store, key), `${store.name}:${key}`).value,
+    )
     if (found === null) continue
     if (key === `${configPrefix}${configHash(found)}.json`) valid += 1
     else problems.push({ key, problem: 'holds another configuration than its name says' })
@@ -118,7 +129,11 @@ async function readWal(deps: RepositoryCheckDeps, store: Store, problems: Proble
   const counts = new Map<string, number>()
   let done = 0
   await inLanes(indexes, async (key) => {
-    const index = await believed(problems, key, async () => openDocument<WalIndex>(deps.verifier, 'wal', await deps.cache.read(store, key), `${store.name}:${key}`).value)
+    const index = await believed(
+      problems,
+      key,
+      async () => openDocument<WalIndex>(deps.verifier, 'wal', await deps.cache.read(store, key), `${store.name}:${key}`).value,
+    )
     done += 1
     if (done % 50 === 0) deps.onProgress(`reading WAL indexes ${done} of ${indexes.length}`)
     if (!index) return
@@ -144,7 +159,11 @@ function walProblem(key: string, index: WalIndex, sizeBytes: number | undefined)
   return sizeBytes === index.object.sizeBytes ? null : `its object ${index.object.key} is ${sizeBytes} bytes long instead of ${index.object.sizeBytes}`
 }
 
-async function readAllRecords(deps: RepositoryCheckDeps, store: Store, problems: Problem[]): Promise<ReadonlyMap<string, { count: number; newestAt: string | null }>> {
+async function readAllRecords(
+  deps: RepositoryCheckDeps,
+  store: Store,
+  problems: Problem[],
+): Promise<ReadonlyMap<string, { count: number; newestAt: string | null }>> {
   const systems = new Set((await keysUnder(store, recordsPrefix)).map((key) => key.split('/')[1] as string))
   const found = new Map<string, { count: number; newestAt: string | null }>()
   for (const system of systems) {

@@ -13,6 +13,8 @@ export interface RunRequest {
   readonly type: WorkflowType
   readonly system: string
   readonly input: Readonly<Record<string, unknown>>
+  /** Whose queue the control steps use; the default site where absent. */
+  readonly site?: string
   /** Where the run gets its id from. */
   readonly id: 'target' | 'plan' | 'additive' | { readonly aside: { readonly host: string; readonly directory: string } }
 }
@@ -36,6 +38,7 @@ export async function startRun(client: Client, request: RunRequest): Promise<Wor
       args: [request.input],
       workflowIdConflictPolicy: 'FAIL',
       staticSummary: `${request.type} · ${request.system}`,
+      ...(request.site !== undefined && { memo: { site: request.site } }),
       ...(request.id === 'additive' && { workflowRunTimeout: '48 hours' }),
     })
   } catch (error) {

@@ -7,6 +7,7 @@ import { type Client, type ScheduleOptions, ScheduleOverlapPolicy, type Schedule
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common'
 import { canonicalJson } from '../domain/canonical-json.ts'
 import type { Config } from '../domain/config.ts'
+import { siteOfSystem } from '../domain/copies.ts'
 import { parseSchedule, type ScheduleSpec } from '../domain/schedule-spec.ts'
 import { searchAttributeTypes } from '../domain/search-attributes.ts'
 
@@ -17,6 +18,7 @@ export interface WantedSchedule {
   readonly every: string
   readonly zone: string
   readonly input: Readonly<Record<string, unknown>>
+  readonly site: string
   readonly catchupSeconds: number
   readonly jitterSeconds: number
 }
@@ -38,10 +40,12 @@ export function schedulePrefix(config: Config): string {
 export function wantedSchedules(config: Config, configHash: string): readonly WantedSchedule[] {
   return Object.entries(config.systems).flatMap(([system, { backups, components }]) => {
     const prefix = `${schedulePrefix(config)}${system}/`
+    const site = siteOfSystem(config, system)
     const rules = backups.map(
       (rule): WantedSchedule => ({
         id: `${prefix}${rule.name}`,
         system,
+        site,
         workflowType: 'backupSystem',
         every: rule.every,
         zone: rule.zone,
@@ -54,6 +58,7 @@ export function wantedSchedules(config: Config, configHash: string): readonly Wa
       (every): WantedSchedule => ({
         id: `${prefix}archive-wal-${every.replace(/[^a-z0-9]+/gi, '-')}`,
         system,
+        site,
         workflowType: 'archiveWal',
         every,
         zone: 'UTC',
@@ -112,6 +117,7 @@ function optionsOf(wanted: WantedSchedule): ScheduleOptions {
       taskQueue: 'muster',
       workflowId: wanted.id,
       args: [wanted.input],
+      memo: { site: wanted.site },
       staticSummary: `${wanted.workflowType} · ${wanted.system}`,
       workflowRunTimeout: '48 hours',
     },

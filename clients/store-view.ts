@@ -78,7 +78,14 @@ export async function viewStore(deps: StoreViewDeps, system: string, state: Cont
       async () => {
         const store = await deps.store(name)
         probe = await store.probe({ write: false })
-        if (!probe.reachable) return { store: name, probe, catalog: null, databases: [], trouble: { message: probe.problem ?? 'it does not answer', hint: 'look whether it can be reached from this host' } }
+        if (!probe.reachable)
+          return {
+            store: name,
+            probe,
+            catalog: null,
+            databases: [],
+            trouble: { message: probe.problem ?? 'it does not answer', hint: 'look whether it can be reached from this host' },
+          }
         const catalog = await readCatalog(deps, store, system)
         return { store: name, probe, catalog, databases: await viewDatabases(deps, system, state, store, catalog), trouble: null }
       },
@@ -100,7 +107,14 @@ async function viewDatabases(deps: StoreViewDeps, system: string, state: Control
   return views
 }
 
-async function viewDatabase(deps: StoreViewDeps, system: string, component: string, state: ControlState, store: Store, catalog: StoreCatalog): Promise<DatabaseView> {
+async function viewDatabase(
+  deps: StoreViewDeps,
+  system: string,
+  component: string,
+  state: ControlState,
+  store: Store,
+  catalog: StoreCatalog,
+): Promise<DatabaseView> {
   const incarnations = [...incarnationsNeeded(state, component)].reverse()
   const shipments = new Map<string, readonly WalShipmentName[]>()
   for (const { incarnation } of incarnations) shipments.set(incarnation, await listShipments(store, system, component, incarnation))
@@ -109,7 +123,9 @@ async function viewDatabase(deps: StoreViewDeps, system: string, component: stri
     return openDocument<WalIndex>(deps.verifier, 'wal', await deps.cache.read(store, key), `${store.name}:${key}`).value
   }
   const damaged = new Set(catalog.damaged.map(({ backup }) => backup))
-  const manifests = catalog.manifests.filter((one): one is PostgresqlManifest => one.type === 'postgresql' && one.component === component && !damaged.has(one.backup))
+  const manifests = catalog.manifests.filter(
+    (one): one is PostgresqlManifest => one.type === 'postgresql' && one.component === component && !damaged.has(one.backup),
+  )
   const repository: Repository = { store, manifests, shipments, read }
   const windows: TimedWindow[] = []
   const invalid: string[] = []

@@ -18,6 +18,12 @@ export function siteOfHost(config: Config, host: string): string | null {
   return Object.entries(config.sites).find(([, site]) => site.hosts.includes(host))?.[0] ?? null
 }
 
+/** The site a system stands at: that of its first component. */
+export function siteOfSystem(config: Config, system: string): string {
+  const host = Object.values(config.systems[system]?.components ?? {})[0]?.host
+  return (host === undefined ? null : siteOfHost(config, host)) ?? Object.keys(config.sites)[0] ?? 'primary'
+}
+
 /** A directory is off-host only when it says so: on a mount of its own, or on another declared host. */
 export function isOffHost(store: StoreConfig, componentHost: string): boolean {
   if (store.type === 's3') return true

@@ -16,7 +16,7 @@ const table = {
   InvalidInput: { retry: false, exitCode: 2, hint: 'correct the named field and start again' },
   ConfigInvalid: { retry: false, exitCode: 3, hint: 'correct muster.yaml at the named line, then run: muster apply' },
   NotSupported: { retry: false, exitCode: 4, hint: 'leave the key out: this version does not have it' },
-  UnknownName: { retry: false, exitCode: 5, hint: 'run muster list to see what there is' },
+  UnknownName: { retry: false, exitCode: 5, hint: 'the message names what there is' },
   SecretMissing: { retry: false, exitCode: 6, hint: 'set the named variable or file where the agent runs' },
   // 10–19: keys, signatures, identities
   CredentialsRejected: { retry: false, exitCode: 10, hint: 'give the agent working credentials, then run: muster doctor' },
@@ -44,7 +44,7 @@ const table = {
   LockHeld: { retry: false, exitCode: 35, hint: 'wait for the named run, or cancel it: muster cancel RUN' },
   EpochSuperseded: { retry: false, exitCode: 36, hint: 'a newer attempt has taken over; nothing was changed by this one' },
   NotActiveSite: { retry: false, exitCode: 37, hint: 'run this at the site that is active for the system' },
-  RestoreFailed: { retry: false, exitCode: 38, hint: 'the message says what was rolled back; look at the run: muster status RUN' },
+  RestoreFailed: { retry: false, exitCode: 38, hint: 'the message says what was rolled back; look at the run: muster watch RUN' },
   // 40–49: approval and bounds
   ApprovalRejected: { retry: false, exitCode: 40, hint: 'approve the hash that the plan shows: muster approve HASH' },
   ApprovalExpired: { retry: false, exitCode: 41, hint: 'start again and approve the new plan in time' },

@@ -6,96 +6,16 @@
  *
  * A copy counts only where it was seen: a store that does not answer has none.
  */
-import type { Config, ObjectivesConfig, Priority, RequiredCopies } from './config.ts'
+import type { Config, Priority } from './config.ts'
 import { type CopiesJudgement, judgeCopies } from './copies.ts'
 import { formatDuration } from './durations.ts'
+import type { ObservedBackup, ObservedComponent, ObservedSystem, ObservedWal, ObservedWindow } from './observed-system.ts'
 import { missedRuns } from './schedule-due.ts'
 import { parseSchedule } from './schedule-spec.ts'
 import { secondsBetween } from './times.ts'
 import { parseLsn } from './wal.ts'
 
 export type ProtectionWord = 'protected' | 'degraded' | 'not protected'
-
-export interface ObservedStore {
-  readonly name: string
-  readonly reachable: boolean
-  readonly writable: boolean
-  /** See `StoreProbe.place`. */
-  readonly place: string
-  readonly problem: string | null
-  readonly invalidDocuments: readonly string[]
-}
-
-export interface ObservedBackup {
-  readonly backup: string
-  readonly run: string
-  readonly startedAt: string
-  readonly endedAt: string
-  readonly sizeBytes: number
-  /** Stores it was meant for. */
-  readonly meantFor: readonly string[]
-  /** Stores that have it whole. */
-  readonly in: readonly string[]
-  readonly damagedIn: readonly { readonly store: string; readonly problem: string }[]
-}
-
-/** A recoverable window of one store. */
-export interface ObservedWindow {
-  readonly store: string
-  readonly incarnation: string
-  readonly fromAt: string
-  readonly fromLsn: string
-  readonly untilLsn: string
-  /** Newest commit in it; the end of its newest base backup where WAL holds none. */
-  readonly untilAt: string
-}
-
-export interface ObservedWal {
-  /** The incarnation in service; null before the first backup. */
-  readonly incarnation: string | null
-  readonly windows: readonly ObservedWindow[]
-  /** Per store, the end of the newest WAL of the incarnation in service, with or without a hole before it. */
-  readonly tips: Readonly<Record<string, string>>
-  readonly shipEverySeconds: number
-  /** Null where no shipper answers. */
-  readonly shipper: ObservedShipper | null
-  /** False where the component's host is another one: then no answer proves nothing. */
-  readonly shipperExpected: boolean
-}
-
-export interface ObservedShipper {
-  readonly state: string
-  readonly problem: string | null
-  readonly lags: readonly { readonly store: string; readonly lagSeconds: number | null; readonly problem: string | null }[]
-}
-
-export interface ObservedComponent {
-  readonly component: string
-  readonly type: 'postgresql' | 'files'
-  readonly host: string
-  readonly stores: readonly string[]
-  /** Oldest first. */
-  readonly backups: readonly ObservedBackup[]
-  readonly rules: readonly { readonly every: string; readonly zone: string }[]
-  readonly wal: ObservedWal | null
-}
-
-export interface ObservedSystem {
-  readonly system: string
-  readonly priority: Priority
-  readonly objectives: ObjectivesConfig
-  readonly required: RequiredCopies
-  /** ISO-8601 UTC. */
-  readonly now: string
-  readonly stores: readonly ObservedStore[]
-  readonly components: readonly ObservedComponent[]
-  /** Why schedules do not run; null while they do. */
-  readonly schedulerProblem: string | null
-  /** Why the control records could not be believed. */
-  readonly recordsProblem: string | null
-  /** Run ids of this system that go on right now. */
-  readonly running: readonly string[]
-}
 
 export interface Reason {
   readonly word: Exclude<ProtectionWord, 'protected'>
@@ -167,7 +87,11 @@ export function judgeSystem(config: Config, observed: ObservedSystem): SystemPro
   }
 }
 
-function judgeComponent(config: Config, observed: ObservedSystem, component: ObservedComponent): { protection: ComponentProtection; reasons: readonly Reason[] } {
+function judgeComponent(
+  config: Config,
+  observed: ObservedSystem,
+  component: ObservedComponent,
+): { protection: ComponentProtection; reasons: readonly Reason[] } {
   const places = Object.fromEntries(observed.stores.map(({ name, place }) => [name, place]))
   const judge = (stores: readonly string[]) => judgeCopies(config, observed.required, component.host, stores, places)
   const newest = component.backups.findLast((backup) => judge(backup.in).met) ?? null
@@ -244,7 +168,11 @@ function judgeWal(observed: ObservedSystem, wal: ObservedWal, lostSeconds: numbe
   const late = 2 * wal.shipEverySeconds + 60
   const lost = formatDuration(lostSeconds)
   if (rpoSeconds !== undefined && lostSeconds > rpoSeconds) {
-    say('not protected', `${lost} of commits are not in the required stores; the objective is ${formatDuration(rpoSeconds)}`, `muster doctor ${observed.system}`)
+    say(
+      'not protected',
+      `${lost} of commits are not in the required stores; the objective is ${formatDuration(rpoSeconds)}`,
+      `muster doctor ${observed.system}`,
+    )
   } else if (lostSeconds > late) {
     say('degraded', `WAL in the required stores is ${lost} behind; it should be less than ${formatDuration(late)}`, `muster doctor ${observed.system}`)
   }
@@ -264,7 +192,11 @@ function judgeWindows(wal: ObservedWal, observed: ObservedSystem, say: Say): voi
   for (const [store, tip] of Object.entries(wal.tips)) {
     const window = newestWindow(wal, store)
     if (!window || parseLsn(window.untilLsn) >= parseLsn(tip)) continue
-    say('degraded', `WAL in ${store} has a gap after ${window.untilLsn}: what was committed since ${window.untilAt} cannot be brought back from it`, `muster backup ${observed.system}`)
+    say(
+      'degraded',
+      `WAL in ${store} has a gap after ${window.untilLsn}: what was committed since ${window.untilAt} cannot be brought back from it`,
+      `muster backup ${observed.system}`,
+    )
   }
 }
 
@@ -314,7 +246,10 @@ function treeLoss(component: ObservedComponent, now: string): Record<string, num
 }
 
 /** The least loss with which the required copies are met, and every store that loses no more. */
-function lostWithCopies(perStore: Readonly<Record<string, number | null>>, met: (stores: readonly string[]) => boolean): { seconds: number | null; stores: readonly string[] } {
+function lostWithCopies(
+  perStore: Readonly<Record<string, number | null>>,
+  met: (stores: readonly string[]) => boolean,
+): { seconds: number | null; stores: readonly string[] } {
   const known = Object.entries(perStore)
     .flatMap(([store, seconds]) => (seconds === null ? [] : [{ store, seconds }]))
     .sort((a, b) => a.seconds - b.seconds)

@@ -74,6 +74,8 @@ export function openObject(
     const signal = options.signal
     const source = await store.read(object.key, signal ? { signal } : {})
     const decrypted = decryption.decrypt(cipher.through, { ...(signal && { signal }), ...(options.label && { label: options.label }) })
+    // A decryption that gives up reads no further; what feeds it must not wait for ever.
+    decrypted.done.catch((error: unknown) => cipher.through.destroy(error instanceof Error ? error : new Error(String(error))))
     const feed = pipeline(source, cipher.through)
     const drain = pipeline(decrypted.plain, plainSide.through, out)
     const results = await Promise.allSettled([feed, drain, decrypted.done])
@@ -99,7 +101,8 @@ function refuseChanged(
   if (fed?.status === 'fulfilled' && (got.sha256 !== object.sha256 || got.sizeBytes !== object.sizeBytes)) {
     throw new MusterError('ChecksumMismatch', `object ${object.key} fails its hash: ${got.sizeBytes} bytes, ${object.sizeBytes} expected [${store}]`)
   }
-  const rejected = results.find((result) => result.status === 'rejected')
+  // What feeds a decryption that gave up fails only because of it.
+  const rejected = [...results].reverse().find((result) => result.status === 'rejected')
   if (rejected) throw rejected.reason
 }
 

@@ -175,6 +175,7 @@ async function fetchPiece(
   const stored = await parts.store.read(object.key, only)
   const fed = pipeline(stored, cipher.stream)
   const decrypted = parts.decryption.decrypt(cipher.stream, only)
+  decrypted.done.catch((error: unknown) => cipher.stream.destroy(error instanceof Error ? error : new Error(String(error))))
   const hashed = pipeline(decrypted.plain, plain.stream)
   const written = parts.decompressToFile(plain.stream, path, only)
   const results = await Promise.allSettled([fed, decrypted.done, hashed, written])

@@ -69,7 +69,7 @@ async function carryOut(places: DemoPlaces): Promise<number> {
   const keep = options.includes('--keep')
   if (last) tell.line('See it', `${report.temporalUi}/namespaces/default/workflows/${encodeURIComponent(last.id)}/${last.runId}`)
   if (keep) await leaveRunning(stage, tell)
-  else tell.line('See it', 'keep it running to look around: npm run demo -- --keep')
+  else tell.line('See it', 'it ends now; keep it running to look around: npm run demo -- --keep')
   return report.ok ? 0 : 1
 }
 

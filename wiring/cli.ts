@@ -10,7 +10,6 @@ import { connectTemporal } from '../clients/connection.ts'
 import type { Desk } from '../clients/cli/desk.ts'
 import { createOutput, explain } from '../clients/cli/output.ts'
 import { createProgram } from '../clients/cli/program.ts'
-import { loadConfig } from '../config/load.ts'
 import type { Config } from '../domain/config.ts'
 import { createDocumentCache } from '../repository/document-cache.ts'
 import { decryptionOf } from './agent.ts'
@@ -22,6 +21,8 @@ import { hostDirectory, keyFiles, type Places, placesOf, shipperSocket } from '.
 import { runHostShipper } from './shipper.ts'
 import { untilStopped } from './stop-signal.ts'
 import { createStore } from './stores.ts'
+import { loadHere } from './load-here.ts'
+import { treeEntries } from './tree-entries.ts'
 import { localTrust } from './trust.ts'
 import { runUp } from './up.ts'
 import { runWorker } from './worker.ts'
@@ -79,7 +80,10 @@ function createDesk(places: Places, json: boolean, temporal: Desk['temporal']): 
     places,
     user: process.env['MUSTER_USER'] ?? userInfo().username,
     uiUrl: process.env['MUSTER_UI'] ?? 'http://127.0.0.1:8233',
-    load: () => loadConfig(places.configFile),
+    load: () => loadHere(places),
+    treeEntries: async function* (manifest, store, identity) {
+      yield* treeEntries((await loadHere(places)).config, secrets, manifest, store, identity)
+    },
     applied: async (hash) => readAppliedConfig(places, (await localTrust(places)).verifier, hash),
     store: async (config, name) => createStore(config, name, secrets),
     verifier: async () => (await localTrust(places)).verifier,
@@ -88,7 +92,7 @@ function createDesk(places: Places, json: boolean, temporal: Desk['temporal']): 
     shipperStatus: (host) => shipperRequest(shipperSocket(places, host), 'status', undefined).catch(() => null),
     temporal,
     async apply({ dryRun, withoutTemporal }) {
-      const { config } = await loadConfig(places.configFile)
+      const { config } = await loadHere(places)
       const keyList = await ensureKeyList(places, config)
       return applyConfig(
         {

@@ -40,7 +40,12 @@ async function examineAll(findings: Findings, places: Places, only: string | nul
     applied,
     now: new Date(),
   }
-  if (examined.hosts.length === 0) findings.warning('keys', `the key of no configured host is here (${hosts.join(', ')}): nothing of a host can be examined`, 'run muster doctor on the hosts themselves')
+  if (examined.hosts.length === 0)
+    findings.warning(
+      'keys',
+      `the key of no configured host is here (${hosts.join(', ')}): nothing of a host can be examined`,
+      'run muster doctor on the hosts themselves',
+    )
   await step(findings, 'configuration', () => examinePolicy(findings, examined))
   await step(findings, 'encryption', () => examineEncryption(findings, examined))
   const stores = (await step(findings, 'stores', () => examineStores(findings, examined))) ?? new Map()

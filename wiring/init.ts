@@ -1,5 +1,5 @@
 /** `muster init`: keys, a muster.yaml that works on this machine, and what a person still has to do. */
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
@@ -8,6 +8,7 @@ import { parseConfig } from '../config/load.ts'
 import { keyDirectory } from '../config/normalise.ts'
 import { type FoundDatabase, initialConfig } from '../config/template.ts'
 import { MusterError } from '../domain/failures.ts'
+import { createFile } from './create-file.ts'
 import { type FoundServer, findServers } from './find-postgresql.ts'
 import { type MadeKeys, makeKeys } from './keys.ts'
 import { loadHere } from './load-here.ts'
@@ -133,8 +134,10 @@ async function makeRoleFiles(places: Places): Promise<readonly string[]> {
   const sql = join(places.keys, roleFile)
   if (await isThere(password)) return []
   const secret = randomBytes(24).toString('base64url')
-  await writeFile(sql, `${roleSql(`login replication password '${secret}'`).join('\n')}\n`, { mode: 0o600, flush: true })
-  await writeFile(password, `${secret}\n`, { flag: 'wx', mode: 0o600, flush: true })
+  // The password last: where it is, its SQL is as well.
+  await rm(sql, { force: true })
+  await createFile(sql, `${roleSql(`login replication password '${secret}'`).join('\n')}\n`, 0o600)
+  await createFile(password, `${secret}\n`, 0o600)
   return [password, sql]
 }
 
@@ -150,7 +153,7 @@ async function writeConfig(places: Places, text: string, force: boolean, notes: 
     await rename(places.configFile, kept)
     notes.push(`the old configuration is kept in ${kept}`)
   }
-  await writeFile(places.configFile, text, { flag: 'wx', mode: 0o644, flush: true })
+  await createFile(places.configFile, text, 0o644)
   return places.configFile
 }
 
@@ -180,12 +183,12 @@ async function homeNotes(places: Places): Promise<readonly string[]> {
 function keyNotes(places: Places, keys: MadeKeys, hosts: readonly string[]): readonly string[] {
   const at = (name: string) => join(places.keys, name)
   return [
-    `write down the root fingerprint, away from this machine: ${keys.rootFingerprint}`,
+    'write down the root fingerprint, away from this machine: it is how a person knows that a store is yours',
     `whoever takes this host reads its backups: the identity is in ${at(keyFiles.identity)}`,
     ...(keys.rootKeyHere
       ? [`move the root key away after the first apply: ${at(keyFiles.root)}; it is needed only to change whom this installation believes`]
       : []),
-    `no escrow copy is proven yet: add a public key whose identity is kept elsewhere to ${at(keyFiles.recipients)}, and keep a copy of the identity off this machine`,
+    `no escrow copy is proven yet: add a public key whose identity is kept elsewhere to ${places.keys === keyDirectory(homedir()) ? at(keyFiles.recipients) : 'encryption.recipients in muster.yaml'}, and keep a copy of the identity off this machine`,
     'one copy on this machine survives mistakes, not the loss of its disk: add a store elsewhere',
     ...(hosts.length > 1
       ? [`each host needs its own key only: copy ${hosts.map((host) => keyFiles.host(host)).join(', ')} to its host and take it off this one`]

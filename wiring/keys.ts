@@ -1,7 +1,6 @@
 /** Makes the keys of an installation: what is there is kept, what is missing is made, nothing is ever overwritten. */
-import { randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { chmod, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { ageRecipientOf, createAgeIdentity } from '../adapters/crypto/age-identity.ts'
 import { createSigningKey, fingerprint, loadSigner, readPublicKey } from '../adapters/crypto/signature.ts'
 import { createSecretResolver } from '../adapters/secret/resolver.ts'
@@ -10,6 +9,7 @@ import { MusterError } from '../domain/failures.ts'
 import { keyListKey } from '../domain/object-keys.ts'
 import type { TrustedKey } from '../domain/repository-format.ts'
 import { firstKeyList, readTrust } from '../repository/trust.ts'
+import { createFile } from './create-file.ts'
 import { keyFiles, type Places } from './places.ts'
 import { createStore } from './stores.ts'
 import { keyListFile, localTrust, pinnedFingerprint, trustTools } from './trust.ts'
@@ -39,6 +39,7 @@ export async function makeKeys(places: Places, ...hosts: readonly string[]): Pro
   await makeKeyDirectory(places.keys)
   const root = join(places.keys, keyFiles.root)
   const pinFile = join(places.keys, keyFiles.fingerprint)
+  await dropEmpty(pinFile)
   const pinned = await textOf(pinFile)
   const rootKeyHere = pinned === null || (await textOf(root)) !== null
   const note = (path: string, isNew: boolean) => (isNew ? created : kept).push(path)
@@ -49,7 +50,7 @@ export async function makeKeys(places: Places, ...hosts: readonly string[]): Pro
       hint: 'put back the root key that belongs to this installation, or use another key directory: MUSTER_KEYS',
     })
   }
-  if (pinned === null) await writeFile(pinFile, `${found}\n`, { flag: 'wx', mode: 0o600, flush: true })
+  if (pinned === null) await createFile(pinFile, `${found}\n`, 0o600)
   note(pinFile, pinned === null)
   await refuseUnlisted(places, hosts)
   const control = join(places.keys, keyFiles.control)
@@ -59,12 +60,13 @@ export async function makeKeys(places: Places, ...hosts: readonly string[]): Pro
     note(path, await makeKey(path, `muster host ${host}`))
   }
   const identity = join(places.keys, keyFiles.identity)
+  await dropEmpty(identity)
   const identityIsNew = (await textOf(identity)) === null
   const recipient = identityIsNew ? await createAgeIdentity(identity) : await ageRecipientOf(identity)
   note(identity, identityIsNew)
   const recipientsFile = join(places.keys, keyFiles.recipients)
   const text = await textOf(recipientsFile)
-  if (text === null) await writeFile(recipientsFile, recipientsText(recipient), { flag: 'wx', mode: 0o600, flush: true })
+  if (text === null) await createFile(recipientsFile, recipientsText(recipient), 0o600)
   note(recipientsFile, text === null)
   return { created, kept, rootFingerprint: pinned ?? (found as string), recipients: await readRecipients(places), rootKeyHere }
 }
@@ -84,7 +86,7 @@ export async function ensureKeyList(places: Places, config?: Config): Promise<{ 
   }
   const known = config ? await listInStores(places, config) : null
   if (known !== null) {
-    await createOnce(path, known)
+    await createFile(path, known, 0o644)
     return { key: keyListKey(1), bytes: await readFile(path) }
   }
   const at = new Date().toISOString()
@@ -104,7 +106,7 @@ export async function ensureKeyList(places: Places, config?: Config): Promise<{ 
     keys.push({ role: 'host', name, publicKey: await readPublicKey(join(places.keys, file)), validFrom: at, revokedSince: null })
   }
   const { bytes } = firstKeyList(root, keys, at)
-  await createOnce(path, bytes)
+  await createFile(path, bytes, 0o644)
   // Of two that made one at the same moment, both go on with the one that is there.
   return { key: keyListKey(1), bytes: await readFile(path) }
 }
@@ -148,12 +150,14 @@ async function makeKeyDirectory(directory: string): Promise<void> {
 
 /** @returns whether it was made now */
 async function makeKey(path: string, comment: string): Promise<boolean> {
+  await dropEmpty(path)
+  await dropEmpty(`${path}.pub`)
   if ((await textOf(path)) === null) {
     await createSigningKey(path, comment)
     return true
   }
   // The public half can be made again from the private one.
-  if ((await textOf(`${path}.pub`)) === null) await writeFile(`${path}.pub`, `${(await loadSigner(path)).publicKey} ${comment}\n`, { mode: 0o644, flush: true })
+  if ((await textOf(`${path}.pub`)) === null) await createFile(`${path}.pub`, `${(await loadSigner(path)).publicKey} ${comment}\n`, 0o644)
   return false
 }
 
@@ -169,23 +173,16 @@ async function refuseUnlisted(places: Places, hosts: readonly string[]): Promise
   }
 }
 
-async function createOnce(path: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o711 })
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`
-  await writeFile(temporary, bytes, { mode: 0o644, flush: true })
-  try {
-    await link(temporary, path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    await rm(temporary, { force: true })
-  }
+/** A file without a byte is what a full disk leaves; nothing is lost with it. */
+async function dropEmpty(path: string): Promise<void> {
+  const facts = await stat(path).catch(() => null)
+  if (facts?.isFile() && facts.size === 0) await rm(path)
 }
 
-/** Null when it is not there; trimmed. @throws MusterError PreconditionFailed when it is there and cannot be read */
+/** Null when it is not there or empty; trimmed. @throws MusterError PreconditionFailed when it is there and cannot be read */
 async function textOf(path: string): Promise<string | null> {
   return readFile(path, 'utf8').then(
-    (text) => text.trim(),
+    (text) => text.trim() || null,
     (cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return null
       throw new MusterError('PreconditionFailed', `${path} cannot be read (${cause.code})`, { cause, hint: 'run as the user that owns the keys' })

@@ -12,7 +12,13 @@ import { decryptionOf } from './agent.ts'
 import { createStore } from './stores.ts'
 
 /** @throws MusterError IdentityMissing | ChecksumMismatch | ManifestInvalid; what the store throws */
-export async function* treeEntries(config: Config, secrets: SecretResolver, manifest: FilesManifest, storeName: string, identityFile: string | null): AsyncGenerator<TreeEntry> {
+export async function* treeEntries(
+  config: Config,
+  secrets: SecretResolver,
+  manifest: FilesManifest,
+  storeName: string,
+  identityFile: string | null,
+): AsyncGenerator<TreeEntry> {
   const directory = await mkdtemp(join(tmpdir(), 'muster-ls-'))
   try {
     const source = createBackupSource(createStore(config, storeName, secrets), await decryptionOf(config, identityFile), manifest)

@@ -5,10 +5,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Connection } from '@temporalio/client'
 import { configHash } from '../config/canonical.ts'
-import { loadConfig } from '../config/load.ts'
 import { MusterError } from '../domain/failures.ts'
 import { newestHash } from './applied-config.ts'
 import { packageRoot } from './agent.ts'
+import { loadHere } from './load-here.ts'
 import type { Places } from './places.ts'
 import { untilStopped } from './stop-signal.ts'
 import { type Supervised, supervise } from './supervise.ts'
@@ -23,7 +23,7 @@ const retentionDays = 30
 
 export async function runUp(places: Places, options: UpOptions): Promise<void> {
   const signal = untilStopped()
-  const { config } = await loadConfig(places.configFile)
+  const { config } = await loadHere(places)
   const host = Object.values(config.sites)[0]?.hosts[0] ?? 'localhost'
   const site = Object.keys(config.sites)[0] ?? 'primary'
   const logs = join(places.home, 'logs')
@@ -124,7 +124,7 @@ async function keepHistories(address: string, signal: AbortSignal): Promise<void
   }
 }
 
-async function applyWhenChanged(places: Places, config: Awaited<ReturnType<typeof loadConfig>>['config'], env: NodeJS.ProcessEnv): Promise<void> {
+async function applyWhenChanged(places: Places, config: Awaited<ReturnType<typeof loadHere>>['config'], env: NodeJS.ProcessEnv): Promise<void> {
   if ((await newestHash(places)) === configHash(config)) return
   const { runTool } = await import('../adapters/process/run-tool.ts')
   const passed = Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined))

@@ -37,6 +37,31 @@ export const noState: InstanceState = {
   lastGap: null,
 }
 
+/** The state of one instance, in memory and in its file. */
+export class KeptState {
+  readonly #path: string
+  #state: InstanceState = noState
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  get state(): InstanceState {
+    return this.#state
+  }
+
+  /** From the file; an absent or unreadable one is no state. */
+  async read(): Promise<void> {
+    this.#state = await readState(this.#path)
+  }
+
+  /** Seen at once; persisted when it resolves. */
+  async change(change: Partial<InstanceState>): Promise<void> {
+    this.#state = { ...this.#state, ...change }
+    await writeState(this.#path, this.#state)
+  }
+}
+
 /** An absent or unreadable file is no state. */
 export async function readState(path: string): Promise<InstanceState> {
   try {

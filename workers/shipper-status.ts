@@ -1,13 +1,54 @@
 /** What the shipper says of itself, made of what it has observed. */
-import type { SlotStatus, StoreLag } from '../adapters/component/postgresql/shipper-protocol.ts'
+import type { InstanceStatus, ShipperState, SlotStatus, StoreLag } from '../adapters/component/postgresql/shipper-protocol.ts'
 import type { SlotFacts } from '../adapters/component/postgresql/wal-source.ts'
 import { formatLsn, parseSegmentName } from '../domain/wal.ts'
 import type { Lsn } from '../domain/wal.ts'
 import type { LagTracker } from './shipper-lag.ts'
 import type { StoreLane } from './shipper-lane.ts'
+import type { ShipperParts } from './shipper-parts.ts'
 import type { ShippingSource } from './shipper-spools.ts'
 
-export function lanesStatus(
+export function instanceStatus(parts: ShipperParts): InstanceStatus {
+  const { place, kept, watch, spools, lanes, receiving } = parts
+  const { incarnation, lastGap } = kept.state
+  const received = spools.receivedLsn
+  const required = parts.required.end()
+  const current = watch.lag.currentLsn
+  return {
+    ...place,
+    state: stateWord(parts),
+    problem: problemOf(parts),
+    incarnation: incarnation?.incarnation ?? null,
+    timelineId: incarnation?.timelineId ?? null,
+    receivedLsn: received === null ? null : formatLsn(received),
+    currentLsn: current === null ? null : formatLsn(current),
+    requiredLsn: required === null ? null : formatLsn(required),
+    stores: lanesStatus(lanes, parts.required.ends(), incarnation?.incarnation ?? '', watch.lag, current ?? received, spools.current),
+    slots: {
+      stream: slotStatus(watch.observation?.slots.stream),
+      anchor: slotStatus(watch.observation?.slots.anchor),
+    },
+    spoolBytes: spools.sizeBytes,
+    spoolsAside: spools.aside.length,
+    receiverPid: receiving.receiver?.pid ?? null,
+    lastGap,
+  }
+}
+
+/** Why nothing is received, or why the server could not be looked at; null where all is well. */
+export function problemOf({ kept, watch, receiving }: ShipperParts): string | null {
+  if (kept.state.paused !== null) return kept.state.paused.reason
+  return receiving.problem?.message ?? watch.problem?.message ?? null
+}
+
+function stateWord({ kept, receiving }: ShipperParts): ShipperState {
+  if (kept.state.paused !== null) return 'paused'
+  if (kept.state.protecting !== null) return 'protecting-database'
+  if (kept.state.pendingGaps.length > 0) return 'gap'
+  return receiving.receiver === null ? 'down' : 'streaming'
+}
+
+function lanesStatus(
   lanes: readonly StoreLane[],
   ends: ReadonlyMap<string, Lsn>,
   incarnation: string,
@@ -44,7 +85,7 @@ function missingSegments(lane: StoreLane, lanes: readonly StoreLane[], incarnati
   return missing.size
 }
 
-export function slotStatus(slot: SlotFacts | null | undefined): SlotStatus | null {
+function slotStatus(slot: SlotFacts | null | undefined): SlotStatus | null {
   if (!slot) return null
   const { name, walStatus, restartLsn, safeWalSizeBytes, active } = slot
   return { name, walStatus, restartLsn: restartLsn === null ? null : formatLsn(restartLsn), safeWalSizeBytes, active }

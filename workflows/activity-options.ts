@@ -52,6 +52,24 @@ export function urgentOnHost(host: string, weight: ActivityWeight, limits: TimeL
   return proxyActivities<HostActivities>(options(`muster-host-${host}-urgent`, weight, limits, true))
 }
 
+/** Tries of one compensation: with the pauses between them about as long as any other short step. */
+const undoAttempts = 10
+
+/**
+ * Compensations that give users their system back, on a host's urgent queue. They wait for an agent that is gone as
+ * long as a paused run waits for a person: giving up after a minute would leave a system stopped. What keeps failing is
+ * shown in the end.
+ */
+export function undoOnHost(host: string, limits: TimeLimits = defaultTimeLimits): Proxied<HostActivities> {
+  const { retry, ...rest } = options(`muster-host-${host}-urgent`, 'control', limits, false)
+  return proxyActivities<HostActivities>({
+    ...rest,
+    scheduleToCloseTimeout: milliseconds(Math.max(limits.correctionSeconds, limits.transferSeconds)),
+    startToCloseTimeout: milliseconds(limits.transferSeconds),
+    retry: { ...retry, maximumAttempts: undoAttempts },
+  })
+}
+
 /** Short control work of a site. */
 export function onSite(site: string, weight: ActivityWeight = 'control', limits: TimeLimits = defaultTimeLimits): Proxied<SiteActivities> {
   return proxyActivities<SiteActivities>(options(`muster-site-${site}`, weight, limits, false))

@@ -32,7 +32,8 @@ export interface ArchiveWalResult {
 export const archiveWal = procedure('archiveWal', archiveWalMessage, async (input: ArchiveWalInput): Promise<ArchiveWalResult> => {
   const board = createProgressBoard('archiveWal', input.system)
   const site = siteOfQueue()
-  const noticesOf = (limits: TimeLimits, configHash: string | null) => createNotices(site, limits, { configHash, system: input.system, procedure: 'archiveWal' })
+  const noticesOf = (limits: TimeLimits, configHash: string | null) =>
+    createNotices(site, limits, { configHash, system: input.system, procedure: 'archiveWal' })
   let notices = noticesOf(defaultTimeLimits, input.configHash ?? null)
   try {
     board.phase('planning')
@@ -43,10 +44,10 @@ export const archiveWal = procedure('archiveWal', archiveWalMessage, async (inpu
     const planned = plan.waves.flat().filter(({ type }) => type === 'postgresql')
     if (planned.length === 0) throw fail('NothingToDo', `system "${input.system}" has no database whose WAL could be archived`)
     board.phase(`archiving ${planned.map(({ component }) => component).join(', ')}`)
-    const { databases, rejected } = await archiveAll(input, plan, planned)
+    const { databases, failures } = await archiveAll(input, plan, planned)
     const gaps = databases.flatMap(({ component, gaps: found }) => found.map((gap) => `${component}: ${gap}`))
     const backup = gaps.length > 0 ? await backUpAfter(gaps, input.system, plan.configHash, site, notices) : null
-    if (rejected !== null) throw rejected instanceof Error ? rejected : new Error(String(rejected))
+    if (failures.length > 0) throw failures[0]
     const outcome: Outcome = gaps.length > 0 ? 'degraded' : 'succeeded'
     board.phase(outcome)
     board.outcome(outcome)
@@ -59,12 +60,12 @@ export const archiveWal = procedure('archiveWal', archiveWalMessage, async (inpu
   }
 })
 
-/** Every database is asked whatever becomes of the others. @returns what was archived, and the first failure */
+/** Every database is asked whatever becomes of the others. @returns what was archived, and what failed */
 async function archiveAll(
   input: ArchiveWalInput,
   plan: BackupPlan,
   planned: readonly PlannedComponent[],
-): Promise<{ readonly databases: readonly ArchivedWal[]; readonly rejected: unknown }> {
+): Promise<{ readonly databases: readonly ArchivedWal[]; readonly failures: readonly unknown[] }> {
   const results = await Promise.allSettled(
     planned.map(({ component, host }) =>
       onHost(host, 'control', plan.limits).archiveWal.executeWithOptions({ summary: `archive WAL of ${component}` }, [
@@ -72,8 +73,10 @@ async function archiveAll(
       ]),
     ),
   )
-  const rejected: unknown = results.find((result) => result.status === 'rejected')?.reason ?? null
-  return { databases: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])), rejected }
+  return {
+    databases: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
+    failures: results.flatMap((result): unknown[] => (result.status === 'rejected' ? [result.reason] : [])),
+  }
 }
 
 /** Moments inside a gap cannot be recovered; a new base makes everything after it recoverable. @returns the id of the backup's run */

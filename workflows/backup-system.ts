@@ -52,7 +52,8 @@ export interface BackupSystemResult {
 export const backupSystem = procedure('backupSystem', backupSystemMessage, async (input: BackupSystemInput): Promise<BackupSystemResult> => {
   const board = createProgressBoard('backupSystem', input.system)
   const site = siteOfQueue()
-  const noticesOf = (limits: TimeLimits, configHash: string | null) => createNotices(site, limits, { configHash, system: input.system, procedure: 'backupSystem' })
+  const noticesOf = (limits: TimeLimits, configHash: string | null) =>
+    createNotices(site, limits, { configHash, system: input.system, procedure: 'backupSystem' })
   let notices = noticesOf(defaultTimeLimits, input.configHash ?? null)
   const components: ComponentBackup[] = []
   let plan: BackupPlan
@@ -101,7 +102,13 @@ async function backUp(plan: BackupPlan, planned: PlannedComponent, input: Backup
       { ...where, kind: input.kind ?? 'full' },
     ])
     const backup = produced.backup
-    const copies = await together(planned.stores.map(({ store }) => () => copyTo(plan.limits, host, { ...where, backup, store })))
+    const copies = await together(
+      planned.stores.map(
+        ({ store }) =>
+          () =>
+            copyTo(plan.limits, host, { ...where, backup, store }),
+      ),
+    )
     ending = judge(plan, planned, produced, copies)
     if (planned.stores.length > 1) await payDebts(plan.limits, host, where)
   } catch (error) {
@@ -131,7 +138,6 @@ async function copyTo(
   }
 }
 
-/** @returns why the staging could not be freed, or null; what is published stays a backup either way */
 /** Older copies that a store lacks; what cannot be paid now stays owed and is tried again by the next run. */
 async function payDebts(limits: TimeLimits, host: string, where: { system: string; component: string; configHash: string }): Promise<void> {
   try {
@@ -141,6 +147,7 @@ async function payDebts(limits: TimeLimits, host: string, where: { system: strin
   }
 }
 
+/** @returns why the staging could not be freed, or null; what is published stays a backup either way */
 async function release(limits: TimeLimits, host: string, system: string, component: string, backup: string | null): Promise<PlainFailure | null> {
   try {
     await CancellationScope.nonCancellable(() =>

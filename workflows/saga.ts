@@ -15,6 +15,8 @@ export interface Saga {
   /** From here on nothing is undone any more. */
   seal(): void
   readonly sealed: boolean
+  /** How many compensations are registered. */
+  readonly pending: number
   /** Runs what was registered, newest first; what fails is returned, not thrown. */
   compensate(): Promise<{ readonly done: readonly string[]; readonly failed: readonly CompensationFailure[] }>
 }
@@ -32,6 +34,9 @@ export function createSaga(): Saga {
     },
     get sealed() {
       return sealed
+    },
+    get pending() {
+      return steps.length
     },
     async compensate() {
       const done: string[] = []

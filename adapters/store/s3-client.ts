@@ -13,6 +13,9 @@ export interface S3CredentialSources {
   readonly write: () => Promise<S3Credentials>
 }
 
+// Which Node Muster runs on is said by package.json and doctor, not by a library in the middle of a command's output.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+
 const connectionTimeoutMilliseconds = 5_000
 /** Without a byte in either direction; a slow line is no failure. */
 const silenceMilliseconds = 60_000

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { siteOfSystem } from '../../domain/copies.ts'
 import { formatSize } from '../../domain/durations.ts'
 import type { ArchiveWalResult, BackupSystemResult } from '../../workflows/messages.ts'
 import { startRun } from '../runs.ts'
@@ -13,10 +14,11 @@ export function addBackup(program: Command, desk: () => Desk): void {
     .option('--component <name...>', 'only these components')
     .option('--no-wait', 'start it and return')
     .action(async (system: string, options: { component?: string[]; wait: boolean }) => {
-      const { out, temporal, user } = desk()
+      const { out, temporal, user, applied } = desk()
       const client = await temporal()
+      const site = siteOfSystem((await applied(null)).config, system)
       const input = { system, kind: 'full', requestedBy: user, ...(options.component && { components: options.component }) }
-      const handle = await startRun(client, { type: 'backupSystem', system, input, id: 'additive' })
+      const handle = await startRun(client, { type: 'backupSystem', system, site, input, id: 'additive' })
       if (!options.wait)
         return out.result({ workflowId: handle.workflowId }, () => out.line(`started ${handle.workflowId}\n  watch it: muster watch ${handle.workflowId}`))
       const { result, seconds } = await follow<BackupSystemResult>(handle, out)
@@ -38,9 +40,10 @@ export function addArchiveWal(program: Command, desk: () => Desk): void {
     .option('--component <name...>', 'only these databases')
     .option('--point <name>', 'also make a named point to recover to: muster restore SYSTEM --to-name NAME')
     .action(async (system: string, options: { component?: string[]; point?: string }) => {
-      const { out, temporal, user } = desk()
+      const { out, temporal, user, applied } = desk()
+      const site = siteOfSystem((await applied(null)).config, system)
       const input = { system, requestedBy: user, ...(options.component && { components: options.component }), ...(options.point && { point: options.point }) }
-      const handle = await startRun(await temporal(), { type: 'archiveWal', system, input, id: 'additive' })
+      const handle = await startRun(await temporal(), { type: 'archiveWal', system, site, input, id: 'additive' })
       const { result, seconds } = await follow<ArchiveWalResult>(handle, out)
       out.result({ workflowId: handle.workflowId, seconds, ...result }, () => {
         for (const one of result.databases) {

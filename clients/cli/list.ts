@@ -78,20 +78,33 @@ export async function storeViewDeps(desk: Desk, config: Config): Promise<StoreVi
 }
 
 function listComponent(component: string, type: string, views: readonly StoreView[], state: ControlState): ComponentListing {
-  const published = backupsOf(views, component).map(({ manifest, in: whole, damagedIn, ...one }): ListedBackup => ({
-    backup: one.backup,
-    kind: manifest.kind,
-    startedAt: one.startedAt,
-    endedAt: one.endedAt,
-    sizeBytes: one.sizeBytes,
-    stores: whole,
-    state: damagedIn.length > 0 ? 'damaged' : 'valid',
-    problems: damagedIn.map(({ store, problem }) => `${store}: ${problem}`),
-  }))
+  const published = backupsOf(views, component).map(
+    ({ manifest, in: whole, damagedIn, ...one }): ListedBackup => ({
+      backup: one.backup,
+      kind: manifest.kind,
+      startedAt: one.startedAt,
+      endedAt: one.endedAt,
+      sizeBytes: one.sizeBytes,
+      stores: whole,
+      state: damagedIn.length > 0 ? 'damaged' : 'valid',
+      problems: damagedIn.map(({ store, problem }) => `${store}: ${problem}`),
+    }),
+  )
   const unpublished = views.flatMap(({ store, catalog }) =>
     (catalog?.unpublished ?? []).flatMap((one): ListedBackup[] =>
       one.component === component
-        ? [{ backup: one.backup, kind: kindOf(one.backup), startedAt: one.newestAt, endedAt: one.newestAt, sizeBytes: 0, stores: [store], state: 'unpublished', problems: [`${one.keys.length} objects without a manifest`] }]
+        ? [
+            {
+              backup: one.backup,
+              kind: kindOf(one.backup),
+              startedAt: one.newestAt,
+              endedAt: one.newestAt,
+              sizeBytes: 0,
+              stores: [store],
+              state: 'unpublished',
+              problems: [`${one.keys.length} objects without a manifest`],
+            },
+          ]
         : [],
     ),
   )
@@ -101,7 +114,9 @@ function listComponent(component: string, type: string, views: readonly StoreVie
     type,
     backups: [...published, ...unpublished].sort((a, b) => (a.backup < b.backup ? 1 : -1)),
     incarnations: state.incarnations.flatMap((one) => (one.component === component ? [{ ...one, inService: one.incarnation === current }] : [])),
-    windows: views.flatMap(({ store, databases }) => databases.flatMap((one) => (one.component === component ? one.windows.map((window) => ({ store, ...window })) : []))),
+    windows: views.flatMap(({ store, databases }) =>
+      databases.flatMap((one) => (one.component === component ? one.windows.map((window) => ({ store, ...window })) : [])),
+    ),
     namedPoints: state.restorePoints.filter((point) => point.component === component),
     gaps: state.gaps.filter((gap) => gap.component === component),
   }
@@ -116,12 +131,16 @@ function showListing(out: Output, listing: SystemListing, now: Date): void {
     out.line(`${listing.system}/${one.component}   ${one.type}`)
     if (one.backups.length === 0) out.line('  no backups')
     for (const backup of one.backups) {
-      out.line(`  ${backup.backup}   ${backup.kind.padEnd(6)} ${shortTime(backup.startedAt, now).padStart(14)}  ${formatSize(backup.sizeBytes).padStart(7)}  ${backup.stores.join(', ') || '–'}   ${backup.state}`)
+      out.line(
+        `  ${backup.backup}   ${backup.kind.padEnd(6)} ${shortTime(backup.startedAt, now).padStart(14)}  ${formatSize(backup.sizeBytes).padStart(7)}  ${backup.stores.join(', ') || '–'}   ${backup.state}`,
+      )
       for (const problem of backup.problems) out.line(`      ${problem}`)
     }
     if (one.windows.length > 0) out.line('  windows, per store')
     for (const window of one.windows) {
-      out.line(`    ${window.store.padEnd(10)} ${window.fromAt} → ${window.untilAt}   ${window.fromLsn} → ${window.untilLsn}   incarnation ${window.incarnation}`)
+      out.line(
+        `    ${window.store.padEnd(10)} ${window.fromAt} → ${window.untilAt}   ${window.fromLsn} → ${window.untilLsn}   incarnation ${window.incarnation}`,
+      )
     }
     for (const gap of one.gaps) out.line(`    gap        ${gap.afterLsn} → ${gap.beforeLsn}   incarnation ${gap.incarnation}: ${gap.reason}`)
     if (one.incarnations.length > 0) out.line('  incarnations')

@@ -47,7 +47,9 @@ export function addLs(program: Command, desk: () => Desk): void {
         out.line(`${manifest.backup}   ${manifest.startedAt}   from ${store}`)
         for (const entry of entries) {
           const link = entry.linkTarget === null ? '' : ` → ${entry.linkTarget}`
-          out.line(`${entry.mode} ${String(entry.uid).padStart(6)} ${String(entry.gid).padStart(6)} ${formatSize(entry.sizeBytes).padStart(8)}  ${entry.modifiedAt}  ${printable(entry.path)}${entry.type === 'directory' ? '/' : ''}${printable(link)}`)
+          out.line(
+            `${entry.mode} ${String(entry.uid).padStart(6)} ${String(entry.gid).padStart(6)} ${formatSize(entry.sizeBytes).padStart(8)}  ${entry.modifiedAt}  ${printable(entry.path)}${entry.type === 'directory' ? '/' : ''}${printable(link)}`,
+          )
         }
       })
     })
@@ -56,8 +58,15 @@ export function addLs(program: Command, desk: () => Desk): void {
 async function chooseBackup(desk: Desk, system: string, component: string, options: LsOptions): Promise<{ manifest: FilesManifest; store: string }> {
   const { config } = await desk.applied(null)
   const found: ComponentConfig | undefined = config.systems[known(config, system)]?.components[component]
-  if (!found) throw new MusterError('UnknownName', `system "${system}" has no component "${component}"; it has: ${Object.keys(config.systems[system]?.components ?? {}).join(', ')}`)
-  if (found.type !== 'files') throw new MusterError('InvalidInput', `${system}/${component} is a ${found.type} component; only trees have entries`, { hint: `see its backups: muster list ${system}` })
+  if (!found)
+    throw new MusterError(
+      'UnknownName',
+      `system "${system}" has no component "${component}"; it has: ${Object.keys(config.systems[system]?.components ?? {}).join(', ')}`,
+    )
+  if (found.type !== 'files')
+    throw new MusterError('InvalidInput', `${system}/${component} is a ${found.type} component; only trees have entries`, {
+      hint: `see its backups: muster list ${system}`,
+    })
   const verifier = await desk.verifier()
   const cache = desk.cacheOf(found.host)
   const problems: string[] = []
@@ -74,7 +83,11 @@ async function chooseBackup(desk: Desk, system: string, component: string, optio
       problems.push(`${name}: ${error.message}`)
     }
   }
-  throw new MusterError('BackupNotFound', `${options.backup === undefined ? `no backup of ${system}/${component}` : `backup "${options.backup}" of ${system}/${component}`} was found (${problems.join('; ')})`, { hint: `muster list ${system}` })
+  throw new MusterError(
+    'BackupNotFound',
+    `${options.backup === undefined ? `no backup of ${system}/${component}` : `backup "${options.backup}" of ${system}/${component}`} was found (${problems.join('; ')})`,
+    { hint: `muster list ${system}` },
+  )
 }
 
 async function readEntries(desk: Desk, manifest: FilesManifest, store: string, path: string, options: LsOptions): Promise<readonly ListedEntry[]> {
@@ -87,7 +100,10 @@ async function readEntries(desk: Desk, manifest: FilesManifest, store: string, p
     const shown = several ? (entry.path === '.' ? String(entry.root) : `${entry.root}/${entry.path}`) : entry.path
     if (isWanted(shown, wanted, options.recursive ?? false)) entries.push(listed(entry, shown))
   }
-  if (entries.length === 0) throw new MusterError('UnknownName', `there is no ${JSON.stringify(path)} in backup ${manifest.backup}`, { hint: `muster ls ${manifest.system} ${manifest.component}` })
+  if (entries.length === 0)
+    throw new MusterError('UnknownName', `there is no ${JSON.stringify(path)} in backup ${manifest.backup}`, {
+      hint: `muster ls ${manifest.system} ${manifest.component}`,
+    })
   return entries.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
 }
 

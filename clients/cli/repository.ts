@@ -25,7 +25,8 @@ export function addRepository(program: Command, desk: () => Desk): void {
 export async function readRepository(desk: Desk, name: string, forget: boolean): Promise<void> {
   const { out } = desk
   const config = await configOf(desk)
-  if (!config.stores[name]) throw new MusterError('UnknownName', `there is no store "${name}"; configured are: ${Object.keys(config.stores).join(', ')}`, { hint: 'name one of these' })
+  if (!config.stores[name])
+    throw new MusterError('UnknownName', `there is no store "${name}"; configured are: ${Object.keys(config.stores).join(', ')}`, { hint: 'name one of these' })
   const hosts = Object.values(config.sites).flatMap((site) => site.hosts)
   if (forget) for (const host of hosts) await desk.cacheOf(host).forget(name)
   const store = await desk.store(config, name)
@@ -46,12 +47,19 @@ async function configOf(desk: Desk): Promise<Config> {
 }
 
 function showRepository(out: Output, found: RepositoryFindings, now: Date): void {
-  out.line(`${found.store}   ${found.marker ? `store "${found.marker.store}" of "${found.marker.organisation}" since ${found.marker.createdAt}` : 'carries no mark'}`)
+  out.line(
+    `${found.store}   ${found.marker ? `store "${found.marker.store}" of "${found.marker.organisation}" since ${found.marker.createdAt}` : 'carries no mark'}`,
+  )
   for (const one of found.systems) {
-    out.line(`  ${one.system.padEnd(12)} ${one.backups} backups${one.newestBackup ? `, newest ${one.newestBackup}` : ''} · ${one.shipments} pieces of WAL · ${one.records} control records`)
+    out.line(
+      `  ${one.system.padEnd(12)} ${one.backups} backups${one.newestBackup ? `, newest ${one.newestBackup}` : ''} · ${one.shipments} pieces of WAL · ${one.records} control records`,
+    )
   }
   out.line(`  ${found.configs} configurations · ${found.keyLists} key lists · ${found.unpublished} unpublished backups`)
-  const age = found.newestRecordAt === null ? 'there is no control record' : `its newest control record is ${formatDuration(Math.max(0, (now.getTime() - Date.parse(found.newestRecordAt)) / 1000))} old (${found.newestRecordAt})`
+  const age =
+    found.newestRecordAt === null
+      ? 'there is no control record'
+      : `its newest control record is ${formatDuration(Math.max(0, (now.getTime() - Date.parse(found.newestRecordAt)) / 1000))} old (${found.newestRecordAt})`
   out.line(`  ${age}`)
   for (const { key, problem } of found.problems.slice(0, 50)) out.line(`  ✗ ${key}: ${problem}`)
   if (found.problems.length > 50) out.line(`  … and ${found.problems.length - 50} more`)

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { siteOfSystem } from '../../domain/copies.ts'
 import { MusterError } from '../../domain/failures.ts'
 import { toMicros } from '../../domain/times.ts'
 import type { RestoreResult } from '../../workflows/messages.ts'
@@ -60,10 +61,11 @@ async function restore(desk: Desk, system: string, options: RestoreOptions): Pro
   const { out } = desk
   const client = await desk.temporal()
   const { config } = await desk.applied(null)
+  const site = siteOfSystem(config, system)
   const type = options.to || options.toLsn || options.toName ? 'recoverToPointInTime' : 'restoreSystem'
   const yes = options.yes === undefined ? null : parseYes(options.yes)
   const input = { ...inputOf(system, options, desk.user), ...(yes && { expiresAt: yes.expiresAt }) }
-  const planHandle = await startRun(client, { type, system, input: { ...input, planOnly: true }, id: 'plan' })
+  const planHandle = await startRun(client, { type, system, site, input: { ...input, planOnly: true }, id: 'plan' })
   const planned = await follow<RestoreResult>(planHandle, out)
   const { plan } = planned.result
   if (options.plan || options.dryRun) {

@@ -36,7 +36,13 @@ export async function systemStatus(desk: Desk, only: string | null): Promise<rea
       shipperStatus: (host) => desk.shipperStatus(host),
       temporal: () => desk.temporal(),
       now: () => now,
-      ...(hostsOf(config).length === 1 && { isThere: (_host: string, path: string) => access(path).then(() => true, () => false) }),
+      ...(hostsOf(config).length === 1 && {
+        isThere: (_host: string, path: string) =>
+          access(path).then(
+            () => true,
+            () => false,
+          ),
+      }),
     },
     only === null ? Object.keys(config.systems) : [known(config, only)],
   )
@@ -50,7 +56,9 @@ export async function systemStatus(desk: Desk, only: string | null): Promise<rea
 /** @throws MusterError UnknownName */
 export function known(config: Config, system: string): string {
   if (config.systems[system]) return system
-  throw new MusterError('UnknownName', `there is no system "${system}"; configured are: ${Object.keys(config.systems).join(', ')}`, { hint: 'run: muster status' })
+  throw new MusterError('UnknownName', `there is no system "${system}"; configured are: ${Object.keys(config.systems).join(', ')}`, {
+    hint: 'run: muster status',
+  })
 }
 
 function hostsOf(config: Config): readonly string[] {
@@ -58,7 +66,14 @@ function hostsOf(config: Config): readonly string[] {
 }
 
 function showSystem(out: Output, paint: Paint, system: SystemStatus, now: Date): void {
-  const word = system.word === 'not protected' ? paint.bad('NOT PROTECTED') : system.word === 'degraded' ? paint.warn('degraded     ') : system.hasObjective ? paint.good('protected    ') : 'protected    '
+  const word =
+    system.word === 'not protected'
+      ? paint.bad('NOT PROTECTED')
+      : system.word === 'degraded'
+        ? paint.warn('degraded     ')
+        : system.hasObjective
+          ? paint.good('protected    ')
+          : 'protected    '
   const lost = system.lostNowSeconds === null ? 'lost now: cannot be told' : `lost now ${formatDuration(system.lostNowSeconds)}`
   out.line(`${system.system.padEnd(12)} ${system.priority}   ${word}   ${lost}${system.hasObjective ? '' : '   no objective set'}`)
   for (const component of system.components) showComponent(out, paint, system, component, now)
@@ -66,7 +81,8 @@ function showSystem(out: Output, paint: Paint, system: SystemStatus, now: Date):
   for (const run of system.running) out.line(`  running     ${run.type} · ${run.phase}   → muster watch ${run.workflowId}`)
   const next = system.nextRuns.map(({ name, every, at }) => `${name} ${at === null ? every : `in ${formatDuration((Date.parse(at) - now.getTime()) / 1000)}`}`)
   if (next.length > 0) out.line(`  next        ${next.join(' · ')}`)
-  for (const set of system.safetySets) out.line(`  safety set  ${set.component}, ${formatSize(set.sizeBytes)} in ${set.safetyPath} until ${shortDay(set.keepUntil, now)}   run ${set.run}`)
+  for (const set of system.safetySets)
+    out.line(`  safety set  ${set.component}, ${formatSize(set.sizeBytes)} in ${set.safetyPath} until ${shortDay(set.keepUntil, now)}   run ${set.run}`)
 }
 
 function showComponent(out: Output, paint: Paint, system: SystemStatus, component: ComponentProtection, now: Date): void {
@@ -89,7 +105,9 @@ function windowText(system: SystemStatus, { component, lostPerStore }: Component
   const mine = system.windows.filter((window) => window.component === component && window.inService)
   const oldest = mine.map(({ fromAt }) => fromAt).sort()[0]
   if (oldest === undefined) return 'windows  none'
-  const stores = Object.entries(lostPerStore).map(([store, seconds]) => (seconds === null ? `${store} none` : seconds < 1 ? store : `${store} −${formatDuration(seconds)}`))
+  const stores = Object.entries(lostPerStore).map(([store, seconds]) =>
+    seconds === null ? `${store} none` : seconds < 1 ? store : `${store} −${formatDuration(seconds)}`,
+  )
   return `windows  ${shortTime(oldest, now)} → now (${stores.join(', ')})`
 }
 

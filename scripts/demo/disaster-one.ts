@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { objectives } from './config-text.ts'
 import { followUpBackup } from './follow-up.ts'
 import { acknowledged, compareAt, inDatabase, lastBefore } from './markers.ts'
 import { query } from './postgres.ts'
@@ -36,24 +37,42 @@ export async function disasterOne(stage: Stage, tell: Teller, checks: Checks): P
   const done = await restoreShop(muster, 'recoverToPointInTime', { to: { time: target } }, (plan) =>
     tell.line('Recovery', `plan ${plan.slice(0, 8)}… to ${target.slice(11, 26)} · approved by ${approver}`),
   )
-  const rtoSeconds = (await watch.answeredSince(done.declaredAt) - done.declaredAt) / 1000
+  const rtoSeconds = ((await watch.answeredSince(done.declaredAt)) - done.declaredAt) / 1000
   const { steps, checks: passed, approval } = done.result
   tell.line('Recovery', `${stepsText(steps)} · checks ${passed.filter(({ ok }) => ok).length}/${passed.length}`, rtoSeconds)
+  checks.that("disaster 1's RTO within its objective", rtoSeconds <= objectives.rtoSeconds, `${rtoSeconds} s`)
   checks.that(`${approver} approved disaster 1's recovery`, approval?.person === approver, approval?.person ?? 'nobody')
 
   const { markers, leftOut } = await compare(stage, done, target, checks)
   const wrong = differences(uploads, await hashUploads(places.disk.uploads))
-  checks.that('uploads are as they were at the target, the late one too', wrong.length === 0 && uploads.has(lateUpload), wrong.join(', ') || `${uploads.size} files equal`)
+  checks.that(
+    'uploads are as they were at the target, the late one too',
+    wrong.length === 0 && uploads.has(lateUpload),
+    wrong.join(', ') || `${uploads.size} files equal`,
+  )
   const counted = await service.count()
   checks.that('the shop itself counts the recovered orders', counted >= markers.expected, `${counted} orders`)
   const look = await lookAtSafetySet(places, done)
   await checkSafetySet(look, checks)
-  tell.line('Recovery', `markers ${count(markers.found)} of ${count(markers.expected)} before the target, ${markers.afterTargetFound} after · old data kept until ${look.keepUntil?.slice(0, 10) ?? '?'}`)
+  tell.line(
+    'Recovery',
+    `markers ${count(markers.found)} of ${count(markers.expected)} before the target, ${markers.afterTargetFound} after · old data kept until ${look.keepUntil?.slice(0, 10) ?? '?'}`,
+  )
   await showWayBack(stage, done, tell, checks)
   const backup = await followUpBackup(stage, done, checks)
   tell.line('Protected again', `full backup ${backup?.outcome ?? 'not started'}`)
   const { kept, path, seconds, reason } = look
-  return { leftOut, report: { name: 'wrong DELETE and overwritten upload', target, rtoSeconds, markers, safetySet: { kept, path, seconds, reason }, steps: steps.map((one) => ({ name: one.name, seconds: one.seconds })) } }
+  return {
+    leftOut,
+    report: {
+      name: 'wrong DELETE and overwritten upload',
+      target,
+      rtoSeconds,
+      markers,
+      safetySet: { kept, path, seconds, reason },
+      steps: steps.map((one) => ({ name: one.name, seconds: one.seconds })),
+    },
+  }
 }
 
 /** Someone forgot half of the WHERE clause. @returns the server's own time right before */
@@ -76,7 +95,11 @@ async function compare({ places, database }: Stage, done: DoneRestore, target: s
   const lastOld = lastBefore(all, stepStart(done, 'save the tail'))
   const markers = compareAt(all, found, targetMs, lastOld, new Set())
   const leftOut = new Set(all.filter((one) => one.sentAt > targetMs + 1 && one.number <= lastOld).map(({ number }) => number))
-  checks.that('every order acknowledged before the target is back', markers.expected > 0 && markers.found === markers.expected, `${markers.found} of ${markers.expected}`)
+  checks.that(
+    'every order acknowledged before the target is back',
+    markers.expected > 0 && markers.found === markers.expected,
+    `${markers.found} of ${markers.expected}`,
+  )
   checks.that('no order from after the target is there', leftOut.size > 0 && markers.afterTargetFound === 0, `${markers.afterTargetFound} of ${leftOut.size}`)
   return { markers, leftOut }
 }
@@ -92,7 +115,7 @@ async function checkSafetySet(look: SafetyLook, checks: Checks): Promise<void> {
 async function showWayBack({ muster }: Stage, done: DoneRestore, tell: Teller, checks: Checks): Promise<void> {
   const { decision, decisionHash, forecast } = await planBack(muster, done)
   checks.that('the way back can be planned', decision.mode === 'back', decision.mode)
+  tell.line('Way back', `plan ${decisionHash.slice(0, 8)}…, not executed: ${decision.steps.join(' · ')}`)
+  for (const loss of forecast.loss.now.split('; ')) tell.line('Way back', loss)
   tell.line('Way back', `muster restore shop --back ${done.workflowId}:${done.runId}`)
-  tell.line('Way back', `plan ${decisionHash.slice(0, 8)}… (not executed): ${decision.steps.join(', ')}`)
-  tell.line('Way back', forecast.loss.now)
 }

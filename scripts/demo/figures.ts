@@ -17,10 +17,14 @@ export function showFigures(report: DemoReport, tell: Teller, reportPath: string
   row('old data', ...disasters.map(({ safetySet }) => (safetySet.kept ? 'kept' : 'none was left')))
   tell.plain()
   for (const { store, objects, verified, sizeBytes, backups, problem } of copies) {
-    tell.plain(`  ${store.padEnd(10)}${tick(verified === objects && problem === null)} ${count(verified)} of ${count(objects)} objects read back and equal, ${backups} backups, ${formatSize(sizeBytes)}${problem ? ` — ${problem}` : ''}`)
+    tell.plain(
+      `  ${store.padEnd(10)}${tick(verified === objects && problem === null)} ${count(verified)} of ${count(objects)} objects read back and equal, ${backups} backups, ${formatSize(sizeBytes)}${problem ? ` — ${problem}` : ''}`,
+    )
   }
   tell.plain(`  notices   ${report.notifications.email} mails, ${report.notifications.slack} webhook calls, ${report.notifications.log} lines`)
-  tell.plain(`  Temporal  ${report.workflows.length} runs, longest history ${report.historyEvents} events, largest payload ${formatSize(report.largestPayloadBytes)}; agent at most ${report.agentPeakMemoryMiB} MiB`)
+  tell.plain(
+    `  Temporal  ${report.workflows.length} runs, longest history ${report.historyEvents} events, largest payload ${formatSize(report.largestPayloadBytes)}; agent at most ${report.agentPeakMemoryMiB} MiB`,
+  )
   tell.plain()
   for (const { name, detail } of checks.filter(({ ok }) => !ok)) tell.plain(`  ✗ ${name}: ${detail}`)
   tell.plain(`  ${checks.filter(({ ok }) => ok).length} of ${checks.length} checks hold · ${reportPath}`)

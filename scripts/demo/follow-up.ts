@@ -13,6 +13,10 @@ export async function followUpBackup({ muster }: Stage, done: DoneRestore, check
     return null
   }
   const result = (await muster.client.workflow.getHandle(id).result()) as BackupSystemResult
-  checks.that(name, isEverywhere(result), result.components.map((one) => `${one.component}: ${one.outcome}, ${one.copies.map(({ store }) => store).join(', ')}`).join('; '))
+  checks.that(
+    name,
+    isEverywhere(result),
+    result.components.map((one) => `${one.component}: ${one.outcome}, ${one.copies.map(({ store }) => store).join(', ')}`).join('; '),
+  )
   return result
 }

@@ -6,7 +6,11 @@ import type { Marker } from './writer.ts'
 export async function acknowledged(record: string): Promise<readonly Marker[]> {
   const text = await readFile(record, 'utf8').catch(() => '')
   // The last line may be half written at this moment.
-  return text.slice(0, text.lastIndexOf('\n') + 1).split('\n').filter(Boolean).map((line) => JSON.parse(line) as Marker)
+  return text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Marker)
 }
 
 export async function inDatabase(connection: ShopConnection): Promise<ReadonlySet<number>> {
@@ -26,7 +30,13 @@ export interface MarkerFigures {
  * Compares at a moment that was chosen. What was under way at that very moment may be there or not.
  * @param leftOut numbers that an earlier recovery left out on purpose
  */
-export function compareAt(markers: readonly Marker[], found: ReadonlySet<number>, targetMs: number, untilNumber: number, leftOut: ReadonlySet<number>): MarkerFigures {
+export function compareAt(
+  markers: readonly Marker[],
+  found: ReadonlySet<number>,
+  targetMs: number,
+  untilNumber: number,
+  leftOut: ReadonlySet<number>,
+): MarkerFigures {
   const before = markers.filter((one) => one.ackedAt < targetMs && !leftOut.has(one.number))
   const after = markers.filter((one) => one.sentAt > targetMs + 1 && one.number <= untilNumber)
   return {

@@ -24,6 +24,7 @@ export interface Muster {
 }
 
 const upSeconds = 60
+const anyExitCode = Array.from({ length: 256 }, (_, code) => code)
 
 export async function startMuster(places: DemoPlaces): Promise<Muster> {
   const port = await freePort(7233)
@@ -52,8 +53,11 @@ export async function startMuster(places: DemoPlaces): Promise<Muster> {
     client,
     async run<T>(...args: readonly string[]) {
       const [program, ...before] = command
-      const { stdout } = await runTool(program, [...before, '--json', ...args], { env: { ...env, MUSTER_LABEL: demoLabel(places) }, timeoutSeconds: 300 })
-      return JSON.parse(stdout) as T
+      const environment = { ...env, MUSTER_LABEL: demoLabel(places) }
+      const { stdout, exitCode } = await runTool(program, [...before, '--json', ...args], { env: environment, timeoutSeconds: 300, okExitCodes: anyExitCode })
+      const answer = JSON.parse(stdout) as T & { readonly error?: { readonly message: string; readonly hint: string } }
+      if (exitCode !== 0) throw new Error(`muster ${args.join(' ')} ended with ${exitCode}: ${answer.error?.message ?? stdout}\n  ${answer.error?.hint ?? ''}`)
+      return answer
     },
     async peakMemoryMiB() {
       const now = await Promise.all(workersBelow(up.pid).map(peakOf))
@@ -64,7 +68,10 @@ export async function startMuster(places: DemoPlaces): Promise<Muster> {
 }
 
 function isThere(path: string): Promise<boolean> {
-  return readFile(path).then(() => true, () => false)
+  return readFile(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** The supervisor's children that are called `muster worker`. */

@@ -42,7 +42,17 @@ export async function createDatabase(places: DemoPlaces): Promise<ShopDatabase> 
   const run = (program: string, args: readonly string[]) =>
     runTool(join(binDirectory, program), args, { ...(runAs && { runAs }), leavesServices: true, timeoutSeconds: 60 })
   const { dataDirectory } = places.disk
-  await run('initdb', ['-D', dataDirectory, '-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${pwFile}`, '--data-checksums', '--encoding=UTF8', '--locale=C'])
+  await run('initdb', [
+    '-D',
+    dataDirectory,
+    '-U',
+    'postgres',
+    '--auth=scram-sha-256',
+    `--pwfile=${pwFile}`,
+    '--data-checksums',
+    '--encoding=UTF8',
+    '--locale=C',
+  ])
   await writeFile(pwFile, '')
   const settings = { port: String(port), listen_addresses: '127.0.0.1', unix_socket_directories: '', log_min_messages: 'warning' }
   const file = join(dataDirectory, 'postgresql.conf')
@@ -53,7 +63,17 @@ export async function createDatabase(places: DemoPlaces): Promise<ShopDatabase> 
   await fill(superuser, passwords)
   const { stdout } = await run('postgres', ['--version'])
   const shop = { host: '127.0.0.1', port, user: 'shop', password: passwords.shop, database: 'shop' }
-  return { port, binDirectory, runAs, versionText: stdout.replace(/^.*\) /, '').split(' ')[0]?.trim() ?? '', shop }
+  return {
+    port,
+    binDirectory,
+    runAs,
+    versionText:
+      stdout
+        .replace(/^.*\) /, '')
+        .split(' ')[0]
+        ?.trim() ?? '',
+    shop,
+  }
 }
 
 /** The roles have the rights that `muster init` asks for, and no others. */

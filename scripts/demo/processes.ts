@@ -54,10 +54,19 @@ async function supervisorOf(places: DemoPlaces): Promise<ProcessIdentity | null>
 /** PostgreSQL below a directory, as when its disk dies: nothing more is written, and nothing of it is left. */
 export async function endServers(directory: string): Promise<number> {
   const found = await serversUsing(directory)
-  for (const one of found) if (one.command === 'postgres') process.kill(one.pid, 'SIGQUIT')
+  for (const { pid, command } of found) if (command === 'postgres') quit(pid)
   for (let tries = 0; tries < 20 && (await serversUsing(directory)).length > 0; tries++) await sleep(50)
   for (const one of await serversUsing(directory)) await endProcess(one, { graceSeconds: 0 })
   return found.length
+}
+
+/** The first one takes the others with it. */
+function quit(pid: number): void {
+  try {
+    process.kill(pid, 'SIGQUIT')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 async function serversUsing(directory: string): Promise<readonly ProcessIdentity[]> {
@@ -72,7 +81,10 @@ async function serversUsing(directory: string): Promise<readonly ProcessIdentity
 /** One demo of a clone at a time. @returns how to give the place back */
 export async function takePlace(places: DemoPlaces): Promise<() => Promise<void>> {
   const file = join(places.outcome, 'demo.pid')
-  const other = await readFile(file, 'utf8').then((text) => JSON.parse(text) as ProcessIdentity, () => null)
+  const other = await readFile(file, 'utf8').then(
+    (text) => JSON.parse(text) as ProcessIdentity,
+    () => null,
+  )
   if (other && (await isRunning(other))) {
     throw new Error(`a demo of this clone is running already (process ${other.pid}); wait for it, or end it: npm run demo -- --stop`)
   }
@@ -83,6 +95,9 @@ export async function takePlace(places: DemoPlaces): Promise<() => Promise<void>
 
 /** Ends a demo that is under way in another terminal. */
 export async function endOther(places: DemoPlaces): Promise<void> {
-  const other = await readFile(join(places.outcome, 'demo.pid'), 'utf8').then((text) => JSON.parse(text) as ProcessIdentity, () => null)
+  const other = await readFile(join(places.outcome, 'demo.pid'), 'utf8').then(
+    (text) => JSON.parse(text) as ProcessIdentity,
+    () => null,
+  )
   if (other && other.pid !== process.pid) await endProcess(other, { graceSeconds: 30 })
 }

@@ -38,5 +38,8 @@ export async function postgresqlPrograms(): Promise<string> {
 }
 
 function canRun(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(() => true, () => false)
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
 }

@@ -21,7 +21,12 @@ export async function lookAtSafetySet(places: DemoPlaces, done: DoneRestore): Pr
   const { safety, steps, plan } = done.result
   const pathOf = (member: string) => safety.find(({ path, sizeBytes }) => path === member && sizeBytes > 0)?.safetyPath ?? null
   const path = pathOf(places.disk.dataDirectory)
-  const kept = path !== null && (await access(join(path, 'PG_VERSION')).then(() => true, () => false))
+  const kept =
+    path !== null &&
+    (await access(join(path, 'PG_VERSION')).then(
+      () => true,
+      () => false,
+    ))
   const [database] = plan.decision.components
   const reason = kept
     ? `set aside by ${database?.type === 'postgresql' ? database.setAside : 'rename'}`

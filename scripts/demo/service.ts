@@ -1,9 +1,7 @@
 /** The shop as the demo sees it: its commands, and whether it answers. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { endProcess } from '../../adapters/process/find-processes.ts'
-import type { ProcessIdentity } from '../../adapters/process/process.ts'
 import { runTool } from '../../adapters/process/run-tool.ts'
 import type { DemoPlaces } from './places.ts'
 import { freePort } from './ports.ts'
@@ -15,8 +13,6 @@ import type { ShopServiceConfig } from './shop-service-control.ts'
 export interface ShopService {
   readonly url: string
   readonly commands: { readonly start: readonly string[]; readonly stop: readonly string[]; readonly status: readonly string[] }
-  /** Ends it as a crash does. */
-  kill(): Promise<void>
   /** As the shop itself counts them. */
   count(): Promise<number>
 }
@@ -34,16 +30,12 @@ export async function startShop(places: DemoPlaces, connection: ShopConnection):
   }
   await writeFile(file, JSON.stringify(config), { mode: 0o600 })
   const command = (verb: string) => [...ownCommand('scripts/demo/shop-service-control'), verb, file] as const
-  const [program = '', ...args] = command('start')
+  const [program, ...args] = command('start')
   await runTool(program, args, { leavesServices: true, timeoutSeconds: 30 })
   const url = `http://127.0.0.1:${port}`
   return {
     url,
     commands: { start: command('start'), stop: command('stop'), status: command('status') },
-    async kill() {
-      const identity = JSON.parse(await readFile(config.pidFile, 'utf8')) as ProcessIdentity
-      await endProcess(identity, { graceSeconds: 0 })
-    },
     async count() {
       const answer = await fetch(`${url}/orders/count`, { signal: AbortSignal.timeout(5000) })
       if (!answer.ok) throw new Error(`${url}/orders/count answers ${answer.status}`)
@@ -68,7 +60,10 @@ export function watchShop({ url }: Pick<ShopService, 'url'>): Watch {
   let watching = true
   const done = (async () => {
     while (watching) {
-      const healthy = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2000) }).then(({ ok }) => ok, () => false)
+      const healthy = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2000) }).then(
+        ({ ok }) => ok,
+        () => false,
+      )
       seen.push({ at: Date.now(), healthy })
       await sleep(100)
     }

@@ -42,7 +42,10 @@ async function control(what: string): Promise<number> {
 }
 
 async function runningOne(): Promise<ProcessIdentity | null> {
-  const noted = await readFile(config.pidFile, 'utf8').then((text) => JSON.parse(text) as ProcessIdentity, () => null)
+  const noted = await readFile(config.pidFile, 'utf8').then(
+    (text) => JSON.parse(text) as ProcessIdentity,
+    () => null,
+  )
   return noted && (await isRunning(noted)) ? noted : null
 }
 
@@ -53,7 +56,13 @@ async function start(): Promise<number> {
   await writeFile(config.pidFile, JSON.stringify(started))
   for (const deadline = Date.now() + startSeconds * 1000; Date.now() < deadline; await sleep(50)) {
     if (!(await isRunning(started))) break
-    if (await fetch(`http://127.0.0.1:${config.port}/`).then(() => true, () => false)) return 0
+    if (
+      await fetch(`http://127.0.0.1:${config.port}/`).then(
+        () => true,
+        () => false,
+      )
+    )
+      return 0
   }
   process.stderr.write(`the shop did not come up; see ${config.logFile}\n`)
   return 1

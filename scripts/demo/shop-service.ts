@@ -25,11 +25,14 @@ const answers: Readonly<Record<string, () => Promise<object>>> = {
   },
 }
 
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => {
   const say = (status: number, body: object) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   const answer = answers[request.url ?? '']
-  if (!answer) return say(404, { error: 'there is /health and /orders/count' })
-  await answer().then(
+  if (!answer) {
+    say(404, { error: 'there is /health and /orders/count' })
+    return
+  }
+  answer().then(
     (body) => say(200, body),
     (error: unknown) => say(503, { error: error instanceof Error ? error.message : String(error) }),
   )

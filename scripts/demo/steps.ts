@@ -49,7 +49,11 @@ export async function runDemo(places: DemoPlaces, tell: Teller): Promise<{ reado
 
 function checkCopies(copies: readonly StoreCopies[], when: string, checks: Checks): void {
   for (const { store, objects, verified, problem } of copies) {
-    checks.that(`every object in ${store} reads back equal, ${when}`, problem === null && objects > 0 && verified === objects, problem ?? `${verified} of ${objects}`)
+    checks.that(
+      `every object in ${store} reads back equal, ${when}`,
+      problem === null && objects > 0 && verified === objects,
+      problem ?? `${verified} of ${objects}`,
+    )
   }
 }
 
@@ -60,10 +64,18 @@ async function measureRuns({ muster, postOffice }: Stage, checks: Checks) {
   const agentPeakMemoryMiB = await muster.peakMemoryMiB()
   const notifications = await postOffice.received()
   const bad = workflows.filter(({ status }) => status !== 'COMPLETED')
-  checks.that('every run completed', workflows.length > 0 && bad.length === 0, bad.map(({ id, status }) => `${id}: ${status}`).join(', ') || `${workflows.length} runs`)
+  checks.that(
+    'every run completed',
+    workflows.length > 0 && bad.length === 0,
+    bad.map(({ id, status }) => `${id}: ${status}`).join(', ') || `${workflows.length} runs`,
+  )
   checks.that('histories stay short', historyEvents <= mostEvents, `${historyEvents} events, ${mostEvents} allowed`)
   checks.that('payloads stay small', largestPayloadBytes <= mostPayloadBytes, `${largestPayloadBytes} bytes`)
-  checks.that('people were told by mail and webhook', Math.min(notifications.email, notifications.slack) > 0 && notifications.email === notifications.slack, JSON.stringify(notifications))
+  checks.that(
+    'people were told by mail and webhook',
+    Math.min(notifications.email, notifications.slack) > 0 && notifications.email === notifications.slack,
+    JSON.stringify(notifications),
+  )
   checks.that("the agent's memory was measured", agentPeakMemoryMiB > 0, `${agentPeakMemoryMiB} MiB`)
   return { workflows, historyEvents, largestPayloadBytes, agentPeakMemoryMiB, notifications, notificationsReceived: notifications.email + notifications.slack }
 }

@@ -1,6 +1,6 @@
 /** What a person sees: a label once, what happened beside it, seconds at the right. */
 const indent = 20
-const width = 88
+const width = 100
 
 export interface Teller {
   /** A line under a label; the label is shown when it changes. */
@@ -23,8 +23,9 @@ export function createTeller(out: NodeJS.WritableStream = process.stdout): Telle
   return {
     line(label, text, seconds) {
       const taken = seconds === undefined ? '' : `${seconds.toFixed(1)} s`.padStart(8)
-      const body = seconds === undefined ? text : text.padEnd(width - indent - taken.length)
-      out.write(`${labelled(label)}${body}${taken}\n`)
+      const [first = '', ...more] = wrap(text, width - indent - (taken === '' ? 0 : taken.length + 1))
+      out.write(`${labelled(label)}${taken === '' ? first : first.padEnd(width - indent - taken.length)}${taken}\n`)
+      for (const one of more) out.write(`${' '.repeat(indent)}${one}\n`)
     },
     begin(label) {
       out.write(labelled(label))
@@ -32,7 +33,7 @@ export function createTeller(out: NodeJS.WritableStream = process.stdout): Telle
     },
     part(text) {
       const part = `${text} ✓  `
-      if (column + part.length > width + 12) {
+      if (column + part.length > width) {
         out.write(`\n${' '.repeat(indent)}`)
         column = indent
       }
@@ -47,6 +48,17 @@ export function createTeller(out: NodeJS.WritableStream = process.stdout): Telle
       out.write(`${text}\n`)
     },
   }
+}
+
+/** At spaces; what has none stays whole. */
+function wrap(text: string, room: number): readonly string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= room) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
 }
 
 /** `1 204`: digits in threes. */
@@ -64,7 +76,10 @@ export function seconds(value: number): string {
 }
 
 /** The steps that took longest, in their order. */
-export function stepsText(steps: readonly { readonly name: string; readonly seconds: number }[], most = 4): string {
+export function stepsText(steps: readonly { readonly name: string; readonly seconds: number }[], most = 3): string {
   const longest = [...steps].sort((a, b) => b.seconds - a.seconds).slice(0, most)
-  return steps.filter((step) => longest.includes(step)).map(({ name, seconds: taken }) => `${name} ${taken.toFixed(1)} s`).join(' · ')
+  return steps
+    .filter((step) => longest.includes(step))
+    .map(({ name, seconds: taken }) => `${name} ${taken.toFixed(1)}\u00a0s`)
+    .join(' · ')
 }

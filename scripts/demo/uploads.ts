@@ -18,7 +18,12 @@ export async function hashUploads(directory: string): Promise<ReadonlyMap<string
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
     const path = join(entry.parentPath, entry.name)
-    found.set(path.slice(directory.length + 1), createHash('sha256').update(await readFile(path)).digest('hex'))
+    found.set(
+      path.slice(directory.length + 1),
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex'),
+    )
   }
   return found
 }

@@ -138,8 +138,12 @@ describe('muster init and muster doctor', function () {
     it('goes on where it was killed between two keys', async () => {
       const { places } = home
       await init()
-      for (const name of [keyFiles.control, `${keyFiles.control}.pub`, keyFiles.identity, keyFiles.recipients, keyFiles.fingerprint, `${keyFiles.root}.pub`]) await rm(join(places.keys, name))
+      for (const name of [keyFiles.control, `${keyFiles.control}.pub`, keyFiles.identity, keyFiles.recipients, keyFiles.fingerprint, `${keyFiles.root}.pub`])
+        await rm(join(places.keys, name))
       await rm(places.configFile)
+      // What a full disk leaves.
+      await writeFile(join(places.keys, `${keyFiles.host('localhost')}.pub`), '')
+      await writeFile(join(places.keys, keyFiles.identity), '')
       const result = await init()
       assert.ok(result.created.includes(join(places.keys, keyFiles.control)))
       assert.ok(!result.created.includes(join(places.keys, keyFiles.root)))
@@ -222,7 +226,13 @@ describe('muster init and muster doctor', function () {
     it('finds Temporal and the WAL shipper missing once a configuration is applied, and stores that carry its mark', async () => {
       await init()
       await giveRole()
-      await writeFile(home.places.configFile, (await readFile(home.places.configFile, 'utf8')).replace('  #offsite:', `  second: { type: directory, path: ${join(home.base, 'second')} }\n  #offsite:`))
+      await writeFile(
+        home.places.configFile,
+        (await readFile(home.places.configFile, 'utf8')).replace(
+          '  #offsite:',
+          `  second: { type: directory, path: ${join(home.base, 'second')} }\n  #offsite:`,
+        ),
+      )
       await apply()
       const findings = await doctor('kennel')
       const problems = messages(findings, 'problem')
@@ -232,7 +242,10 @@ describe('muster init and muster doctor', function () {
       assert.match(messages(findings, 'ok', 'store second').join('\n'), /it is store "second"/)
       assert.match(messages(findings, 'warning', 'stores').join('\n'), /count as one copy/)
       // Probes leave nothing.
-      assert.deepEqual((await readdir(join(home.base, 'local'))).filter((name) => name.startsWith('muster-probe')), [])
+      assert.deepEqual(
+        (await readdir(join(home.base, 'local'))).filter((name) => name.startsWith('muster-probe')),
+        [],
+      )
       const groups = groupFindings(findings)
       assert.ok(groups.at(-1)?.findings.at(-1)?.severity === 'problem')
     })
@@ -299,7 +312,10 @@ describe('muster init and muster doctor', function () {
       }
       await writeFile(places.configFile, text.replace(cluster.directory, join(base, 'elsewhere')).replace(/paths: .*/, `paths: [${join(base, 'gone')}]`))
       const findings = await doctor()
-      assert.match(messages(findings, 'problem', 'database').join('\n'), /is not the server of|cannot tell which operating-system user|no data directory|not exist/)
+      assert.match(
+        messages(findings, 'problem', 'database').join('\n'),
+        /is not the server of|cannot tell which operating-system user|no data directory|not exist/,
+      )
       assert.match(messages(findings, 'problem', 'tree').join('\n'), /gone/)
       assert.match(messages(findings, 'warning', 'configuration').join('\n'), /changed since it was applied/)
     })

@@ -17,6 +17,7 @@ import { MusterError } from '../../domain/failures.ts'
 import { createDocumentCache } from '../../repository/document-cache.ts'
 import { appendRecord } from '../../repository/control-records.ts'
 import { decryptionOf } from '../../wiring/agent.ts'
+import { examine } from '../../wiring/doctor.ts'
 import { hostDirectory, shipperSocket } from '../../wiring/places.ts'
 import { createStore } from '../../wiring/stores.ts'
 import { treeEntries } from '../../wiring/tree-entries.ts'
@@ -114,7 +115,13 @@ describe('muster status, list, ls and repository on a real system', function () 
     assert.equal(exitCode, 0, text)
     assert.deepEqual(system.reasons, [])
     assert.ok(system.lostNowSeconds !== null && system.lostNowSeconds < 60)
-    assert.deepEqual(system.windows.map(({ store, inService }) => [store, inService]), [['local', true], ['nas', true]])
+    assert.deepEqual(
+      system.windows.map(({ store, inService }) => [store, inService]),
+      [
+        ['local', true],
+        ['nas', true],
+      ],
+    )
     assert.match(text, /database\s+windows {2}today \d\d:\d\d → now \(local/)
     assert.match(text, /next\s+.*daily.* in /)
     assert.equal((await muster('status', 'shop')).exitCode, 0)
@@ -138,12 +145,22 @@ describe('muster status, list, ls and repository on a real system', function () 
     const { signer, ...writer } = await recordWriter()
     const { value: before } = await muster<SystemListing>('list', 'shop')
     const incarnation = before.components[0]?.incarnations[0]?.incarnation ?? ''
-    await appendRecord({ ...writer, signer }, 'shop', () => ({ kind: 'restore-point', component: 'database', incarnation, name: 'before-upgrade', lsn: '0/3000060', at: new Date().toISOString() }))
+    await appendRecord({ ...writer, signer }, 'shop', () => ({
+      kind: 'restore-point',
+      component: 'database',
+      incarnation,
+      name: 'before-upgrade',
+      lsn: '0/3000060',
+      at: new Date().toISOString(),
+    }))
     const { value, text } = await muster<SystemListing>('list', 'shop')
-    assert.deepEqual(value.components.map(({ component, backups }) => [component, backups.map(({ state, stores }) => [state, stores])]), [
-      ['database', [['valid', ['local', 'nas']]]],
-      ['uploads', [['valid', ['local', 'nas']]]],
-    ])
+    assert.deepEqual(
+      value.components.map(({ component, backups }) => [component, backups.map(({ state, stores }) => [state, stores])]),
+      [
+        ['database', [['valid', ['local', 'nas']]]],
+        ['uploads', [['valid', ['local', 'nas']]]],
+      ],
+    )
     assert.match(text, /incarnation.*\n.*timeline 1.*in service/)
     assert.match(text, /before-upgrade {3}.*0\/3000060/)
     assert.ok(value.components[0]?.windows.every(({ fromAt, untilAt }) => fromAt <= untilAt))
@@ -156,7 +173,10 @@ describe('muster status, list, ls and repository on a real system', function () 
     assert.doesNotMatch(text, /deep/)
     assert.ok(text.includes('odd\\u{1b}[31m'))
     const { value } = await muster<{ entries: { path: string; linkTarget: string | null; mode: string }[] }>('ls', 'shop', 'uploads', '/sub/', '--from', 'nas')
-    assert.deepEqual(value.entries.map(({ path }) => path), ['sub', 'sub/deep', 'sub/link'])
+    assert.deepEqual(
+      value.entries.map(({ path }) => path),
+      ['sub', 'sub/deep', 'sub/link'],
+    )
     assert.equal(value.entries[2]?.linkTarget, '../logo.png')
     assert.match(value.entries[0]?.mode ?? '', /^d0/)
     await assert.rejects(muster('ls', 'shop', 'uploads', 'nothing'), { type: 'UnknownName' })
@@ -188,7 +208,10 @@ describe('muster status, list, ls and repository on a real system', function () 
       assert.equal(system.word, 'degraded')
       assert.match(text, /nas does not answer: .*is not there/)
       const listing = await muster<SystemListing>('list', 'shop')
-      assert.deepEqual(listing.value.storesOut.map(({ store }) => store), ['nas'])
+      assert.deepEqual(
+        listing.value.storesOut.map(({ store }) => store),
+        ['nas'],
+      )
       assert.match(listing.text, /nas does not answer/)
       await assert.rejects(muster('repository', 'check', 'nas'), { type: 'Unreachable' })
       assert.match((await muster('ls', 'shop', 'uploads')).text, /from local/)
@@ -213,20 +236,60 @@ describe('muster status, list, ls and repository on a real system', function () 
     assert.ok((await muster<SystemListing>('list', 'shop')).value.components[1]?.backups.some(({ state }) => state === 'unpublished'))
     await rename(join(rig.base, 'manifest.json'), join(uploads, 'manifest.json'))
 
-    await rm(join(hostDirectory(rig.places, 'localhost'), 'catalog'), { recursive: true })
-    await flipByte(join(await folder('database'), 'manifest.json'), 100)
     const incarnations = join(nas, 'wal', 'shop', 'database')
     const indexes = join(incarnations, (await readdir(incarnations))[0] as string, 'index')
     const newest = (await readdir(indexes)).sort().at(-1) as string
     await flipByte(join(indexes, newest), 100)
+    await rm(join(hostDirectory(rig.places, 'localhost'), 'catalog'), { recursive: true })
+    const lied = await status()
+    assert.match(lied.text, /nas holds 1 documents that cannot be believed: .*signature/)
+    const ends = (store: string) => lied.system.windows.find((window) => window.store === store)?.untilLsn ?? ''
+    assert.ok(ends('nas') < ends('local'))
+    await flipByte(join(await folder('database'), 'manifest.json'), 100)
+    await rm(join(hostDirectory(rig.places, 'localhost'), 'catalog'), { recursive: true })
     const found = await muster<RepositoryFindings>('repository', 'check', 'nas')
     assert.equal(found.exitCode, 1)
     assert.deepEqual(found.value.problems.map(({ key }) => key.split('/').at(-1)).sort(), [newest, 'manifest.json'].sort())
     assert.match(found.text, /✗ backups\/shop\/database\/.*signature/)
     const now = await status()
-    assert.match(now.text, /nas holds \d documents that cannot be believed/)
-    assert.equal(now.system.windows.some(({ store }) => store === 'nas'), false)
-    assert.equal(now.system.windows.some(({ store }) => store === 'local'), true)
+    assert.match(now.text, /backup \S+ is damaged in nas: the signature of the manifest is not of this text/)
+    assert.equal(
+      now.system.windows.some(({ store }) => store === 'nas'),
+      false,
+    )
+    assert.equal(
+      now.system.windows.some(({ store }) => store === 'local'),
+      true,
+    )
+  })
+
+  it('doctor finds workers, streaming and slots in order, histories kept too briefly and schedules missing', async () => {
+    const before = process.env['TEMPORAL_ADDRESS']
+    process.env['TEMPORAL_ADDRESS'] = env.address
+    try {
+      const findings = await examine(rig.places, { system: null })
+      const said = (severity: string) =>
+        findings
+          .filter((one) => one.severity === severity)
+          .map(({ about, message }) => `${about}: ${message}`)
+          .join('\n')
+      assert.match(said('ok'), /temporal: workers serve muster, muster-site-primary, muster-host-localhost, muster-host-localhost-urgent/)
+      assert.match(said('ok'), /WAL shipper of localhost: shop\/database streams/)
+      assert.match(said('ok'), /holds its WAL \(reserved\)/)
+      assert.match(said('ok'), /control records in local, nas/)
+      assert.match(said('warning'), /temporal: histories are kept for 1 day/)
+      assert.match(said('warning'), /schedules: .*daily is missing/)
+      // The damage done above, and nothing else.
+      assert.ok(
+        said('problem')
+          .split('\n')
+          .every((line) => /^store nas: .*signature/.test(line)),
+        said('problem'),
+      )
+    } finally {
+      if (before === undefined) delete process.env['TEMPORAL_ADDRESS']
+      else process.env['TEMPORAL_ADDRESS'] = before
+    }
   })
 
   it('says that nothing is being stored when the WAL shipper is gone', async () => {

@@ -3,10 +3,11 @@
  * HTTP API, with the requests that its pages send.
  */
 import assert from 'node:assert/strict'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { Worker } from '@temporalio/worker'
+import { runTool } from '../../adapters/process/run-tool.ts'
 import { createOutput } from '../../clients/cli/output.ts'
 import { showPlan } from '../../clients/cli/restore-view.ts'
 import { quietTemporal } from '../../wiring/quiet-temporal.ts'
@@ -16,6 +17,7 @@ import { createRig, type Rig, waitFor, workflowBundle } from '../support/rig.ts'
 import { openTemporalUi, type TemporalUi } from '../support/temporal-ui.ts'
 import { temporalPath } from '../support/tools.ts'
 
+const root = join(import.meta.dirname, '..', '..')
 const newest = { system: 'shop', requestedBy: 'alice' } as const
 
 describe('the Temporal UI', function () {
@@ -97,15 +99,18 @@ describe('the Temporal UI', function () {
     assert.equal(await readFile(join(uploads, 'logo.png'), 'utf8'), 'first')
   })
 
-  it('gives an auditor a history, encoded, that replays', async () => {
+  it('gives an auditor a history, encoded, that the script of the page replays without a server', async () => {
+    const room = join(rig.base, 'audit')
+    await mkdir(join(room, 'dist'), { recursive: true })
+    await symlink(join(root, 'node_modules'), join(room, 'node_modules'))
+    await writeFile(join(room, 'dist', 'workflow-bundle.js'), (await workflowBundle()).code)
+    await writeFile(join(room, 'replay.mjs'), await replayScript())
     const text = await ui.download(restored)
-    const file = join(rig.base, 'events.json')
-    await writeFile(file, text)
-    const history = JSON.parse(await readFile(file, 'utf8')) as { events: { eventType: string }[] }
-    assert.ok(history.events.length > 20)
-    assert.ok(history.events.some(({ eventType }) => eventType === 'EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED'))
-    const { code } = await workflowBundle()
-    await Worker.runReplayHistory({ workflowBundle: { code } }, history, restored.workflowId)
+    await writeFile(join(room, 'events.json'), text)
+    const { events } = JSON.parse(text) as { events: { eventType: string }[] }
+    assert.ok(events.some(({ eventType }) => eventType === 'EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED'))
+    const { stdout } = await runTool(process.execPath, ['replay.mjs', 'events.json', restored.workflowId], { cwd: room })
+    assert.match(stdout, new RegExp(`^${events.length} events replay`, 'm'))
   })
 
   it('shows by replay that a history was made by other code', async () => {
@@ -136,6 +141,12 @@ describe('the Temporal UI', function () {
     }
   }
 })
+
+/** What docs/operating.md tells an auditor to save as replay.mjs. */
+async function replayScript(): Promise<string> {
+  const page = await readFile(join(root, 'docs', 'operating.md'), 'utf8')
+  return /<!-- replay -->\n```js\n([\s\S]*?)```/.exec(page)?.[1] ?? assert.fail('the page has no replay script')
+}
 
 async function prepareTree(base: string): Promise<void> {
   await mkdir(join(base, 'uploads'))

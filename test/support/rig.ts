@@ -62,7 +62,7 @@ export interface Rig {
 }
 
 export interface RigOptions {
-  readonly env: TestWorkflowEnvironment
+  readonly env: Pick<TestWorkflowEnvironment, 'client' | 'nativeConnection' | 'namespace'>
   /** Text of muster.yaml; `BASE` stands for the rig's directory. */
   readonly yaml: (base: string) => string
   readonly prepare?: (base: string) => Promise<void>

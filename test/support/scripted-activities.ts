@@ -192,7 +192,7 @@ export function when<N extends ActivityName>(about: string, then: Answer<N>, oth
 }
 
 /** Waits until something of a case can be seen. */
-export async function until(what: string, look: () => boolean | Promise<boolean>, seconds = 10): Promise<void> {
+export async function until(what: string, look: () => boolean | Promise<boolean>, seconds = 30): Promise<void> {
   const deadline = Date.now() + seconds * 1000
   while (!(await look())) {
     if (Date.now() > deadline) throw new Error(`waited ${seconds} s for ${what}`)

@@ -6,7 +6,15 @@ import type { Command } from 'commander'
 import type { Desk } from '../../clients/cli/desk.ts'
 import { createProgram } from '../../clients/cli/program.ts'
 import { failures } from '../../domain/failures.ts'
-import { workflowTypes } from '../../workflows/messages.ts'
+import {
+  ApproveInput,
+  ArchiveWalInput,
+  BackupSystemInput,
+  CorrectInput,
+  RecoverToPointInTimeInput,
+  RestoreSystemInput,
+  workflowTypes,
+} from '../../workflows/messages.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const pages = [root, join(root, 'docs'), join(root, 'docs', 'adr')]
@@ -92,7 +100,9 @@ describe('documentation', () => {
   it('explains each step that a decision can have', () => {
     const source = readFileSync(join(root, 'activities', 'host', 'restore', 'plan-restore.ts'), 'utf8')
     const body = /function stepsOf\([\s\S]*?\n}\n/.exec(source)?.[0] ?? ''
-    const steps = [...body.matchAll(/(?<!\w)\[((?:'[a-z-]+'(?:, )?)+)\]/g)].flatMap((list) => [...(list[1] as string).matchAll(/[a-z-]+/g)].map(([step]) => step))
+    const steps = [...body.matchAll(/(?<!\w)\[((?:'[a-z-]+'(?:, )?)+)\]/g)].flatMap((list) =>
+      [...(list[1] as string).matchAll(/[a-z-]+/g)].map(([step]) => step),
+    )
     assert.ok(steps.length > 10)
     const explained = [...pageNamed('docs/operating.md').matchAll(/^\| `([a-z-]+)` \| /gm)].map((row) => row[1])
     assert.deepEqual(
@@ -101,9 +111,26 @@ describe('documentation', () => {
     )
   })
 
-  it('shows in the page about operating how each workflow is started', () => {
+  it('shows in the page about operating how each workflow is started and answered, with inputs that are right', () => {
     const operating = pageNamed('docs/operating.md')
-    for (const type of workflowTypes) assert.match(operating, new RegExp(`\\| \`${type}\` \\|`))
+    const rows = [...operating.matchAll(/^\| [^|]+ \| [^|]+ \| `muster` \| `(\w+)` \| `(\{.*\})` \|$/gm)].map((row) => ({
+      type: row[1] as string,
+      input: row[2] as string,
+    }))
+    assert.deepEqual([...new Set(rows.map(({ type }) => type))].sort(), [...workflowTypes].sort())
+    const schemas = {
+      backupSystem: BackupSystemInput,
+      archiveWal: ArchiveWalInput,
+      restoreSystem: RestoreSystemInput,
+      recoverToPointInTime: RecoverToPointInTimeInput,
+    }
+    for (const { type, input } of rows) schemas[type as keyof typeof schemas].parse(JSON.parse(input))
+    const answers = [...operating.matchAll(/```json\n(.*)\n```/g)].map(
+      (block) => JSON.parse((block[1] as string).replace('9c41… all 64 digits', 'a'.repeat(64))) as unknown,
+    )
+    assert.equal(answers.length, 2)
+    ApproveInput.parse(answers[0])
+    CorrectInput.parse(answers[1])
   })
 
   it('shows the smallest configuration as it is', () => {

@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict'
 import { parseConfig } from '../../config/load.ts'
 import type { Config } from '../../domain/config.ts'
-import {
-  byNeed,
-  judgeSystem,
-  type ObservedBackup,
-  type ObservedComponent,
-  type ObservedSystem,
-  type ObservedWal,
-  type SystemProtection,
-} from '../../domain/protection.ts'
+import type { ObservedBackup, ObservedComponent, ObservedSystem, ObservedWal } from '../../domain/observed-system.ts'
+import { byNeed, judgeSystem, type SystemProtection } from '../../domain/protection.ts'
 import { lastRuns, missedRuns } from '../../domain/schedule-due.ts'
 import { parseSchedule } from '../../domain/schedule-spec.ts'
 import { groupFindings } from '../../clients/cli/doctor.ts'
@@ -38,17 +31,43 @@ systems:
 const everywhere = ['local', 'nas', 'offsite']
 
 function backup(startedAt: string, changes: Partial<ObservedBackup> = {}): ObservedBackup {
-  return { backup: `${startedAt}-full`, run: `run ${startedAt}`, startedAt, endedAt: startedAt, sizeBytes: 1, meantFor: everywhere, in: everywhere, damagedIn: [], ...changes }
+  return {
+    backup: `${startedAt}-full`,
+    run: `run ${startedAt}`,
+    startedAt,
+    endedAt: startedAt,
+    sizeBytes: 1,
+    meantFor: everywhere,
+    in: everywhere,
+    damagedIn: [],
+    ...changes,
+  }
 }
 
 function tree(changes: Partial<ObservedComponent> = {}): ObservedComponent {
-  return { component: 'uploads', type: 'files', host: 'localhost', stores: everywhere, backups: [backup('2026-11-21T02:00:05.000Z')], rules: [{ every: 'daily 02:00', zone: 'UTC' }], wal: null, ...changes }
+  return {
+    component: 'uploads',
+    type: 'files',
+    host: 'localhost',
+    stores: everywhere,
+    backups: [backup('2026-11-21T02:00:05.000Z')],
+    rules: [{ every: 'daily 02:00', zone: 'UTC' }],
+    wal: null,
+    ...changes,
+  }
 }
 
 function wal(changes: Partial<ObservedWal> = {}): ObservedWal {
   return {
     incarnation: 'a1',
-    windows: everywhere.map((store) => ({ store, incarnation: 'a1', fromAt: '2026-11-20T02:00:00.000Z', fromLsn: '0/3000000', untilLsn: '0/9000000', untilAt: '2026-11-21T11:59:50.000Z' })),
+    windows: everywhere.map((store) => ({
+      store,
+      incarnation: 'a1',
+      fromAt: '2026-11-20T02:00:00.000Z',
+      fromLsn: '0/3000000',
+      untilLsn: '0/9000000',
+      untilAt: '2026-11-21T11:59:50.000Z',
+    })),
     tips: Object.fromEntries(everywhere.map((store) => [store, '0/9000000'])),
     shipEverySeconds: 30,
     shipper: { state: 'streaming', problem: null, lags: everywhere.map((store, index) => ({ store, lagSeconds: index * 6, problem: null })) },
@@ -79,13 +98,23 @@ function judge(components: readonly ObservedComponent[], changes: Partial<Observ
 
 /** What the stores say when one of them does not answer: nothing of it is seen. */
 function without(silent: string, problem = 'refuses the write key (403)') {
-  const stores = everywhere.map((name) => ({ name, reachable: name !== silent, writable: name !== silent, place: `place ${name}`, problem: name === silent ? problem : null, invalidDocuments: [] }))
+  const stores = everywhere.map((name) => ({
+    name,
+    reachable: name !== silent,
+    writable: name !== silent,
+    place: `place ${name}`,
+    problem: name === silent ? problem : null,
+    invalidDocuments: [],
+  }))
   const left = everywhere.filter((name) => name !== silent)
   const seen = wal()
   return {
     stores,
     uploads: tree({ backups: [backup('2026-11-21T02:00:05.000Z', { in: left })] }),
-    database: database({ windows: seen.windows.filter(({ store }) => store !== silent), tips: Object.fromEntries(left.map((store) => [store, '0/9000000'])) }, { backups: [backup('2026-11-21T02:00:05.000Z', { in: left })] }),
+    database: database(
+      { windows: seen.windows.filter(({ store }) => store !== silent), tips: Object.fromEntries(left.map((store) => [store, '0/9000000'])) },
+      { backups: [backup('2026-11-21T02:00:05.000Z', { in: left })] },
+    ),
   }
 }
 
@@ -187,15 +216,32 @@ describe('protection', () => {
   })
 
   it('asks no store for a backup that was not meant for it', () => {
-    assert.equal(judge([tree({ backups: [backup('2026-11-21T02:00:05.000Z', { meantFor: ['local', 'offsite'], in: ['local', 'offsite'] })] })]).word, 'protected')
+    assert.equal(
+      judge([tree({ backups: [backup('2026-11-21T02:00:05.000Z', { meantFor: ['local', 'offsite'], in: ['local', 'offsite'] })] })]).word,
+      'protected',
+    )
   })
 
   it('names damage, documents that cannot be believed, a store that takes nothing, and schedules that do not run', () => {
     const damaged = [backup('2026-11-21T02:00:05.000Z', { in: ['local', 'offsite'], damagedIn: [{ store: 'nas', problem: 'objects/index is missing' }] })]
-    const stores = everywhere.map((name) => ({ name, reachable: true, writable: name !== 'local', place: name, problem: name === 'local' ? 'it is full' : null, invalidDocuments: name === 'nas' ? ['records/x: bad signature'] : [] }))
+    const stores = everywhere.map((name) => ({
+      name,
+      reachable: true,
+      writable: name !== 'local',
+      place: name,
+      problem: name === 'local' ? 'it is full' : null,
+      invalidDocuments: name === 'nas' ? ['records/x: bad signature'] : [],
+    }))
     const found = judge([tree({ backups: damaged })], { stores, schedulerProblem: 'Temporal does not answer', recordsProblem: 'the chain is broken' })
     assert.equal(found.word, 'degraded')
-    for (const part of [/damaged in nas: objects\/index is missing → muster repository check nas/, /local takes nothing new: it is full/, /nas holds 1 documents/, /schedules do not run/, /the chain is broken/]) assert.match(texts(found), part)
+    for (const part of [
+      /damaged in nas: objects\/index is missing → muster repository check nas/,
+      /local takes nothing new: it is full/,
+      /nas holds 1 documents/,
+      /schedules do not run/,
+      /the chain is broken/,
+    ])
+      assert.match(texts(found), part)
     // A damaged copy is a copy to mend, not one to be sent again.
     assert.deepEqual(found.components[0]?.debts, [])
   })
@@ -203,7 +249,10 @@ describe('protection', () => {
   it('gives every reason a cause and a next command, the worst first, and puts the worst system first', () => {
     const bad = judge([tree({ backups: [] }), database({ shipper: null })], { schedulerProblem: 'down' })
     assert.ok(bad.reasons.every(({ text, next }) => text !== '' && next !== ''))
-    assert.deepEqual(bad.reasons.map(({ word }) => word), ['not protected', 'degraded', 'degraded'])
+    assert.deepEqual(
+      bad.reasons.map(({ word }) => word),
+      ['not protected', 'degraded', 'degraded'],
+    )
     const good = { ...judge([tree()]), system: 'aaa' }
     const small = { ...judge([tree()]), priority: 'P3' as const }
     assert.deepEqual([small, good, bad].sort(byNeed), [bad, good, small])
@@ -241,8 +290,14 @@ describe('what the command line shows', () => {
   it('groups findings and puts the worst last', () => {
     const finding = (about: string, severity: 'ok' | 'warning' | 'problem') => ({ about, severity, ok: severity !== 'problem', message: severity, hint: null })
     const groups = groupFindings([finding('a', 'problem'), finding('b', 'ok'), finding('a', 'ok'), finding('c', 'warning')])
-    assert.deepEqual(groups.map(({ about }) => about), ['b', 'c', 'a'])
-    assert.deepEqual(groups[2]?.findings.map(({ severity }) => severity), ['ok', 'problem'])
+    assert.deepEqual(
+      groups.map(({ about }) => about),
+      ['b', 'c', 'a'],
+    )
+    assert.deepEqual(
+      groups[2]?.findings.map(({ severity }) => severity),
+      ['ok', 'problem'],
+    )
   })
 
   it('lists a directory of a tree and what is directly in it', () => {

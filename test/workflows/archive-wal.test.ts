@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import type { ArchiveWalResult } from '../../workflows/archive-wal.ts'
 import type { BackupSystemResult } from '../../workflows/backup-system.ts'
+import { besideEachOther } from '../support/beside-each-other.ts'
 import { endOf, failing, failingTimes, openStage, type Play, type Stage, slowly, until, untilCancelled } from '../support/scripted-activities.ts'
 import { configHash, shopBackupPlan, shopScript } from '../support/shop-script.ts'
 
 const base = shopScript()
 
 describe('archiveWal', function () {
-  this.timeout(20_000)
+  this.timeout(60_000)
   let stage: Stage
   let runs = 0
 
@@ -15,22 +16,26 @@ describe('archiveWal', function () {
     stage = await openStage()
   })
   after(() => stage?.close())
+  const test = besideEachOther()
 
   const start = (play: Play, memo?: Record<string, unknown>) => stage.start('archiveWal', `archiveWal/${play.system}/${++runs}`, { system: play.system }, memo)
   const notices = (play: Play) => play.calls('notifyPeople').map(({ input }) => `${input.notice.event} ${input.notice.severity}`)
 
-  it('asks the shipper of each database, of no tree, and says nothing to people when all is well', async () => {
+  test('asks the shipper of each database, of no tree, and says nothing to people when all is well', async () => {
     const play = stage.play(base)
     const result = (await (await start(play)).result()) as ArchiveWalResult
     assert.equal(result.outcome, 'succeeded')
     assert.equal(result.backup, null)
-    assert.deepEqual(result.databases.map(({ component, requiredLsn }) => [component, requiredLsn]), [['database', '0/3000100']])
+    assert.deepEqual(
+      result.databases.map(({ component, requiredLsn }) => [component, requiredLsn]),
+      [['database', '0/3000100']],
+    )
     assert.deepEqual(play.order(), ['planBackup', 'archiveWal database'])
     assert.deepEqual(play.calls('archiveWal')[0]?.input, { system: play.system, component: 'database', configHash })
     assert.deepEqual(notices(play), [])
   })
 
-  it('raises an alarm for a gap and starts a full backup, which outlives it', async () => {
+  test('raises an alarm for a gap and starts a full backup, which outlives it', async () => {
     const play = stage.play({
       ...base,
       archiveWal: async (input, attempt) => ({ ...(await base.archiveWal(input, attempt)), gaps: ['0/4000000 to 0/5000000 is in no store'] }),
@@ -47,7 +52,7 @@ describe('archiveWal', function () {
     assert.match(alarm?.body ?? '', /database: 0\/4000000 to 0\/5000000 is in no store/)
   })
 
-  it('gives the backup after a gap the site it runs at itself', async () => {
+  test('gives the backup after a gap the site it runs at itself', async () => {
     const play = stage.play({
       ...base,
       archiveWal: async (input, attempt) => ({ ...(await base.archiveWal(input, attempt)), gaps: ['a gap'] }),
@@ -58,7 +63,13 @@ describe('archiveWal', function () {
     assert.equal((await handle.describe()).memo?.['site'], 'primary')
   })
 
-  it('fails, and tells people, when the shipper does not run', async () => {
+  test('has a named point made where one is asked for', async () => {
+    const play = stage.play(base)
+    await (await stage.start('archiveWal', `archiveWal/${play.system}/${++runs}`, { system: play.system, point: 'before-migration' })).result()
+    assert.equal(play.calls('archiveWal')[0]?.input.point, 'before-migration')
+  })
+
+  test('fails, and tells people, when the shipper does not run', async () => {
     const play = stage.play({ ...base, archiveWal: failing('PreconditionFailed', 'the WAL shipper of database does not run') })
     const handle = await start(play)
     const end = await endOf(handle)
@@ -68,13 +79,13 @@ describe('archiveWal', function () {
     assert.equal((await handle.describe()).memo?.['outcome'], 'failed')
   })
 
-  it('asks again when the shipper is restarted meanwhile', async () => {
+  test('asks again when the shipper is restarted meanwhile', async () => {
     const play = stage.play({ ...base, archiveWal: failingTimes(2, 'Unreachable', 'no socket yet', base.archiveWal) })
     assert.equal(((await (await start(play)).result()) as ArchiveWalResult).outcome, 'succeeded')
     assert.equal(play.calls('archiveWal').length, 3)
   })
 
-  it('archives the other databases, and backs up after their gap, when one shipper does not run', async () => {
+  test('archives the other databases, and backs up after their gap, when one shipper does not run', async () => {
     const [database] = shopBackupPlan().waves.flat()
     assert.ok(database)
     const play = stage.play({
@@ -90,7 +101,7 @@ describe('archiveWal', function () {
     await until('the backup', () => play.calls('planBackup').length === 2)
   })
 
-  it('fails with NothingToDo where no component has WAL', async () => {
+  test('fails with NothingToDo where no component has WAL', async () => {
     const [, tree] = shopBackupPlan().waves.flat()
     assert.ok(tree)
     const play = stage.play({ ...base, planBackup: () => shopBackupPlan({ waves: [[tree]] }) })
@@ -100,14 +111,14 @@ describe('archiveWal', function () {
     assert.deepEqual(play.order('archiveWal'), [])
   })
 
-  it('says so and fails when it cannot be planned', async () => {
+  test('says so and fails when it cannot be planned', async () => {
     const play = stage.play({ ...base, planBackup: failing('UnknownName', 'there is no system "shop"') })
     const end = await endOf(await start(play))
     assert.equal(end.type, 'UnknownName')
     assert.deepEqual(notices(play), ['failed critical'])
   })
 
-  it('ends as cancelled, not as failed, when it is cancelled, and only after the shipper was let go', async () => {
+  test('ends as cancelled, not as failed, when it is cancelled, and only after the shipper was let go', async () => {
     const play = stage.play({ ...base, archiveWal: untilCancelled(150) })
     const handle = await start(play)
     await until('the shipper', () => play.calls('archiveWal').length === 1)

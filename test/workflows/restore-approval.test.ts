@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { WorkflowHandle } from '@temporalio/client'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
+import { besideEachOther } from '../support/beside-each-other.ts'
 import { endOf, openStage, type Play, refusalOf, type Stage, untilPhase } from '../support/scripted-activities.ts'
 import { type ShopPlan, shopRestorePlan, shopScript } from '../support/shop-script.ts'
 
@@ -8,13 +9,14 @@ const base = shopScript()
 const other = 'f'.repeat(64)
 
 describe('approval of a restore', function () {
-  this.timeout(20_000)
+  this.timeout(60_000)
   let stage: Stage
 
   before(async () => {
     stage = await openStage()
   })
   after(() => stage?.close())
+  const test = besideEachOther()
 
   const play = (shop: ShopPlan = {}) => stage.play({ ...base, planRestore: shopRestorePlan({ ...shop, approvals: { count: 1, ...shop.approvals } }) })
   const start = (one: Play, input: object = {}) => stage.start('restoreSystem', `target/${one.system}`, { system: one.system, requestedBy: 'alice', ...input })
@@ -25,10 +27,12 @@ describe('approval of a restore', function () {
   }
   const answer = (handle: WorkflowHandle, input: object) => handle.executeUpdate<unknown, [object]>('approve', { args: [input] })
   const updatesIn = async (handle: WorkflowHandle) =>
-    ((await handle.fetchHistory()).events ?? []).filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes ?? event.workflowExecutionUpdateAdmittedEventAttributes).length
+    ((await handle.fetchHistory()).events ?? []).filter(
+      (event) => event.workflowExecutionUpdateAcceptedEventAttributes ?? event.workflowExecutionUpdateAdmittedEventAttributes,
+    ).length
   const untouched = (one: Play) => assert.deepEqual(one.order('restoreDatabaseAside', 'stopService', 'stopDatabase', 'swapIn', 'discardAside'), [])
 
-  it('waits, says where to approve, and goes on when another person approves the hash', async () => {
+  test('waits, says where to approve, and goes on when another person approves the hash', async () => {
     const one = play()
     const { handle, plan } = await waiting(one)
     untouched(one)
@@ -41,7 +45,7 @@ describe('approval of a restore', function () {
     assert.deepEqual(approval, { person: 'bob', note: 'seen', accept: 'claimed' })
   })
 
-  it('shows the plan in the details of the run while it waits', async () => {
+  test('shows the plan in the details of the run while it waits', async () => {
     const one = play()
     const { handle, plan } = await waiting(one)
     const { currentDetails } = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata')
@@ -53,7 +57,7 @@ describe('approval of a restore', function () {
     await handle.terminate()
   })
 
-  it('refuses another hash before anything is recorded, and names the right one', async () => {
+  test('refuses another hash before anything is recorded, and names the right one', async () => {
     const one = play()
     const { handle, plan } = await waiting(one)
     const refusal = await refusalOf(answer(handle, { plan: other, person: 'bob' }))
@@ -64,7 +68,7 @@ describe('approval of a restore', function () {
     await handle.terminate()
   })
 
-  it('refuses the requester where another person has to approve', async () => {
+  test('refuses the requester where another person has to approve', async () => {
     const one = play({ approvals: { requesterMay: false } })
     const { handle, plan } = await waiting(one)
     const refusal = await refusalOf(answer(handle, { plan, person: 'alice' }))
@@ -74,7 +78,7 @@ describe('approval of a restore', function () {
     assert.equal(((await handle.result()) as RestoreResult).approval?.person, 'bob')
   })
 
-  it('refuses what is no answer, with an example', async () => {
+  test('refuses what is no answer, with an example', async () => {
     const one = play()
     const { handle, plan } = await waiting(one)
     for (const input of [{ plan }, { plan, person: 'bob', decision: 'yes' }, { plan, person: 'bob', hash: 1 }, 'bob']) {
@@ -86,7 +90,7 @@ describe('approval of a restore', function () {
     await handle.terminate()
   })
 
-  it('takes one answer when two arrive at once', async () => {
+  test('takes one answer when two arrive at once', async () => {
     const one = play()
     const { handle, plan } = await waiting(one)
     const answers = await Promise.allSettled([answer(handle, { plan, person: 'bob' }), answer(handle, { plan, person: 'carol', decision: 'reject' })])
@@ -95,16 +99,18 @@ describe('approval of a restore', function () {
     await handle.terminate().catch(() => undefined)
   })
 
-  it('refuses an answer to a run that has been answered', async () => {
+  test('refuses an answer to a run that has been answered', async () => {
     const one = play()
     const { handle, plan } = await waiting(one)
-    one.change({ restoreDatabaseAside: async (input, attempt) => (await new Promise((resolve) => setTimeout(resolve, 500)), base.restoreDatabaseAside(input, attempt)) })
+    one.change({
+      restoreDatabaseAside: async (input, attempt) => (await new Promise((resolve) => setTimeout(resolve, 500)), base.restoreDatabaseAside(input, attempt)),
+    })
     await answer(handle, { plan, person: 'bob' })
     assert.equal((await refusalOf(answer(handle, { plan, person: 'carol' }))).type, 'ApprovalRejected')
     assert.equal(((await handle.result()) as RestoreResult).approval?.person, 'bob')
   })
 
-  it('ends without a change when a person rejects', async () => {
+  test('ends without a change when a person rejects', async () => {
     const one = play()
     const { handle, plan } = await waiting(one)
     assert.deepEqual(await answer(handle, { plan, person: 'bob', decision: 'reject', note: 'wrong moment' }), { accepted: false, plan })
@@ -115,7 +121,7 @@ describe('approval of a restore', function () {
     assert.equal((await handle.describe()).memo?.['outcome'], 'refused')
   })
 
-  it('ends without a change when nobody answers until the plan expires', async () => {
+  test('ends without a change when nobody answers until the plan expires', async () => {
     const one = play({ expirySeconds: 0.1 })
     const handle = await start(one)
     const end = await endOf(handle)
@@ -125,17 +131,22 @@ describe('approval of a restore', function () {
     assert.equal((await handle.describe()).memo?.['outcome'], 'refused')
   })
 
-  it('is approved in the same breath by the requester who knows the hash', async () => {
+  test('is approved in the same breath by the requester who knows the hash', async () => {
     const one = play()
-    const planned = (await (await stage.start('restoreSystem', `plan/${one.system}`, { system: one.system, requestedBy: 'alice', planOnly: true })).result()) as RestoreResult
+    const planned = (await (
+      await stage.start('restoreSystem', `plan/${one.system}`, { system: one.system, requestedBy: 'alice', planOnly: true })
+    ).result()) as RestoreResult
     const { decisionHash, decision } = planned.plan
     const result = (await (await start(one, { approve: decisionHash, expiresAt: decision.expiresAt })).result()) as RestoreResult
     assert.deepEqual([result.outcome, result.approval], ['succeeded', { person: 'alice', note: null, accept: 'claimed' }])
     assert.equal(result.plan.decisionHash, decisionHash)
-    assert.deepEqual(one.calls('notifyPeople').filter(({ input }) => input.notice.event === 'approval-needed'), [])
+    assert.deepEqual(
+      one.calls('notifyPeople').filter(({ input }) => input.notice.event === 'approval-needed'),
+      [],
+    )
   })
 
-  it('changes nothing when the hash in the input is of another plan', async () => {
+  test('changes nothing when the hash in the input is of another plan', async () => {
     const one = play()
     const end = await endOf(await start(one, { approve: other }))
     assert.equal(end.type, 'PlanChanged')
@@ -143,14 +154,14 @@ describe('approval of a restore', function () {
     untouched(one)
   })
 
-  it('does not let the requester approve in the same breath where another person has to', async () => {
+  test('does not let the requester approve in the same breath where another person has to', async () => {
     const one = play({ approvals: { requesterMay: false } })
     const end = await endOf(await start(one, { approve: other }))
     assert.equal(end.type, 'ApprovalRejected')
     untouched(one)
   })
 
-  it('ends as cancelled, without a change, when it is cancelled while it waits', async () => {
+  test('ends as cancelled, without a change, when it is cancelled while it waits', async () => {
     const one = play()
     const { handle } = await waiting(one)
     await handle.cancel()
@@ -159,7 +170,7 @@ describe('approval of a restore', function () {
     assert.equal((await handle.describe()).memo?.['outcome'], 'cancelled')
   })
 
-  it('refuses corrections of a run that is not paused', async () => {
+  test('refuses corrections of a run that is not paused', async () => {
     const one = play()
     const { handle } = await waiting(one)
     const refusal = await refusalOf(handle.executeUpdate('correct', { args: [{ action: 'retry', person: 'bob', reason: 'why not' }] }))

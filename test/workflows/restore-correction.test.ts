@@ -1,7 +1,20 @@
 import assert from 'node:assert/strict'
 import type { WorkflowHandle } from '@temporalio/client'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
-import { endOf, failing, failingTimes, openStage, type Play, refusalOf, type Script, type Stage, until, untilPhase, when } from '../support/scripted-activities.ts'
+import { besideEachOther } from '../support/beside-each-other.ts'
+import {
+  endOf,
+  failing,
+  failingTimes,
+  openStage,
+  type Play,
+  refusalOf,
+  type Script,
+  type Stage,
+  until,
+  untilPhase,
+  when,
+} from '../support/scripted-activities.ts'
 import { type ShopPlan, shopRestorePlan, shopScript } from '../support/shop-script.ts'
 
 const base = shopScript()
@@ -9,24 +22,27 @@ const notProtected = 'not protected: waiting for a person'
 const undoing = ['protectOld', 'stopClosed', 'swapBack', 'startOldDatabase', 'discardAside'] as const
 
 describe('a restore that pauses for a person', function () {
-  this.timeout(30_000)
+  this.timeout(60_000)
   let stage: Stage
 
   before(async () => {
     stage = await openStage()
   })
   after(() => stage?.close())
+  const test = besideEachOther()
 
   const begin = async (changes: Partial<Script>, shop: ShopPlan = {}): Promise<{ play: Play; handle: WorkflowHandle }> => {
     const play = stage.play({ ...base, planRestore: shopRestorePlan(shop), ...changes })
     return { play, handle: await stage.start('restoreSystem', `target/${play.system}`, { system: play.system, requestedBy: 'alice' }) }
   }
-  const correct = (handle: WorkflowHandle, input: object) => handle.executeUpdate<unknown, [object]>('correct', { args: [{ person: 'bob', reason: 'the link is mended', ...input }] })
+  const correct = (handle: WorkflowHandle, input: object) =>
+    handle.executeUpdate<unknown, [object]>('correct', { args: [{ person: 'bob', reason: 'the link is mended', ...input }] })
   const alarms = (play: Play) => play.calls('notifyPeople').filter(({ input }) => input.notice.event === 'alarm')
 
-  it('tells people why it is not protected, and goes on without the named store', async () => {
+  test('tells people why it is not protected, and goes on without the named store', async () => {
     const { play, handle } = await begin({
-      protectAgain: (input, attempt) => (input.openWith.includes('offsite') ? base.protectAgain(input, attempt) : failing('NotProtected', 'offsite does not answer')()),
+      protectAgain: (input, attempt) =>
+        input.openWith.includes('offsite') ? base.protectAgain(input, attempt) : failing('NotProtected', 'offsite does not answer')(),
     })
     await untilPhase(handle, notProtected)
     assert.deepEqual(play.calls('openDatabase'), [])
@@ -40,7 +56,7 @@ describe('a restore that pauses for a person', function () {
     assert.equal(first?.input.incarnation, second?.input.incarnation)
   })
 
-  it('goes on when the store answers again', async () => {
+  test('goes on when the store answers again', async () => {
     const { play, handle } = await begin({ protectAgain: failingTimes(2, 'NotProtected', 'offsite does not answer', base.protectAgain) })
     await untilPhase(handle, notProtected)
     await correct(handle, { action: 'retry' })
@@ -51,18 +67,26 @@ describe('a restore that pauses for a person', function () {
     assert.equal(play.calls('protectAgain').length, 3)
   })
 
-  it('rolls back when the person gives up, with the person’s reason', async () => {
+  test('rolls back when the person gives up, with the person’s reason', async () => {
     const { play, handle } = await begin({ protectAgain: failing('NotProtected', 'offsite does not answer') })
     await untilPhase(handle, notProtected)
     await correct(handle, { action: 'giveUp', reason: 'the old one is good enough' })
     const end = await endOf(handle)
     assert.equal(end.type, 'NotProtected')
     assert.match(end.message, /bob gave up: the old one is good enough; offsite does not answer/)
-    assert.deepEqual(play.order(...undoing), ['protectOld database', 'stopClosed database', 'swapBack uploads', 'swapBack database', 'startOldDatabase database', 'discardAside uploads', 'discardAside database'])
+    assert.deepEqual(play.order(...undoing), [
+      'protectOld database',
+      'stopClosed database',
+      'swapBack uploads',
+      'swapBack database',
+      'startOldDatabase database',
+      'discardAside uploads',
+      'discardAside database',
+    ])
     assert.deepEqual(play.calls('openDatabase'), [])
   })
 
-  it('rolls back when nobody answers in time', async () => {
+  test('rolls back when nobody answers in time', async () => {
     const { play, handle } = await begin({ protectAgain: failing('NotProtected', 'offsite does not answer') }, { limits: { correctionSeconds: 0.3 } })
     const end = await endOf(handle)
     assert.equal(end.type, 'Timeout')
@@ -70,7 +94,7 @@ describe('a restore that pauses for a person', function () {
     assert.equal(play.order('swapBack').length, 2)
   })
 
-  it('rolls back when it is cancelled while it waits', async () => {
+  test('rolls back when it is cancelled while it waits', async () => {
     const { play, handle } = await begin({ protectAgain: failing('NotProtected', 'offsite does not answer') })
     await untilPhase(handle, notProtected)
     await handle.cancel()
@@ -78,7 +102,7 @@ describe('a restore that pauses for a person', function () {
     assert.equal(play.order('swapBack').length, 2)
   })
 
-  it('refuses a correction that is none, or that is not possible now, without recording it', async () => {
+  test('refuses a correction that is none, or that is not possible now, without recording it', async () => {
     const { handle } = await begin({ protectAgain: failing('NotProtected', 'offsite does not answer') })
     await untilPhase(handle, notProtected)
     assert.match((await refusalOf(correct(handle, { action: 'openWith' }))).message, /openWith names the stores that may be missing/)
@@ -89,7 +113,7 @@ describe('a restore that pauses for a person', function () {
     await handle.terminate()
   })
 
-  it('takes one correction when two arrive at once', async () => {
+  test('takes one correction when two arrive at once', async () => {
     const { handle } = await begin({ protectAgain: failing('NotProtected', 'offsite does not answer') })
     await untilPhase(handle, notProtected)
     const answers = await Promise.allSettled([correct(handle, { action: 'giveUp' }), correct(handle, { action: 'retry', person: 'carol' })])
@@ -97,14 +121,29 @@ describe('a restore that pauses for a person', function () {
     await handle.terminate().catch(() => undefined)
   })
 
-  const steps: readonly [title: string, changes: Partial<Script>, what: string][] = [
-    ['the database does not open', { openDatabase: failingTimes(1, 'CheckFailed', 'it broke here', base.openDatabase) }, 'open database'],
-    ['a service does not start', { startService: when('web', failingTimes(1, 'CheckFailed', 'it broke here', base.startService), base.startService) }, 'start web'],
-    ['a service is not healthy', { awaitHealthy: when('worker', failingTimes(1, 'CheckFailed', 'it broke here', base.awaitHealthy), base.awaitHealthy) }, 'health of worker'],
-    ['the safety set cannot be recorded', { keepSafetySet: failingTimes(1, 'CheckFailed', 'it broke here', base.keepSafetySet) }, 'keep the safety set of database'],
+  const steps: readonly [title: string, changes: Partial<Script>, what: string, phase: string][] = [
+    ['the database does not open', { openDatabase: failingTimes(1, 'CheckFailed', 'it broke here', base.openDatabase) }, 'open database', 'open'],
+    [
+      'a service does not start',
+      { startService: when('web', failingTimes(1, 'CheckFailed', 'it broke here', base.startService), base.startService) },
+      'start web',
+      'open',
+    ],
+    [
+      'a service is not healthy',
+      { awaitHealthy: when('worker', failingTimes(1, 'CheckFailed', 'it broke here', base.awaitHealthy), base.awaitHealthy) },
+      'health of worker',
+      'health',
+    ],
+    [
+      'the safety set cannot be recorded',
+      { keepSafetySet: failingTimes(1, 'CheckFailed', 'it broke here', base.keepSafetySet) },
+      'keep the safety set of database',
+      'commit',
+    ],
   ]
-  for (const [title, changes, what] of steps) {
-    it(`never rolls back after the point of no return, but waits for a retry, when ${title}`, async () => {
+  for (const [title, changes, what, phase] of steps) {
+    test(`never rolls back after the point of no return, but waits for a retry, when ${title}`, async () => {
       const { play, handle } = await begin(changes)
       await untilPhase(handle, `paused: ${what}`)
       await until('the alarm', () => alarms(play).length === 1)
@@ -114,10 +153,12 @@ describe('a restore that pauses for a person', function () {
       await correct(handle, { action: 'retry' })
       assert.equal(((await handle.result()) as RestoreResult).outcome, 'succeeded')
       assert.deepEqual(play.order(...undoing), [])
+      const { currentDetails } = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata')
+      assert.match(currentDetails ?? '', new RegExp(`- ${phase} ✓\\n- paused: ${what} ✓\\n- ${phase} ✓`))
     })
   }
 
-  it('keeps the restored system open when nobody answers after the point of no return', async () => {
+  test('keeps the restored system open when nobody answers after the point of no return', async () => {
     const { play, handle } = await begin({ openDatabase: failing('CheckFailed', 'it broke here') }, { limits: { correctionSeconds: 0.3 } })
     const end = await endOf(handle)
     assert.equal(end.type, 'Timeout')
@@ -127,7 +168,7 @@ describe('a restore that pauses for a person', function () {
     assert.equal((await handle.describe()).memo?.['outcome'], 'failed')
   })
 
-  it('keeps the restored system open when it is cancelled after the point of no return', async () => {
+  test('keeps the restored system open when it is cancelled after the point of no return', async () => {
     const { play, handle } = await begin({ awaitHealthy: failing('ServiceUnhealthy', 'HTTP 503') })
     await untilPhase(handle, 'paused: health of web')
     await handle.cancel()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { BackupSystemResult } from '../../workflows/backup-system.ts'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
+import { besideEachOther } from '../support/beside-each-other.ts'
 import { failing, openStage, type Play, type Script, type Stage, slowly, until } from '../support/scripted-activities.ts'
 import { configHash, database, shopRestorePlan, shopScript, uploads } from '../support/shop-script.ts'
 
@@ -24,15 +25,17 @@ const end = [
 ]
 
 describe('the order of a restore', function () {
-  this.timeout(30_000)
+  this.timeout(60_000)
   let stage: Stage
 
   before(async () => {
     stage = await openStage()
   })
   after(() => stage?.close())
+  const test = besideEachOther()
 
-  const latest = (play: Play, input: object = {}) => stage.start('restoreSystem', `target/${play.system}`, { system: play.system, requestedBy: 'alice', ...input })
+  const latest = (play: Play, input: object = {}) =>
+    stage.start('restoreSystem', `target/${play.system}`, { system: play.system, requestedBy: 'alice', ...input })
   const toName = (play: Play, input: object = {}) =>
     stage.start('recoverToPointInTime', `target/${play.system}`, { system: play.system, to: { name: 'before-migration' }, requestedBy: 'alice', ...input })
   const resultOf = async (handle: Promise<Awaited<ReturnType<typeof latest>>>) => (await (await handle).result()) as RestoreResult
@@ -42,7 +45,7 @@ describe('the order of a restore', function () {
     return play.order().filter((label) => !backup.includes(label.split(' ')[0] ?? '') && !aside.includes(label))
   }
 
-  it('restores aside, checks, plans again, stops, saves and replays the tail, promotes, swaps, protects, opens', async () => {
+  test('restores aside, checks, plans again, stops, saves and replays the tail, promotes, swaps, protects, opens', async () => {
     const play = stage.play(base)
     const { outcome, steps, safety, recovered, tails, checks, undelivered } = await resultOf(latest(play))
     assert.equal(outcome, 'succeeded')
@@ -59,17 +62,40 @@ describe('the order of a restore', function () {
     ])
     assert.deepEqual(
       steps.map(({ name }) => name),
-      ['restore aside', 'check', 'plan again', 'stop', 'save the tail', 'replay the tail', 'promote', 'swap', 'start closed', 'protect again', 'open', 'health', 'commit'],
+      [
+        'restore aside',
+        'check',
+        'plan again',
+        'stop',
+        'save the tail',
+        'replay the tail',
+        'promote',
+        'swap',
+        'start closed',
+        'protect again',
+        'open',
+        'health',
+        'commit',
+      ],
     )
-    assert.deepEqual(safety.map(({ path }) => path), ['/srv/shop/postgresql', '/srv/shop/uploads'])
-    assert.deepEqual(checks.map(({ name }) => name), ['orders (aside)', 'orders (closed)'])
+    assert.deepEqual(
+      safety.map(({ path }) => path),
+      ['/srv/shop/postgresql', '/srv/shop/uploads'],
+    )
+    assert.deepEqual(
+      checks.map(({ name }) => name),
+      ['orders (aside)', 'orders (closed)'],
+    )
     assert.equal(tails['database']?.untilLsn, '0/5000100')
     assert.match(recovered['database']?.incarnation ?? '', /^[0-9a-f]{12}$/)
     assert.deepEqual(undelivered, [])
-    assert.ok(play.calls('startService').every(({ input }) => input.service !== 'mailer'), 'a service that was stopped before was started')
+    assert.ok(
+      play.calls('startService').every(({ input }) => input.service !== 'mailer'),
+      'a service that was stopped before was started',
+    )
   })
 
-  it('fetches WAL while the base is restored, and replays only when both are there', async () => {
+  test('fetches WAL while the base is restored, and replays only when both are there', async () => {
     const play = stage.play({ ...base, restoreDatabaseAside: slowly(150, base.restoreDatabaseAside), prefetchWal: slowly(150, base.prefetchWal) })
     await resultOf(toName(play))
     const moments = play.moments.filter(({ label }) => aside.includes(label)).map(({ what, label }) => `${what} ${label}`)
@@ -79,7 +105,7 @@ describe('the order of a restore', function () {
     assert.ok(at('started holdAtTarget database') > Math.max(at('answered restoreDatabaseAside database'), at('answered prefetchWal database')))
   })
 
-  it('saves the tail but does not replay it for any other target than the newest moment', async () => {
+  test('saves the tail but does not replay it for any other target than the newest moment', async () => {
     const play = stage.play(base)
     const { tails, steps } = await resultOf(toName(play))
     assert.equal(tails['database']?.untilLsn, '0/5000100')
@@ -87,20 +113,24 @@ describe('the order of a restore', function () {
     assert.ok(!steps.some(({ name }) => name === 'replay the tail'))
   })
 
-  it('replays the tail up to where it was saved, and nothing where no tail was found', async () => {
+  test('replays the tail up to where it was saved, and nothing where no tail was found', async () => {
     const play = stage.play(base)
     await resultOf(latest(play))
     assert.equal(play.calls('replayTail')[0]?.input.untilLsn, '0/5000100')
-    const none = stage.play({ ...base, saveTail: () => ({ sources: [{ source: 'spool', found: false, detail: 'gone' }], untilLsn: null, lastCommitAt: null, stores: [] }) })
+    const none = stage.play({
+      ...base,
+      saveTail: () => ({ sources: [{ source: 'spool', found: false, detail: 'gone' }], untilLsn: null, lastCommitAt: null, stores: [] }),
+    })
     await resultOf(latest(none))
     assert.deepEqual(none.calls('replayTail'), [])
   })
 
-  it('stops and saves the tail before anything is restored with stopFirst', async () => {
+  test('stops and saves the tail before anything is restored with stopFirst', async () => {
     const play = stage.play(base)
     await resultOf(latest(play, { stopFirst: true }))
     const order = play.order()
-    const before = (a: string, b: string) => assert.ok(order.indexOf(a) !== -1 && order.indexOf(a) < order.indexOf(b), `${a} has to come before ${b}: ${order}`)
+    const before = (a: string, b: string) =>
+      assert.ok(order.indexOf(a) !== -1 && order.indexOf(a) < order.indexOf(b), `${a} has to come before ${b}: ${order.join(', ')}`)
     for (const step of aside) before('saveTail database', step)
     for (const step of stop) before(step, 'saveTail database')
     assert.deepEqual(orderOf(play).slice(0, 6), [...plan, ...plan])
@@ -108,7 +138,7 @@ describe('the order of a restore', function () {
     before('checkRestored database', 'replayTail database')
   })
 
-  it('tells every step of the decision, the target, the run and the config', async () => {
+  test('tells every step of the decision, the target, the run and the config', async () => {
     const play = stage.play(base)
     const handle = await toName(play, { identityFile: '/srv/keys/identity.txt' })
     await handle.result()
@@ -134,36 +164,45 @@ describe('the order of a restore', function () {
     assert.equal(again?.input.pinned?.system, play.system)
   })
 
-  it('promotes and leaves the copy elsewhere, and neither stops, swaps nor opens anything', async () => {
+  test('promotes and leaves the copy elsewhere, and neither stops, swaps nor opens anything', async () => {
     const play = stage.play(base)
     const input = { system: play.system, components: ['database'], into: { directory: '/srv/copy', port: 5433 } }
     const result = (await (await stage.start('restoreSystem', `aside/${play.system}/localhost/1a2b`, input)).result()) as RestoreResult
     assert.equal(result.outcome, 'succeeded')
-    assert.deepEqual(play.order().filter((label) => !aside.includes(label)), [...plan, 'checkRestored database', 'promoteAside database', 'placeElsewhere database'])
+    assert.deepEqual(
+      play.order().filter((label) => !aside.includes(label)),
+      [...plan, 'checkRestored database', 'promoteAside database', 'placeElsewhere database'],
+    )
     assert.deepEqual(play.calls('planRestore')[0]?.input.into, { directory: '/srv/copy', port: 5433 })
     assert.equal(result.backup, null)
   })
 
-  it('brings a safety set back without restoring, checking or replaying anything aside', async () => {
+  test('brings a safety set back without restoring, checking or replaying anything aside', async () => {
     const play = stage.play(base)
     const { outcome } = await resultOf(latest(play, { back: `target/${play.system}:1` }))
     assert.equal(outcome, 'succeeded')
     for (const activity of ['restoreDatabaseAside', 'prefetchWal', 'holdAtTarget', 'restoreTreeAside', 'replayTail'] as const) {
       assert.deepEqual(play.calls(activity), [], activity)
     }
-    assert.deepEqual(play.calls('checkRestored').map(({ input }) => input.where), ['closed'])
+    assert.deepEqual(
+      play.calls('checkRestored').map(({ input }) => input.where),
+      ['closed'],
+    )
     assert.equal(play.calls('saveTail').length, 1)
   })
 
-  it('restores a tree alone without asking a database for anything', async () => {
+  test('restores a tree alone without asking a database for anything', async () => {
     const play = stage.play(base)
     const { outcome } = await resultOf(latest(play, { components: ['uploads'] }))
     assert.equal(outcome, 'succeeded')
-    assert.deepEqual(play.order().filter((label) => label.endsWith(' database') && !/^(produceBackup|payDebts|releaseStaging)/.test(label)), [])
+    assert.deepEqual(
+      play.order().filter((label) => label.endsWith(' database') && !/^(produceBackup|payDebts|releaseStaging)/.test(label)),
+      [],
+    )
     assert.deepEqual(play.order('stopService', 'swapIn', 'startService').slice(0, 4), [...stop.slice(0, 3), 'swapIn uploads'])
   })
 
-  it('lets nobody in before the new incarnation is in the stores, and hands on what was promoted', async () => {
+  test('lets nobody in before the new incarnation is in the stores, and hands on what was promoted', async () => {
     const play = stage.play({ ...base, protectAgain: slowly(150, base.protectAgain) })
     await resultOf(latest(play, { openWith: ['offsite'] }))
     const stored = play.moments.findIndex(({ what, label }) => what === 'answered' && label === 'protectAgain database')
@@ -173,7 +212,7 @@ describe('the order of a restore', function () {
     assert.deepEqual([call?.input.openWith, call?.input.by, call?.input.promoted.timelineId], [['offsite'], 'alice', 2])
   })
 
-  it('looks at health again after it had to stay good', async () => {
+  test('looks at health again after it had to stay good', async () => {
     const play = stage.play({ ...base, planRestore: shopRestorePlan({ commitAfterSeconds: 0.2 }) })
     await resultOf(latest(play))
     assert.deepEqual(play.order('awaitHealthy', 'keepSafetySet'), [
@@ -186,34 +225,49 @@ describe('the order of a restore', function () {
     ])
   })
 
-  it('starts a full backup of its own, which outlives it', async () => {
+  test('starts a full backup of its own, which outlives it', async () => {
     const play = stage.play({ ...base, produceBackup: slowly(300, base.produceBackup) })
     const handle = await latest(play)
     const { backup } = (await handle.result()) as RestoreResult
     assert.equal(backup, `backup/${play.system}/after-${(await handle.describe()).runId}`)
     const result = (await stage.client.workflow.getHandle(backup).result()) as BackupSystemResult
     assert.equal(result.outcome, 'succeeded')
-    assert.deepEqual(play.calls('notifyPeople').filter(({ input }) => input.notice.event === 'alarm'), [])
+    assert.deepEqual(
+      play.calls('notifyPeople').filter(({ input }) => input.notice.event === 'alarm'),
+      [],
+    )
   })
 
-  it('succeeds although no notice can be delivered, and says which', async () => {
+  test('succeeds although no notice can be delivered, and says which', async () => {
     const play = stage.play({ ...base, notifyPeople: failing('ConfigInvalid', 'no such config') })
     const { outcome, undelivered } = await resultOf(latest(play))
     assert.equal(outcome, 'succeeded')
     assert.deepEqual(undelivered[0], { channel: 'all', problem: 'no such config' })
   })
 
-  it('restores a database without a service, and members of a tree beside their target', async () => {
-    const decision = { services: [], components: [database, { ...uploads, members: [...uploads.members, { path: '/srv/shop/media', into: '/srv/shop/media', setAside: 'copy' as const, safetyPath: null }] }] }
+  test('restores a database without a service, and members of a tree beside their target', async () => {
+    const decision = {
+      services: [],
+      components: [
+        database,
+        { ...uploads, members: [...uploads.members, { path: '/srv/shop/media', into: '/srv/shop/media', setAside: 'copy' as const, safetyPath: null }] },
+      ],
+    }
     const play = stage.play({ ...base, planRestore: shopRestorePlan({ decision }) } satisfies Script)
     const { outcome, safety } = await resultOf(latest(play))
     assert.equal(outcome, 'succeeded')
-    assert.deepEqual(safety.map(({ path }) => path), ['/srv/shop/postgresql', '/srv/shop/uploads', '/srv/shop/media'])
+    assert.deepEqual(
+      safety.map(({ path }) => path),
+      ['/srv/shop/postgresql', '/srv/shop/uploads', '/srv/shop/media'],
+    )
     assert.deepEqual(play.order('stopService', 'startService', 'awaitHealthy'), [])
-    assert.deepEqual(play.calls('keepSafetySet').map(({ input }) => input.safety.length), [1, 2])
+    assert.deepEqual(
+      play.calls('keepSafetySet').map(({ input }) => input.safety.length),
+      [1, 2],
+    )
   })
 
-  it('writes its phases, its outcome and the plan’s hash where they are found without a worker', async () => {
+  test('writes its phases, its outcome and the plan’s hash where they are found without a worker', async () => {
     const play = stage.play({ ...base, stopDatabase: slowly(400, base.stopDatabase) })
     const handle = await latest(play)
     await until('the stop', () => play.calls('stopDatabase').length > 0)

@@ -7,7 +7,7 @@ const base = shopScript()
 const changes = ['stopService', 'stopDatabase', 'restoreDatabaseAside', 'restoreTreeAside', 'swapIn', 'openDatabase'] as const
 
 describe('a restore that is only planned or is refused', function () {
-  this.timeout(20_000)
+  this.timeout(60_000)
   let stage: Stage
   let runs = 0
 
@@ -127,7 +127,12 @@ describe('a restore that is only planned or is refused', function () {
     ['a kind that this version does not have', 'backupSystem', { system: 'shop', kind: 'incremental' }, /kind: .*"full"; a right input is/],
     ['a path for a name', 'restoreSystem', { system: '../etc' }, /system: must be a name: lower-case letters, digits, - and _; a right/],
     ['a relative directory', 'restoreSystem', { system: 'shop', into: { directory: 'copy' } }, /into\.directory: .*; a right input is/],
-    ['a time without a zone', 'recoverToPointInTime', { system: 'shop', to: { time: '2026-11-21 02:14' } }, /to.*; a right input is .*"time":"2026-11-21T02:14:00Z"/],
+    [
+      'a time without a zone',
+      'recoverToPointInTime',
+      { system: 'shop', to: { time: '2026-11-21 02:14' } },
+      /to.*; a right input is .*"time":"2026-11-21T02:14:00Z"/,
+    ],
     ['two targets', 'recoverToPointInTime', { system: 'shop', to: { name: 'x', lsn: '0/1' } }, /to.*; a right input is/],
     ['no target', 'recoverToPointInTime', { system: 'shop' }, /to: .*; a right input is/],
     ['a short hash', 'restoreSystem', { system: 'shop', approve: '9c41' }, /approve: must be 64 hex digits; a right input is/],
@@ -177,5 +182,7 @@ describe('a restore that is only planned or is refused', function () {
     assert.equal(end.type, 'AgentAbsent')
     assert.deepEqual(play.order('startOldDatabase', 'discardAside'), ['startOldDatabase database', 'discardAside uploads', 'discardAside database'])
     assert.match(end.message, /rolled back: what ran before is running again/)
+    const alarm = play.calls('notifyPeople').find(({ input }) => input.notice.event === 'alarm')?.input.notice
+    assert.match(alarm?.subject ?? '', /needs an agent to roll back/)
   })
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { WorkflowHandle } from '@temporalio/client'
+import { besideEachOther } from '../support/beside-each-other.ts'
 import {
   type ActivityName,
   endOf,
@@ -73,7 +74,8 @@ describe('a restore that fails before the point of no return', function () {
   let stage: Stage
   const runs = new Map<string, { play: Play; handle: WorkflowHandle; end: Promise<EndOfRun> }>()
 
-  const start = (play: Play, input: object = {}) => stage.start('restoreSystem', `target/${play.system}`, { system: play.system, requestedBy: 'alice', ...input })
+  const start = (play: Play, input: object = {}) =>
+    stage.start('restoreSystem', `target/${play.system}`, { system: play.system, requestedBy: 'alice', ...input })
   const undone = (play: Play) => play.order(...undoing)
   const outcomeOf = async (handle: WorkflowHandle) => (await handle.describe()).memo?.['outcome']
 
@@ -87,6 +89,7 @@ describe('a restore that fails before the point of no return', function () {
     await Promise.all([...runs.values()].map(({ end }) => end))
   })
   after(() => stage?.close())
+  const test = besideEachOther()
 
   for (const [title, , at, firstUndone] of rows) {
     it(`undoes what was done, newest first, when ${title}`, async () => {
@@ -97,7 +100,10 @@ describe('a restore that fails before the point of no return', function () {
       assert.match(end.message, new RegExp(`^stopped at "${at}": it broke here; `))
       assert.deepEqual(undone(run.play), undoFrom(firstUndone))
       assert.deepEqual(run.play.calls('openDatabase'), [])
-      assert.ok(run.play.calls('startService').every(({ input }) => input.service !== 'mailer'), 'a service that was stopped before was started')
+      assert.ok(
+        run.play.calls('startService').every(({ input }) => input.service !== 'mailer'),
+        'a service that was stopped before was started',
+      )
       assert.equal(await outcomeOf(run.handle), 'rolled-back')
       const told = run.play.calls('notifyPeople').at(-1)?.input.notice
       assert.deepEqual([told?.event, told?.severity], ['rolled-back', 'warning'])
@@ -109,8 +115,13 @@ describe('a restore that fails before the point of no return', function () {
     })
   }
 
-  it('ends what runs beside a step that failed before it removes what was restored', async () => {
-    const play = stage.play({ ...base, restoreDatabaseAside: failing('ObjectMissing', 'base.tar is gone'), prefetchWal: untilCancelled(300), restoreTreeAside: untilCancelled(100) })
+  test('ends what runs beside a step that failed before it removes what was restored', async () => {
+    const play = stage.play({
+      ...base,
+      restoreDatabaseAside: failing('ObjectMissing', 'base.tar is gone'),
+      prefetchWal: untilCancelled(300),
+      restoreTreeAside: untilCancelled(100),
+    })
     const end = await endOf(await start(play))
     assert.equal(end.type, 'ObjectMissing')
     const at = (what: string, label: string) => play.moments.findIndex((moment) => moment.what === what && moment.label === label)
@@ -121,7 +132,7 @@ describe('a restore that fails before the point of no return', function () {
     }
   })
 
-  it('is rolled back when the plan would be another one right before the stop, and names what changed', async () => {
+  test('is rolled back when the plan would be another one right before the stop, and names what changed', async () => {
     const plan = shopRestorePlan()
     const play = stage.play({
       ...base,
@@ -134,7 +145,7 @@ describe('a restore that fails before the point of no return', function () {
     assert.deepEqual(undone(play), undoFrom('discardAside uploads'))
   })
 
-  it('is rolled back when the tail cannot be replayed as far as the approved plan promises', async () => {
+  test('is rolled back when the tail cannot be replayed as far as the approved plan promises', async () => {
     const bounds = { lastCommitAtLeast: '2026-11-21T02:19:59.000000Z', lsnAtLeast: null }
     const play = stage.play({
       ...base,
@@ -147,7 +158,7 @@ describe('a restore that fails before the point of no return', function () {
     assert.deepEqual(undone(play), undoFrom('startOldDatabase database'))
   })
 
-  it('tries every compensation although one fails, and shows which', async () => {
+  test('tries every compensation although one fails, and shows which', async () => {
     const play = stage.play({
       ...base,
       startClosed: broken,
@@ -158,20 +169,27 @@ describe('a restore that fails before the point of no return', function () {
     const end = await endOf(handle)
     assert.equal(end.type, 'CheckFailed')
     assert.deepEqual(undone(play), undoFrom('stopClosed database'))
-    assert.match(end.message, /ROLLED BACK ONLY IN PART: "put the old uploads back" failed: the journal says otherwise; "start web again" failed: port 80 is taken/)
+    assert.match(
+      end.message,
+      /ROLLED BACK ONLY IN PART: "put the old uploads back" failed: the journal says otherwise; "start web again" failed: port 80 is taken/,
+    )
+    assert.equal(await outcomeOf(handle), 'failed')
     const told = play.calls('notifyPeople').at(-1)?.input.notice
-    assert.equal(told?.severity, 'critical')
+    assert.deepEqual([told?.event, told?.severity], ['failed', 'critical'])
     assert.match(told?.body ?? '', /it broke here\nROLLED BACK ONLY IN PART/)
   })
 
-  it('tries a compensation again that fails for a moment', async () => {
+  test('tries a compensation again that fails for a moment', async () => {
     const play = stage.play({ ...base, saveTail: broken, startOldDatabase: failingTimes(2, 'DatabaseDown', 'shutting down', base.startOldDatabase) })
     const end = await endOf(await start(play))
     assert.match(end.message, /rolled back: what ran before is running again/)
-    assert.deepEqual(play.calls('startOldDatabase').map(({ attempt }) => attempt), [1, 2, 3])
+    assert.deepEqual(
+      play.calls('startOldDatabase').map(({ attempt }) => attempt),
+      [1, 2, 3],
+    )
   })
 
-  it('removes what was restored when it is cancelled while it restores aside, and not before that has ended', async () => {
+  test('removes what was restored when it is cancelled while it restores aside, and not before that has ended', async () => {
     const play = stage.play({ ...base, restoreDatabaseAside: untilCancelled(50), prefetchWal: untilCancelled(300), restoreTreeAside: untilCancelled(150) })
     const handle = await start(play)
     await until('the restore', () => play.calls('restoreTreeAside').length + play.calls('prefetchWal').length + play.calls('restoreDatabaseAside').length === 3)
@@ -184,7 +202,7 @@ describe('a restore that fails before the point of no return', function () {
     assert.equal(await outcomeOf(handle), 'cancelled')
   })
 
-  it('starts what it stopped when it is cancelled after the stop', async () => {
+  test('starts what it stopped when it is cancelled after the stop', async () => {
     const play = stage.play({ ...base, saveTail: untilCancelled(200) })
     const handle = await start(play)
     await until('the tail', () => play.calls('saveTail').length === 1)
@@ -196,18 +214,31 @@ describe('a restore that fails before the point of no return', function () {
     assert.equal(await outcomeOf(handle), 'cancelled')
   })
 
-  it('puts the old data back when it is cancelled while it swaps, although the swap went well', async () => {
+  test('puts the old data back when it is cancelled while it swaps, although the swap went well', async () => {
     const play = stage.play({ ...base, swapIn: slowly(300, base.swapIn) })
     const handle = await start(play)
     await until('the swap', () => play.calls('swapIn').length === 1)
     await handle.cancel()
     assert.equal((await endOf(handle)).ended, 'cancelled')
     // The tree's swap was not begun; undoing what did not happen changes nothing.
-    assert.deepEqual(undone(play).filter((label) => label !== 'swapBack uploads'), undoFrom('swapBack database'))
+    assert.deepEqual(
+      undone(play).filter((label) => label !== 'swapBack uploads'),
+      undoFrom('swapBack database'),
+    )
     assert.deepEqual(play.order('swapIn', 'startClosed'), ['swapIn database'])
   })
 
-  it('finishes rolling back when it is cancelled again meanwhile', async () => {
+  test('is rolled back when it is cancelled while it protects again, although that went well', async () => {
+    const play = stage.play({ ...base, protectAgain: slowly(300, base.protectAgain) })
+    const handle = await start(play)
+    await until('the last step before the point of no return', () => play.calls('protectAgain').length === 1)
+    await handle.cancel()
+    assert.equal((await endOf(handle)).ended, 'cancelled')
+    assert.deepEqual(undone(play), undo)
+    assert.deepEqual(play.calls('openDatabase'), [])
+  })
+
+  test('finishes rolling back when it is cancelled again meanwhile', async () => {
     const play = stage.play({ ...base, startClosed: broken, swapBack: slowly(200, base.swapBack) })
     const handle = await start(play)
     await until('the way back', () => play.calls('swapBack').length === 1)
@@ -217,7 +248,7 @@ describe('a restore that fails before the point of no return', function () {
     assert.equal(play.moments.filter(({ what }) => what === 'cancelled').length, 0)
   })
 
-  it('says that it was rolled back only in part when a cancelled run cannot start the old database', async () => {
+  test('says that it was rolled back only in part when a cancelled run cannot start the old database', async () => {
     const play = stage.play({ ...base, saveTail: untilCancelled(), startOldDatabase: failing('WrongTarget', 'the directory is gone') })
     const handle = await start(play)
     await until('the tail', () => play.calls('saveTail').length === 1)
@@ -228,7 +259,7 @@ describe('a restore that fails before the point of no return', function () {
     assert.deepEqual(undone(play), undoFrom('startOldDatabase database'))
   })
 
-  it('removes what it restored elsewhere when it cannot be placed', async () => {
+  test('removes what it restored elsewhere when it cannot be placed', async () => {
     const play = stage.play({ ...base, placeElsewhere: failing('TargetNotEmpty', '/srv/copy is not empty any more') })
     const input = { system: play.system, components: ['database'], into: { directory: '/srv/copy' } }
     const end = await endOf(await stage.start('restoreSystem', `aside/${play.system}/localhost/1a2b`, input))

@@ -18,8 +18,14 @@ export async function examineConfiguration(findings: Findings, places: Places): 
   if (!loaded) return { config: null, applied: newest !== null }
   findings.ok(about, `${places.configFile} is valid`)
   for (const warning of loaded.warnings) findings.warning(about, warning, 'change muster.yaml, or leave it so on purpose')
-  if (newest === null) findings.warning(about, 'nothing was applied on this host yet: no schedule runs and no WAL is stored', 'muster up, or where Temporal runs already: muster apply')
-  else if (newest !== configHash(loaded.config)) findings.warning(about, 'muster.yaml was changed since it was applied: what runs is the old one', 'muster apply --dry-run, then muster apply')
+  if (newest === null)
+    findings.warning(
+      about,
+      'nothing was applied on this host yet: no schedule runs and no WAL is stored',
+      'muster up, or where Temporal runs already: muster apply',
+    )
+  else if (newest !== configHash(loaded.config))
+    findings.warning(about, 'muster.yaml was changed since it was applied: what runs is the old one', 'muster apply --dry-run, then muster apply')
   else findings.ok(about, `applied as ${newest.slice(0, 12)}`)
   return { config: loaded.config, applied: newest !== null }
 }
@@ -27,10 +33,12 @@ export async function examineConfiguration(findings: Findings, places: Places): 
 export async function examinePolicy(findings: Findings, { config, systems, now }: Examined): Promise<void> {
   for (const system of systems) examineObjectives(findings, config, system, now)
   const { email, slack, log } = config.notifications
-  if (!email && !slack && !log) findings.warning('notifications', 'nobody is told when a backup fails', 'write notifications in muster.yaml, then: muster apply')
+  if (!email && !slack && !log)
+    findings.warning('notifications', 'nobody is told when a backup fails', 'write notifications in muster.yaml, then: muster apply')
   const secrets = createSecretResolver()
   for (const reference of [email?.smtp.password, slack?.webhook]) {
-    if (reference !== undefined && (await findings.look('notifications', async () => secrets.resolve(reference))) !== null) findings.ok('notifications', `${reference} is there`)
+    if (reference !== undefined && (await findings.look('notifications', async () => secrets.resolve(reference))) !== null)
+      findings.ok('notifications', `${reference} is there`)
   }
 }
 
@@ -42,7 +50,12 @@ function examineObjectives(findings: Findings, config: Config, name: string, now
   if (rpo === undefined) return findings.warning(about, 'no objective is set: nothing says how much may be lost', 'write objectives: { rpo: …, rto: … } for it')
   for (const [component, found] of Object.entries(system.components)) {
     if (found.type === 'postgresql') {
-      if (2 * found.wal.shipEverySeconds > rpo) findings.warning(about, `${component} ships WAL every ${formatDuration(found.wal.shipEverySeconds)}, which may lose ${formatDuration(2 * found.wal.shipEverySeconds)}; the objective is ${formatDuration(rpo)}`, `lower wal.shipEvery of ${component}`)
+      if (2 * found.wal.shipEverySeconds > rpo)
+        findings.warning(
+          about,
+          `${component} ships WAL every ${formatDuration(found.wal.shipEverySeconds)}, which may lose ${formatDuration(2 * found.wal.shipEverySeconds)}; the objective is ${formatDuration(rpo)}`,
+          `lower wal.shipEvery of ${component}`,
+        )
       continue
     }
     const gaps = system.backups.filter(({ components }) => components.includes(component)).map((rule) => intervalSeconds(rule, now))

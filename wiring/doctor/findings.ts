@@ -44,7 +44,12 @@ export function createFindings(): Findings {
     later: (applied, about, message, hint) => (applied ? add('problem', about, message, hint) : add('ok', about, message, null)),
     failed(about, error, severity = 'problem') {
       if (error instanceof MusterError) return add(severity, about, error.message, error.hint)
-      add(severity, about, `could not be examined: ${error instanceof Error ? error.message : String(error)}`, 'this is a defect of Muster; report it with: muster doctor --debug')
+      add(
+        severity,
+        about,
+        `could not be examined: ${error instanceof Error ? error.message : String(error)}`,
+        'this is a defect of Muster; report it with: muster doctor --debug',
+      )
     },
     async look(about, look, { seconds = 30, severity = 'problem' } = {}) {
       try {

@@ -30,10 +30,16 @@ export async function examineKeys(findings: Findings, places: Places, applied: b
   for (const name of open) findings.problem(about, `${join(places.keys, name)} can be read by others`, `chmod 600 ${join(places.keys, name)}`)
   if (open.length === 0) findings.ok(about, `${places.keys} is closed to others`)
   for (const name of [keyFiles.control, keyFiles.identity, keyFiles.recipients]) {
-    if (!names.includes(name)) findings.problem(about, `${join(places.keys, name)} is missing`, 'put it back from your copy; on a new installation: muster init')
+    if (!names.includes(name))
+      findings.problem(about, `${join(places.keys, name)} is missing`, 'put it back from your copy; on a new installation: muster init')
   }
   await examineTrust(findings, places, names, applied)
-  if (names.includes(keyFiles.root)) findings.warning(about, 'the root key is on this host: whoever takes the host can change whom this installation believes', `after the first apply move ${join(places.keys, keyFiles.root)} away, to where only you can read it`)
+  if (names.includes(keyFiles.root))
+    findings.warning(
+      about,
+      'the root key is on this host: whoever takes the host can change whom this installation believes',
+      `after the first apply move ${join(places.keys, keyFiles.root)} away, to where only you can read it`,
+    )
 }
 
 async function examineTrust(findings: Findings, places: Places, names: readonly string[], applied: boolean): Promise<void> {
@@ -41,7 +47,12 @@ async function examineTrust(findings: Findings, places: Places, names: readonly 
   if (pinned === null) return
   if (names.includes(`${keyFiles.root}.pub`)) {
     const found = await findings.look(about, async () => fingerprint(await readPublicKey(join(places.keys, `${keyFiles.root}.pub`))))
-    if (found !== null && found !== pinned) return findings.problem(about, `the root key has the fingerprint ${found}, pinned is ${pinned}`, 'compare both with the one you wrote down, and put the right file back')
+    if (found !== null && found !== pinned)
+      return findings.problem(
+        about,
+        `the root key has the fingerprint ${found}, pinned is ${pinned}`,
+        'compare both with the one you wrote down, and put the right file back',
+      )
   }
   findings.ok(about, `pinned root fingerprint ${pinned}`)
   if (!(await stat(keyListFile(places)).catch(() => null))) {
@@ -52,7 +63,8 @@ async function examineTrust(findings: Findings, places: Places, names: readonly 
   const believed = new Set(trust.list.keys.filter(({ revokedSince }) => revokedSince === null).map(({ publicKey }) => publicKey))
   for (const name of names.filter((one) => one === `${keyFiles.control}.pub` || /^host_.+_ed25519\.pub$/.test(one))) {
     const key = await findings.look(about, () => readPublicKey(join(places.keys, name)))
-    if (key !== null && !believed.has(key)) findings.problem(about, `${name} is not in the signed key list: what it signs is believed by nobody`, 'put back the key that the list names')
+    if (key !== null && !believed.has(key))
+      findings.problem(about, `${name} is not in the signed key list: what it signs is believed by nobody`, 'put back the key that the list names')
   }
   findings.ok(about, `the key list names ${trust.list.keys.map(({ name }) => name).join(', ')}`)
 }
@@ -61,10 +73,19 @@ async function examineTrust(findings: Findings, places: Places, names: readonly 
 export async function examineEncryption(findings: Findings, { config, hosts }: Examined): Promise<void> {
   const about = 'encryption'
   const { recipients, restoreHosts } = config.encryption
-  if (recipients.length === 1) findings.warning(about, 'there is one recipient: without its identity every backup is lost', 'add an escrow recipient whose identity is kept elsewhere, then: muster apply')
+  if (recipients.length === 1)
+    findings.warning(
+      about,
+      'there is one recipient: without its identity every backup is lost',
+      'add an escrow recipient whose identity is kept elsewhere, then: muster apply',
+    )
   else findings.ok(about, `${recipients.length} recipients; which of their identities still exist is not proven here`)
   if (!hosts.some((host) => restoreHosts.includes(host))) return findings.ok(about, `no identity is needed here; restores run on ${restoreHosts.join(', ')}`)
-  findings.warning(about, `whoever takes this host reads its backups: the identity is ${config.encryption.identity}`, 'that is so on a host that restores by itself; keep a copy of the identity elsewhere')
+  findings.warning(
+    about,
+    `whoever takes this host reads its backups: the identity is ${config.encryption.identity}`,
+    'that is so on a host that restores by itself; keep a copy of the identity elsewhere',
+  )
   await findings.look(about, async () => {
     const directory = await mkdtemp(join(tmpdir(), 'muster-doctor-'))
     try {

@@ -35,7 +35,8 @@ export async function examinePrograms(findings: Findings): Promise<void> {
   for (const { program, args, says, from, why } of wanted) {
     const version = await versionOf(program, args)
     if (version === null) findings.problem(about, `${program} is not installed: ${why}`, `apt-get install ${from}`)
-    else if (says && !says.test(version)) findings.problem(about, `${program} is "${firstLine(version)}": ${why}`, `apt-get install ${from}, and put it first on the PATH of the agent`)
+    else if (says && !says.test(version))
+      findings.problem(about, `${program} is "${firstLine(version)}": ${why}`, `apt-get install ${from}, and put it first on the PATH of the agent`)
     else found.push(`${program}${shortVersion(version)}`)
   }
   findings.ok(about, found.join(' · '))

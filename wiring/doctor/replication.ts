@@ -62,11 +62,22 @@ function examineSettings(findings: Findings, about: string, settings: Settings, 
   // The receiver needs one all the time, a base backup one more while it runs.
   const neededSenders = slots.stream?.active ? 1 : 2
   const freeSenders = mostSenders - senders
-  if (freeSenders < neededSenders) findings.problem(about, `${freeSenders} of ${mostSenders} WAL senders are free; ${neededSenders} are needed`, `set max_wal_senders = ${mostSenders + neededSenders} and restart the server`)
+  if (freeSenders < neededSenders)
+    findings.problem(
+      about,
+      `${freeSenders} of ${mostSenders} WAL senders are free; ${neededSenders} are needed`,
+      `set max_wal_senders = ${mostSenders + neededSenders} and restart the server`,
+    )
   const neededSlots = [slots.stream, slots.anchor].filter((slot) => slot === null).length
   const freeSlots = mostSlots - settings.slots
-  if (freeSlots < neededSlots) findings.problem(about, `${freeSlots} of ${mostSlots} replication slots are free; ${neededSlots} are needed`, `set max_replication_slots = ${mostSlots + neededSlots} and restart the server, or drop slots that nothing uses`)
-  if (level !== 'minimal' && freeSenders >= neededSenders && freeSlots >= neededSlots) findings.ok(about, `wal_level ${level}, ${freeSenders} WAL senders and ${freeSlots} slots free`)
+  if (freeSlots < neededSlots)
+    findings.problem(
+      about,
+      `${freeSlots} of ${mostSlots} replication slots are free; ${neededSlots} are needed`,
+      `set max_replication_slots = ${mostSlots + neededSlots} and restart the server, or drop slots that nothing uses`,
+    )
+  if (level !== 'minimal' && freeSenders >= neededSenders && freeSlots >= neededSlots)
+    findings.ok(about, `wal_level ${level}, ${freeSenders} WAL senders and ${freeSlots} slots free`)
   if (!settings.fsync) findings.warning(about, 'fsync is off: a power cut can destroy the database', 'set fsync = on')
   if (!settings.full_page_writes) findings.warning(about, 'full_page_writes is off: a crash can damage pages', 'set full_page_writes = on')
 }
@@ -75,8 +86,18 @@ function examineSlots(findings: Findings, about: string, slots: Slots, applied: 
   if (!slots.stream && !slots.anchor && !applied) return findings.ok(about, 'its two slots are not there yet; the WAL shipper makes them')
   for (const [role, slot] of Object.entries(slots) as [string, SlotFacts | null][]) {
     if (slot === null) findings.warning(about, `the ${role} slot is not there yet`, 'the WAL shipper makes it: muster up')
-    else if (slot.walStatus === 'lost') findings.problem(about, `the server has dropped WAL that the slot ${slot.name} needed: there is a gap`, 'the WAL shipper makes a new slot; close the gap: muster backup SYSTEM')
-    else if (slot.walStatus === 'unreserved') findings.problem(about, `the server is about to drop WAL that the slot ${slot.name} needs`, 'raise max_slot_wal_keep_size, and look at the WAL shipper: muster status')
+    else if (slot.walStatus === 'lost')
+      findings.problem(
+        about,
+        `the server has dropped WAL that the slot ${slot.name} needed: there is a gap`,
+        'the WAL shipper makes a new slot; close the gap: muster backup SYSTEM',
+      )
+    else if (slot.walStatus === 'unreserved')
+      findings.problem(
+        about,
+        `the server is about to drop WAL that the slot ${slot.name} needs`,
+        'raise max_slot_wal_keep_size, and look at the WAL shipper: muster status',
+      )
     else findings.ok(about, `the slot ${slot.name} holds its WAL (${slot.walStatus ?? 'new'})`)
   }
   if (slots.stream && !slots.stream.active) findings.warning(about, 'nothing streams from it right now', 'start the WAL shipper: muster up, or look at its log')
@@ -110,5 +131,9 @@ async function examineStreaming(findings: Findings, about: string, instance: Pos
   if (/muster_doctor_no_such_slot.*does not exist/.test(stderrTail)) return findings.ok(about, 'a replication connection works')
   const { user } = instance.config.connection
   const last = stderrTail.trim().split('\n').at(-1) ?? ''
-  findings.problem(about, `a replication connection is refused: ${last.replace(/^pg_receivewal: (?:error: )?/, '')}`, `allow it in ${facts.hbaFile}: a line for database "replication" and the role ${user}, then: select pg_reload_conf()`)
+  findings.problem(
+    about,
+    `a replication connection is refused: ${last.replace(/^pg_receivewal: (?:error: )?/, '')}`,
+    `allow it in ${facts.hbaFile}: a line for database "replication" and the role ${user}, then: select pg_reload_conf()`,
+  )
 }

@@ -38,7 +38,12 @@ export async function examineStores(findings: Findings, examined: Examined): Pro
     if (found) answered.set(name, found)
   }
   for (const [place, names] of groupByPlace(answered)) {
-    if (names.length > 1) findings.warning('stores', `${names.join(' and ')} stand in one place (${place}): together they count as one copy`, 'put one of them on another disk or in another bucket')
+    if (names.length > 1)
+      findings.warning(
+        'stores',
+        `${names.join(' and ')} stand in one place (${place}): together they count as one copy`,
+        'put one of them on another disk or in another bucket',
+      )
   }
   await examineRecords(findings, examined, answered)
   return answered
@@ -54,12 +59,17 @@ async function examineStore(findings: Findings, examined: Examined, name: string
   const store = createStore(examined.config, name, createSecretResolver())
   const probe = await store.probe({ write: true })
   if (!probe.reachable) {
-    findings.problem(about, probe.problem ?? 'does not answer', facts?.type === 'directory' ? 'mount it, or correct its path' : 'look at its address, credentials and bucket')
+    findings.problem(
+      about,
+      probe.problem ?? 'does not answer',
+      facts?.type === 'directory' ? 'mount it, or correct its path' : 'look at its address, credentials and bucket',
+    )
     return null
   }
   if (!probe.writable) findings.problem(about, probe.problem ?? 'is not writable', 'give the agent the right to write there; no backup can be stored')
   else findings.ok(about, `answers and takes a probe${probe.freeBytes === null ? '' : `, ${formatSize(probe.freeBytes)} free`}`)
-  if (probe.freeBytes !== null && probe.freeBytes < lowBytes) findings.warning(about, `only ${formatSize(probe.freeBytes)} are free there`, 'free some space before the next backup')
+  if (probe.freeBytes !== null && probe.freeBytes < lowBytes)
+    findings.warning(about, `only ${formatSize(probe.freeBytes)} are free there`, 'free some space before the next backup')
   if (facts?.type === 'directory' && !facts.mountRequired && facts.host !== undefined) {
     findings.warning(about, `its disk is said to be on host ${facts.host}, yet it is written also where nothing is mounted`, 'set mountRequired: yes')
   }
@@ -74,7 +84,11 @@ async function examineMark(findings: Findings, examined: Examined, store: Store)
   if (bytes === null) return findings.later(examined.applied, about, 'it carries no mark: no configuration was applied to it', 'muster apply')
   const mark = JSON.parse(bytes.toString('utf8')) as StoreMarker
   if (mark.store !== store.name || mark.organisation !== examined.config.organisation) {
-    return findings.problem(about, `it is marked as store "${mark.store}" of "${mark.organisation}"`, 'correct its path, bucket or prefix: two stores never share a place')
+    return findings.problem(
+      about,
+      `it is marked as store "${mark.store}" of "${mark.organisation}"`,
+      'correct its path, bucket or prefix: two stores never share a place',
+    )
   }
   const list = await absentAsNull(store.readBytes(keyListKey(1)))
   if (!list) return findings.problem(about, 'it has no key list: nobody could check what is in it', 'muster apply')
@@ -98,7 +112,10 @@ async function examineClock(findings: Findings, store: Store): Promise<void> {
     await store.putBytes(key, Buffer.from('muster'))
     const after = Date.now()
     const there = await store.stat(key)
-    if (!there) throw new MusterError('ObjectMissing', `the probe object written to ${store.name} is not there`, { hint: 'do not rely on this store: what it confirms it does not keep' })
+    if (!there)
+      throw new MusterError('ObjectMissing', `the probe object written to ${store.name} is not there`, {
+        hint: 'do not rely on this store: what it confirms it does not keep',
+      })
     compareClocks(findings, `the clock of store ${store.name}`, Date.parse(there.modifiedAt), before, after)
   } finally {
     await store.remove(key).catch(() => undefined)
@@ -132,8 +149,18 @@ async function examineRecords(findings: Findings, { places, systems, applied }: 
     const first = chains.find(({ documents }) => documents.length === longest)
     for (const { name, documents } of chains) {
       const different = documents.findIndex((document, index) => !first?.documents[index]?.equals(document))
-      if (different >= 0) findings.problem(about, `${name} holds another control record ${different + 1} than ${first?.name}`, `find out who wrote to ${name}; what ${first?.name} says counts`)
-      else if (documents.length < longest) findings.warning(about, `${name} lacks ${longest - documents.length} of ${longest} control records`, 'it is brought up to date by the next write: muster backup SYSTEM')
+      if (different >= 0)
+        findings.problem(
+          about,
+          `${name} holds another control record ${different + 1} than ${first?.name}`,
+          `find out who wrote to ${name}; what ${first?.name} says counts`,
+        )
+      else if (documents.length < longest)
+        findings.warning(
+          about,
+          `${name} lacks ${longest - documents.length} of ${longest} control records`,
+          'it is brought up to date by the next write: muster backup SYSTEM',
+        )
     }
     if (longest > 0) findings.ok(about, `${longest} control records in ${chains.map(({ name }) => name).join(', ')}`)
   }

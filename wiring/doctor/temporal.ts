@@ -1,9 +1,11 @@
 /** Temporal: answers, keeps histories long enough, has workers, and runs the schedules of the configuration. */
+import { connect as openSocket } from 'node:net'
 import type { Client } from '@temporalio/client'
 import { connectConfig, connectTemporal } from '../../clients/connection.ts'
 import { applySchedules, schedulePrefix } from '../../clients/schedules.ts'
 import { configHash } from '../../config/canonical.ts'
 import { formatDuration } from '../../domain/durations.ts'
+import { MusterError } from '../../domain/failures.ts'
 import { searchAttributeTypes } from '../../domain/search-attributes.ts'
 import type { Examined, Findings } from './findings.ts'
 
@@ -11,15 +13,16 @@ const about = 'temporal'
 const leastRetentionSeconds = 30 * 86_400
 
 export async function examineTemporal(findings: Findings, examined: Examined): Promise<void> {
-  const client = await connectTemporal(3).catch((error: unknown) => {
+  const { connectionOptions, namespace } = connectConfig()
+  const address = connectionOptions.address ?? '127.0.0.1:7233'
+  const client = await connect(address).catch((error: unknown) => {
     if (examined.applied) findings.failed(about, error)
     else findings.warning(about, `${error instanceof Error ? error.message : String(error)}: it is started later`, 'muster up')
     return null
   })
   if (!client) return
-  const { connectionOptions, namespace } = connectConfig()
   try {
-    findings.ok(about, `answers at ${connectionOptions.address ?? '127.0.0.1:7233'}, namespace ${namespace}`)
+    findings.ok(about, `answers at ${address}, namespace ${namespace}`)
     await findings.look(about, () => examineNamespace(findings, client, namespace))
     await findings.look(about, () => examineAttributes(findings, client, namespace))
     await findings.look(about, () => examineWorkers(findings, examined, client, namespace))
@@ -27,6 +30,23 @@ export async function examineTemporal(findings: Findings, examined: Examined): P
   } finally {
     await client.connection.close().catch(() => undefined)
   }
+}
+
+/** A port that nobody listens on is said at once; the client would go on trying. */
+async function connect(address: string): Promise<Client> {
+  const refused = await new Promise<boolean>((resolve) => {
+    const colon = address.lastIndexOf(':')
+    const socket = openSocket({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), timeout: 2000 })
+    const end = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => end(false))
+    socket.once('timeout', () => end(false))
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code === 'ECONNREFUSED'))
+  })
+  if (refused) throw new MusterError('TemporalUnreachable', `Temporal does not answer at ${address}`)
+  return connectTemporal(5)
 }
 
 async function examineNamespace(findings: Findings, client: Client, namespace: string): Promise<void> {
@@ -51,8 +71,16 @@ async function examineWorkers(findings: Findings, { config, systems }: Examined,
   const hosts = new Set(systems.flatMap((system) => Object.values(config.systems[system]?.components ?? {}).map(({ host }) => host)))
   const queues = [
     { name: 'muster', type: queueTypes.workflow, start: 'muster up, or: muster worker --workflows' },
-    ...Object.keys(config.sites).slice(0, 1).map((site) => ({ name: `muster-site-${site}`, type: queueTypes.activity, start: `muster worker --site ${site} --site-queue` })),
-    ...[...hosts].flatMap((host) => [`muster-host-${host}`, `muster-host-${host}-urgent`].map((name) => ({ name, type: queueTypes.activity, start: `on that host: muster worker --host ${host}` }))),
+    ...Object.keys(config.sites)
+      .slice(0, 1)
+      .map((site) => ({ name: `muster-site-${site}`, type: queueTypes.activity, start: `muster worker --site ${site} --site-queue` })),
+    ...[...hosts].flatMap((host) =>
+      [`muster-host-${host}`, `muster-host-${host}-urgent`].map((name) => ({
+        name,
+        type: queueTypes.activity,
+        start: `on that host: muster worker --host ${host}`,
+      })),
+    ),
   ]
   const served: string[] = []
   for (const { name, type, start } of queues) {
@@ -72,7 +100,11 @@ async function examineSchedules(findings: Findings, { config }: Examined, client
   if (changes.length === 0) findings.ok('schedules', 'are as configured')
   for await (const schedule of client.schedule.list()) {
     if (schedule.scheduleId.startsWith(schedulePrefix(config)) && schedule.state.paused) {
-      findings.warning('schedules', `${schedule.scheduleId} is paused${schedule.state.note ? `: ${schedule.state.note}` : ''}`, `temporal schedule toggle --unpause --schedule-id ${schedule.scheduleId}`)
+      findings.warning(
+        'schedules',
+        `${schedule.scheduleId} is paused${schedule.state.note ? `: ${schedule.state.note}` : ''}`,
+        `temporal schedule toggle --unpause --schedule-id ${schedule.scheduleId}`,
+      )
     }
   }
 }

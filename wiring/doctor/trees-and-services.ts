@@ -40,7 +40,8 @@ export async function examineServices(findings: Findings, { config, hosts, syste
       findings.ok(about, `is ${state}; observed by ${service.control.type === 'systemd' ? `unit ${service.control.unit}` : service.control.status[0]}`)
       if (state === 'stopped') findings.warning(about, 'it does not run', 'start it; a restore leaves stopped what was stopped')
       const health = state === 'running' ? await findings.look(about, () => adapter.health()) : null
-      if (health && !health.healthy) findings.warning(about, `it runs and is not healthy: ${health.detail}`, 'look at its log; after a restore this would be a failure')
+      if (health && !health.healthy)
+        findings.warning(about, `it runs and is not healthy: ${health.detail}`, 'look at its log; after a restore this would be a failure')
     }
   }
 }

@@ -187,6 +187,7 @@ async function backUpAgain(context: RestoreContext): Promise<string | null> {
       workflowId,
       args: [{ system: context.input.system, configHash: context.plan.decision.configHash, requestedBy: context.run.slice(0, 128) }],
       parentClosePolicy: ParentClosePolicy.ABANDON,
+      memo: { site: context.site },
       staticSummary: `full backup after the restore of ${context.input.system}`,
     })
     return workflowId

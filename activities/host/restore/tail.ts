@@ -93,7 +93,7 @@ async function walOfStopped(agent: Agent, config: Config, step: DatabaseStep, fr
 async function shipMissing(agent: Agent, config: Config, step: DatabaseStep, wal: StoppedWal, work: Work): Promise<readonly string[]> {
   const state = await readState(agent, config, step.system)
   const incarnation = currentIncarnation(state, step.component)
-  if (!incarnation || wal.lastCommitLsn === null) return []
+  if (!incarnation || wal.endLsn === null) return []
   const component = componentOf(config, step.system, step.component) as PostgresqlComponentConfig
   const have: string[] = []
   for (const name of component.stores) {
@@ -113,11 +113,15 @@ async function lackingIn(
   wal: StoppedWal,
 ): Promise<StoppedWal['segments']> {
   const shipments = await listShipments(store, step.system, step.component, incarnation)
-  const until = wal.lastCommitLsn as Lsn
-  return wal.segments.filter(({ startLsn, endLsn }) => startLsn <= until && replayableUntil(shipments, startLsn) < (endLsn < until ? endLsn : until + 1n))
+  const until = wal.endLsn as Lsn
+  // Never beyond the data: zeros behind it would hide what the old server writes there after a roll back.
+  return wal.segments
+    .filter(({ startLsn }) => startLsn < until)
+    .map((one) => ({ ...one, endLsn: one.endLsn < until ? one.endLsn : until }))
+    .filter(({ startLsn, endLsn }) => replayableUntil(shipments, startLsn) < endLsn)
 }
 
-/** Whole segments of the stopped server, zero tail and all: compressed they are small. */
+/** Each segment of the stopped server from its first byte to the end of its data. */
 async function shipTo(
   agent: Agent,
   config: Config,

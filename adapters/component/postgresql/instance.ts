@@ -1,4 +1,5 @@
 import { chmod, mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { PostgresqlComponentConfig } from '../../../domain/config.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import { userToBecome } from '../../process/operating-system-user.ts'
@@ -52,6 +53,9 @@ async function ownerOf(dataDirectory: string): Promise<string> {
  */
 export async function prepareRunDirectory(instance: PostgresqlInstance): Promise<string> {
   const { runDirectory } = instance
+  const above = dirname(runDirectory)
+  // A recursive mkdir would close the directories above to that user too.
+  if ((await mkdir(above, { recursive: true, mode: 0o711 })) !== undefined) await chmod(above, 0o711)
   await mkdir(runDirectory, { recursive: true, mode: 0o700 })
   await chmod(runDirectory, 0o700)
   await chownTo(runDirectory, await osUserOf(instance))

@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { isSegmentName, type Lsn, parseSegmentName } from '../../../domain/wal.ts'
 import { findServerProgram } from './programs.ts'
 import type { PostgresqlInstance } from './instance.ts'
-import { readCommitTimes } from './waldump.ts'
+import { readCommitTimes, recordEnd } from './waldump.ts'
 
 export interface StoppedWal {
   /** Segments with their paths, in order; the last may be partly filled. */
   readonly segments: readonly { readonly segment: string; readonly path: string; readonly startLsn: Lsn; readonly endLsn: Lsn }[]
   readonly lastCommitAt: string | null
   readonly lastCommitLsn: Lsn | null
+  /** First byte after the last commit: what lies behind it may be the remains of a recycled segment. */
   readonly endLsn: Lsn | null
 }
 
@@ -39,7 +40,10 @@ export async function endOfStoppedWal(
     if (segments.at(-1)?.segment === segment) continue
     segments.push({ segment, path, startLsn, endLsn: startLsn + BigInt(about.segmentSizeBytes) })
   }
-  return { ...(await commitsOf(instance, segments, about)), segments, endLsn: segments.at(-1)?.endLsn ?? null }
+  const { lastCommitAt, lastCommitLsn } = await commitsOf(instance, segments, about)
+  const holder = segments.find(({ startLsn, endLsn }) => lastCommitLsn !== null && startLsn <= lastCommitLsn && lastCommitLsn < endLsn)
+  const endLsn = holder && lastCommitLsn !== null ? await endOfRecord(holder, lastCommitLsn) : null
+  return { lastCommitAt, lastCommitLsn, segments, endLsn }
 }
 
 /** The first page names the position it was written for, which a recycled segment's does not match. */
@@ -49,6 +53,18 @@ async function isOwnContent(path: string, startLsn: Lsn): Promise<boolean> {
     const header = Buffer.alloc(16)
     const { bytesRead } = await handle.read(header, 0, 16, 0)
     return bytesRead === 16 && header.readBigUInt64LE(8) === startLsn
+  } finally {
+    await handle.close()
+  }
+}
+
+/** A record begins with its length, which never crosses a page. It may go on in the next segment. */
+async function endOfRecord(segment: StoppedWal['segments'][number], lsn: Lsn): Promise<Lsn> {
+  const handle = await open(segment.path, 'r')
+  try {
+    const length = Buffer.alloc(4)
+    await handle.read(length, 0, 4, Number(lsn - segment.startLsn))
+    return recordEnd(lsn, BigInt(length.readUInt32LE()))
   } finally {
     await handle.close()
   }

@@ -67,7 +67,7 @@ export function parseCommit(line: string): { readonly lsn: Lsn; readonly endLsn:
 }
 
 /** Where a record of `lengthBytes` ends: a page header stands at each page it crosses. */
-function recordEnd(lsn: Lsn, lengthBytes: bigint): Lsn {
+export function recordEnd(lsn: Lsn, lengthBytes: bigint): Lsn {
   let end = lsn + lengthBytes
   for (let page = (lsn / pageBytes + 1n) * pageBytes; page < end; page += pageBytes) {
     end += pageHeaderBytes

@@ -1,0 +1,193 @@
+/**
+ * Records the corpus of the replay test: one history per workflow and outcome, made on a real Temporal server with
+ * scripted activities. Run it when a workflow gains an outcome, and never to make a failing replay test pass: a
+ * recorded history stands for the runs that exist out there.
+ *
+ *   npx tsx scripts/record-history.ts             all that are not recorded yet
+ *   npx tsx scripts/record-history.ts NAME …      these again, such as backupSystem.degraded
+ *   npx tsx scripts/record-history.ts --all       all again: only while nothing was released
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { WorkflowHandle } from '@temporalio/client'
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
+import {
+  type ActivityName,
+  failing,
+  failingTimes,
+  openStage,
+  type Play,
+  type Script,
+  type Stage,
+  until,
+  untilCancelled,
+  untilPhase,
+  when,
+} from '../test/support/scripted-activities.ts'
+import { database, shopBackupPlan, shopRestorePlan, shopScript, shortLimits } from '../test/support/shop-script.ts'
+
+/** Stands in many events; says nothing about the machine. */
+const recorder = 'muster-recorder'
+const folder = join(import.meta.dirname, '..', 'test', 'replay', 'histories')
+const base = shopScript()
+const broken = failing('CheckFailed', 'max(created_at) of orders is too old')
+
+interface Recording {
+  readonly script?: Partial<Script>
+  readonly input?: Readonly<Record<string, unknown>>
+  /** Of the run; the right one of the workflow otherwise. */
+  readonly id?: string
+  /** What people do while it runs. */
+  readonly meanwhile?: (handle: WorkflowHandle, play: Play) => Promise<unknown>
+}
+
+const cancelAt = (activity: ActivityName) => async (handle: WorkflowHandle, play: Play) => {
+  await until(activity, () => play.calls(activity).length > 0)
+  await handle.cancel()
+}
+
+const correctAt =
+  (phase: string, ...inputs: readonly object[]) =>
+  async (handle: WorkflowHandle, play: Play) => {
+    for (const [index, input] of inputs.entries()) {
+      await until(phase, () => play.calls('notifyPeople').filter(({ input: { notice } }) => notice.event === 'alarm').length > index)
+      await untilPhase(handle, phase)
+      await handle.executeUpdate('correct', { args: [{ person: 'bob', reason: 'the link is mended', ...input }] })
+    }
+  }
+
+const answerPlan = (answer: object, shop: Parameters<typeof shopRestorePlan>[0] = {}): Recording => ({
+  script: { planRestore: shopRestorePlan({ ...shop, approvals: { count: 1 } }) },
+  meanwhile: async (handle) => {
+    await untilPhase(handle, 'waiting for approval')
+    await handle.executeUpdate('approve', { args: [{ plan: (await handle.describe()).memo?.['plan'], person: 'bob', ...answer }] })
+  },
+})
+
+const offsiteOut: Partial<Script> = {
+  planBackup: () => shopBackupPlan({ limits: { ...shortLimits, copySeconds: 1 } }),
+  publishCopy: when('offsite', failing('Unreachable', 'offsite does not answer'), base.publishCopy),
+}
+const gap: Partial<Script> = {
+  archiveWal: async (input, attempt) => ({ ...(await base.archiveWal(input, attempt)), gaps: ['0/4000000 to 0/5000000 is in no store'] }),
+}
+const [plannedDatabase, plannedUploads] = shopBackupPlan().waves.flat()
+if (!plannedDatabase || !plannedUploads) throw new Error('the plan of the shop has a database and a tree')
+const toName = { to: { name: 'before-migration' } }
+
+const recordings: Readonly<Record<string, Recording>> = {
+  'backupSystem.succeeded': {},
+  'backupSystem.one-wave': { script: { planBackup: () => shopBackupPlan({ waves: [[plannedDatabase, plannedUploads]] }) } },
+  'backupSystem.degraded': { script: offsiteOut },
+  'backupSystem.copies-missing': {
+    script: {
+      ...offsiteOut,
+      planBackup: () => shopBackupPlan({ limits: { ...shortLimits, copySeconds: 1 }, required: { total: 3, offHost: 1, offSite: 1 } }),
+    },
+  },
+  'backupSystem.produce-failed': {
+    script: { produceBackup: when('database', failing('PageChecksum', 'page 7 of base/5/16384 is damaged'), base.produceBackup) },
+  },
+  'backupSystem.plan-failed': { script: { planBackup: failing('NotActiveSite', 'system "shop" is active at site "dr"') } },
+  'backupSystem.staging-kept': { script: { releaseStaging: failing('SourceUnreadable', 'the staging is not ours') } },
+  'backupSystem.notices-undelivered': { script: { notifyPeople: failing('ConfigInvalid', 'there is no such config') } },
+  'backupSystem.cancelled': { script: { publishCopy: untilCancelled(50) }, meanwhile: cancelAt('publishCopy') },
+  'backupSystem.invalid-input': { input: { kind: 'weekly' } },
+
+  'archiveWal.succeeded': {},
+  'archiveWal.degraded': { script: gap },
+  'archiveWal.failed': { script: { archiveWal: failing('PreconditionFailed', 'the WAL shipper of database does not run') } },
+  'archiveWal.nothing-to-do': { script: { planBackup: () => shopBackupPlan({ waves: [[plannedUploads]] }) } },
+  'archiveWal.cancelled': { script: { archiveWal: untilCancelled() }, meanwhile: cancelAt('archiveWal') },
+
+  'restoreSystem.planned': { input: { planOnly: true }, id: 'plan/shop/1' },
+  'restoreSystem.succeeded': answerPlan({}),
+  'restoreSystem.succeeded-stop-first': { input: { stopFirst: true } },
+  'restoreSystem.succeeded-back': { input: { back: 'target/shop:1' } },
+  'restoreSystem.succeeded-elsewhere': {
+    input: { components: ['database'], into: { directory: '/srv/copy', port: 5433 } },
+    id: 'aside/shop/localhost/1a2b3c4d5e6f',
+  },
+  'restoreSystem.succeeded-tree': { input: { components: ['uploads'] } },
+  'restoreSystem.succeeded-commit-after': { script: { planRestore: shopRestorePlan({ commitAfterSeconds: 0.2 }) }, input: { components: ['database'] } },
+  'restoreSystem.opened-without-store': {
+    script: {
+      protectAgain: (input, attempt) =>
+        input.openWith.includes('offsite') ? base.protectAgain(input, attempt) : failing('NotProtected', 'offsite does not answer')(),
+    },
+    meanwhile: correctAt('not protected: waiting for a person', { action: 'retry' }, { action: 'openWith', stores: ['offsite'] }),
+  },
+  'restoreSystem.given-up': {
+    script: { protectAgain: failing('NotProtected', 'offsite does not answer') },
+    meanwhile: correctAt('not protected: waiting for a person', { action: 'giveUp' }),
+  },
+  'restoreSystem.paused-after-open': {
+    script: { awaitHealthy: when('web', failingTimes(1, 'ServiceUnhealthy', 'HTTP 503', base.awaitHealthy), base.awaitHealthy) },
+    meanwhile: correctAt('paused: health of web', { action: 'retry' }),
+  },
+  'restoreSystem.left-open': { script: { openDatabase: broken, planRestore: shopRestorePlan({ limits: { correctionSeconds: 0.2 } }) } },
+  'restoreSystem.rejected': answerPlan({ decision: 'reject', note: 'wrong moment' }),
+  'restoreSystem.expired': { script: { planRestore: shopRestorePlan({ approvals: { count: 1 }, expirySeconds: 0.1 }) } },
+  'restoreSystem.plan-failed': { script: { planRestore: failing('BackupNotFound', 'there is no backup of shop/database') } },
+  'restoreSystem.plan-changed': {
+    script: { planRestore: (input) => shopRestorePlan()(input.pinned ? { ...input, pinned: { ...input.pinned, components: [database] } } : input) },
+  },
+  'restoreSystem.refused-id': { id: 'my-restore' },
+  'restoreSystem.rolled-back-aside': { script: { restoreDatabaseAside: failing('ObjectMissing', 'base.tar.zst.age is gone'), prefetchWal: untilCancelled() } },
+  'restoreSystem.rolled-back': { script: { checkRestored: (input, attempt) => (input.where === 'closed' ? broken() : base.checkRestored(input, attempt)) } },
+  'restoreSystem.rolled-back-in-part': {
+    script: { startClosed: broken, swapBack: when('uploads', failing('WrongTarget', 'the journal says otherwise'), base.swapBack) },
+  },
+  'restoreSystem.cancelled-aside': { script: { restoreTreeAside: untilCancelled() }, meanwhile: cancelAt('restoreTreeAside') },
+  'restoreSystem.cancelled': { script: { saveTail: untilCancelled() }, meanwhile: cancelAt('saveTail') },
+
+  'recoverToPointInTime.planned': { input: { ...toName, planOnly: true }, id: 'plan/shop/1' },
+  'recoverToPointInTime.succeeded': { input: { to: { time: '2026-11-21T02:14:00Z' } } },
+  'recoverToPointInTime.rolled-back': { input: toName, script: { checkRestored: broken } },
+}
+
+async function record(stage: Stage, name: string, recording: Recording): Promise<void> {
+  const [type = ''] = name.split('.')
+  const play = stage.play({ ...base, ...recording.script }, 'shop')
+  const restores = type === 'restoreSystem' || type === 'recoverToPointInTime'
+  const id = recording.id ?? (restores ? 'target/shop' : `${type}/shop/1`)
+  const handle = await stage.start(type, id, { system: 'shop', requestedBy: 'alice', ...recording.input })
+  await recording.meanwhile?.(handle, play)
+  await handle.result().catch(() => undefined)
+  const { runId } = await handle.describe()
+  const history = await stage.client.workflow.getHandle(id, runId).fetchHistory()
+  const { events } = JSON.parse(historyToJSON(history)) as { events: readonly object[] }
+  // One event a line: a change can be read.
+  await writeFile(join(folder, `${name}.json`), `{"events":[\n${events.map((event) => JSON.stringify(event)).join(',\n')}\n]}\n`)
+  console.log(`${name}: ${events.length} events`)
+  await childrenEnd(stage, runId)
+}
+
+/** A full backup that the run started must not answer to the next script. */
+async function childrenEnd(stage: Stage, runId: string): Promise<void> {
+  for (const id of [`backup/shop/after-${runId}`, `backup/shop/after-gap-${runId}`]) {
+    await stage.client.workflow
+      .getHandle(id)
+      .result()
+      .catch(() => undefined)
+  }
+}
+
+async function main(asked: readonly string[]): Promise<void> {
+  const names = Object.keys(recordings)
+  const unknown = asked.filter((name) => name !== '--all' && !names.includes(name))
+  if (unknown.length > 0) throw new Error(`there is no recording ${unknown.join(', ')}; there are: ${names.join(', ')}`)
+  const isWanted = (name: string) => asked.includes('--all') || asked.includes(name) || (asked.length === 0 && !existsSync(join(folder, `${name}.json`)))
+  await mkdir(folder, { recursive: true })
+  const wanted = names.filter(isWanted)
+  if (wanted.length === 0) return
+  const stage = await openStage({ identity: recorder })
+  try {
+    for (const name of wanted) await record(stage, name, recordings[name] as Recording)
+  } finally {
+    await stage.close()
+  }
+}
+
+await main(process.argv.slice(2))
