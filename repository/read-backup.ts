@@ -103,7 +103,13 @@ function refuseChanged(
   }
   // What feeds a decryption that gave up fails only because of it.
   const rejected = [...results].reverse().find((result) => result.status === 'rejected')
-  if (rejected) throw rejected.reason
+  if (rejected) throw named(rejected.reason, object, store)
+}
+
+/** A tool knows no object: what it could not decrypt is named here. */
+function named(error: unknown, object: ObjectReference, store: string): unknown {
+  if (!(error instanceof MusterError) || error.message.includes(object.key)) return error
+  return new MusterError(error.type, `${error.message} (object ${object.key}) [${store}]`, { cause: error, hint: error.hint })
 }
 
 function hashing(onBytes: (bytes: number) => void) {

@@ -152,6 +152,7 @@ describe('bad input ends with a clear error, and changes nothing', function () {
     const manifest = join(path, '..', '..', 'manifest.json')
     const text = await readFile(manifest, 'utf8')
     await writeFile(manifest, text.replace('"kind":"full"', '"kind":"null"'))
+    await rm(join(rig.places.home, 'hosts', 'localhost', 'catalog'), { recursive: true, force: true })
     try {
       assert.match((await plan({ from: 'local' })).message, /no base backup leads to/)
     } finally {
@@ -197,7 +198,7 @@ describe('bad input ends with a clear error, and changes nothing', function () {
     await runTool('mount', ['-t', 'tmpfs', '-o', 'size=5m', 'tmpfs', small])
     try {
       const told = await elsewhere({ into: { directory: join(small, 'copy') } })
-      assert.equal(told.type, 'DiskFull')
+      assert.equal(told.type, 'NotEnoughSpace')
       assert.match(told.message, /needs \d+ MB beside .* \d+ MB are free/)
     } finally {
       await runTool('umount', [small])

@@ -38,7 +38,7 @@ export async function planDatabase(planning: DatabasePlanning): Promise<Componen
   const neededBytes = postgresql.dataSizeBytes + walBytes(choice)
   if (observation.freeBytes < neededBytes) {
     throw new MusterError(
-      'DiskFull',
+      'NotEnoughSpace',
       `restoring ${input.system}/${name} needs ${megabytes(neededBytes)} beside ${observation.directory}, ${megabytes(observation.freeBytes)} are free`,
       {
         hint: `free ${megabytes(neededBytes - observation.freeBytes)} there, or restore elsewhere: --into DIR`,

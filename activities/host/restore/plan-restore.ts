@@ -36,7 +36,7 @@ const assumedBytesPerSecond = 60e6
  * Idempotent: yes; with `pinned` it takes free choices from the approved decision.
  * Heartbeat: each component planned.
  * Fails with: UnknownName, NotActiveSite, BackupNotFound, RecoveryTargetUnreachable, TargetRunning,
- *   TargetNotEmpty, WrongTarget, DiskFull, IdentityMissing, NotSupported, OutOfBounds.
+ *   TargetNotEmpty, WrongTarget, NotEnoughSpace, IdentityMissing, NotSupported, OutOfBounds.
  */
 export function planRestore(agent: Agent) {
   return async (input: PlanRestoreInput, work: Work): Promise<RestorePlan> => {

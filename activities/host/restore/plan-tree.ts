@@ -39,7 +39,7 @@ export async function planTree(planning: TreePlanning): Promise<ComponentPlan> {
   const freeBytes = Math.min(...observation.members.map((one) => one.freeBytes))
   if (freeBytes < neededBytes) {
     throw new MusterError(
-      'DiskFull',
+      'NotEnoughSpace',
       `restoring ${input.system}/${name} needs ${Math.ceil(neededBytes / 1e6)} MB beside ${observation.members[0]?.path}, ${Math.ceil(freeBytes / 1e6)} MB are free`,
     )
   }
