@@ -30,7 +30,11 @@ export interface OutageFigures {
   readonly commits: number
 }
 
-export async function measureOutage(options: { readonly outageSeconds: number; readonly shipEverySeconds: number; readonly steadySeconds: number }): Promise<OutageFigures> {
+export async function measureOutage(options: {
+  readonly outageSeconds: number
+  readonly shipEverySeconds: number
+  readonly steadySeconds: number
+}): Promise<OutageFigures> {
   quietTemporal()
   const folder = await mkdtemp(join(tmpdir(), 'muster-outage-'))
   const port = await freePort()
@@ -40,7 +44,10 @@ export async function measureOutage(options: { readonly outageSeconds: number; r
   const nativeConnection = await NativeConnection.connect({ address })
   const cluster = await createCluster()
   await cluster.sql('create table markers (n serial primary key, at timestamptz default clock_timestamp())')
-  const rig = await createRig({ env: { client: new Client({ connection }), nativeConnection, namespace: 'default' }, yaml: (base) => yamlFor(base, cluster, options.shipEverySeconds) })
+  const rig = await createRig({
+    env: { client: new Client({ connection }), nativeConnection, namespace: 'default' },
+    yaml: (base) => yamlFor(base, cluster, options.shipEverySeconds),
+  })
   const load = startLoad(cluster)
   try {
     await rig.client.workflow.execute('backupSystem', { taskQueue: 'muster', workflowId: 'bench/backup', args: [{ system: 'shop' }] })
@@ -66,7 +73,19 @@ export async function measureOutage(options: { readonly outageSeconds: number; r
 }
 
 async function startServer(folder: string, port: number): Promise<ChildProcess> {
-  const args = ['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port), '--db-filename', join(folder, 'temporal.db'), '--log-level', 'never']
+  const args = [
+    'server',
+    'start-dev',
+    '--headless',
+    '--ip',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--db-filename',
+    join(folder, 'temporal.db'),
+    '--log-level',
+    'never',
+  ]
   const server = spawn(await temporalPath(), args, { stdio: 'ignore' })
   for (let tries = 0; tries < 100; tries++) {
     const up = await Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: 1000 }).then(

@@ -58,8 +58,8 @@ const table = {
   PreconditionFailed: { retry: false, exitCode: 54, hint: 'the message says what must hold first' },
   ToolTooOld: { retry: false, exitCode: 55, hint: 'install client programs at least as new as the server' },
   NothingToDo: { retry: false, exitCode: 56, hint: 'the source is empty; if that is normal, say so in the config' },
-  NotEnoughSpace: { retry: false, exitCode: 58, hint: 'free the named amount, or choose another place: --into DIR' },
   SourceUnreadable: { retry: false, exitCode: 57, hint: 'give the agent the right to read the named path, or leave the path out' },
+  NotEnoughSpace: { retry: false, exitCode: 58, hint: 'free the named amount, or choose another place: --into DIR' },
   // 60–69: it may clear by itself
   DiskFull: { retry: true, exitCode: 60, hint: 'free the named amount on the named disk' },
   Unreachable: { retry: true, exitCode: 61, hint: 'look whether the named address answers from that host' },

@@ -97,7 +97,7 @@ const rooms: readonly Room[] = [
 ]
 
 /** Only these import node:child_process: production code starts programs through adapters/process. */
-const spawners = ['adapters/process/', 'scripts/', 'test/', 'wiring/supervise.ts']
+const spawners = ['adapters/process/', 'bench/', 'scripts/', 'test/', 'wiring/supervise.ts']
 
 /** What lies at the top beside the rooms. */
 const otherFolders = ['.ci', 'docs', 'examples']

@@ -70,7 +70,13 @@ export function payDebts(agent: Agent) {
 
 type Config = Parameters<Agent['instance']>[0]
 
-async function missingBackups(agent: Agent, config: Config, input: PayDebtsInput, stores: readonly Store[], to: Store): Promise<readonly { from: Store; manifest: Manifest }[]> {
+async function missingBackups(
+  agent: Agent,
+  config: Config,
+  input: PayDebtsInput,
+  stores: readonly Store[],
+  to: Store,
+): Promise<readonly { from: Store; manifest: Manifest }[]> {
   const deps = { verifier: await agent.verifier(config), cache: agent.cache }
   const has = new Set((await readCatalog(deps, to, input.system)).manifests.map(({ backup }) => backup))
   const missing = new Map<string, { from: Store; manifest: Manifest }>()
@@ -86,7 +92,14 @@ async function missingBackups(agent: Agent, config: Config, input: PayDebtsInput
 }
 
 /** Whole segments and history files that another store has and this one cannot replay from its own. */
-async function payWal(agent: Agent, config: Config, input: PayDebtsInput, stores: readonly Store[], to: Store, options: Parameters<typeof copyShipment>[5]): Promise<number> {
+async function payWal(
+  agent: Agent,
+  config: Config,
+  input: PayDebtsInput,
+  stores: readonly Store[],
+  to: Store,
+  options: Parameters<typeof copyShipment>[5],
+): Promise<number> {
   const state = await readState(agent, config, input.system)
   const verifier = await agent.verifier(config)
   let copied = 0

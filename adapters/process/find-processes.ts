@@ -70,7 +70,8 @@ export async function endProcess(identity: ProcessIdentity, options: { readonly 
 export async function processesUsing(directory: string, ignore: (below: string) => boolean = () => false): Promise<ProcessIdentity[]> {
   const root = realDirectory(directory)
   const inside = root === '/' ? '/' : `${root}/`
-  const holds = (target: string): boolean => target === root || target === `${root} (deleted)` || (target.startsWith(inside) && !ignore(target.slice(inside.length)))
+  const holds = (target: string): boolean =>
+    target === root || target === `${root} (deleted)` || (target.startsWith(inside) && !ignore(target.slice(inside.length)))
   return select((pid) => pid !== process.pid && openPaths(pid).some(holds))
 }
 

@@ -40,7 +40,15 @@ describe('a worker killed at each activity of a restore', function () {
     const args = [{ system: 'shop', to: { time: (row as { now: Date }).now.toISOString() } }]
     const handle = await faults.env.client.workflow.start('recoverToPointInTime', { taskQueue: 'muster', workflowId: 'target/shop', args })
     const replacement = fault ? await faults.startWorker() : worker
-    const killed = fault ? await Promise.race([worker.ended, handle.result().then(() => 'not reached', () => 'not reached')]) : null
+    const killed = fault
+      ? await Promise.race([
+          worker.ended,
+          handle.result().then(
+            () => 'not reached',
+            () => 'not reached',
+          ),
+        ])
+      : null
     if (fault) await replacement.go()
     const outcome = await handle.result().then(
       (result: RestoreResult) => result,
@@ -72,7 +80,9 @@ describe('a worker killed at each activity of a restore', function () {
     assert.equal(reference['outcome'], 'succeeded', JSON.stringify(reference))
     const { history } = await historyOf()
     const activities = [...new Set(history)]
-    const rows = activities.flatMap((activity) => (readers.has(activity) ? [`${activity}:running`] : [`${activity}:running`, `${activity}:effect`, `${activity}:after`]))
+    const rows = activities.flatMap((activity) =>
+      readers.has(activity) ? [`${activity}:running`] : [`${activity}:running`, `${activity}:effect`, `${activity}:after`],
+    )
     const failed: string[] = []
     let spare = standby
     for (const fault of rows.filter((row) => !only || row.startsWith(only))) {

@@ -60,7 +60,11 @@ describe('bad input ends with a clear error, and changes nothing', function () {
 
   const plan = (more: object) => refused('restoreSystem', { system: 'shop', planOnly: true, ...more })
   const elsewhere = (more: object) =>
-    refused('restoreSystem', { system: 'shop', components: ['database'], into: { directory: join(rig.base, `copy-${runs}`) }, ...more }, `aside/shop/localhost/${runs++}`)
+    refused(
+      'restoreSystem',
+      { system: 'shop', components: ['database'], into: { directory: join(rig.base, `copy-${runs}`) }, ...more },
+      `aside/shop/localhost/${runs++}`,
+    )
 
   it('unknown system, component, backup, store, safety set', async () => {
     assert.match((await refused('backupSystem', { system: 'shpo' })).message, /there is no system "shpo"; configured are: shop/)
@@ -180,7 +184,9 @@ describe('bad input ends with a clear error, and changes nothing', function () {
     await rename(nas, `${nas}.away`)
     try {
       const yaml = yamlFor(rig.base, cluster)
-      await rig.reconfigure(yaml.replace('    components:', '    copies: { required: { total: 2 } }\n    components:').replace(`/stores/nas }`, `/stores/nas }`)).catch(() => undefined)
+      await rig
+        .reconfigure(yaml.replace('    components:', '    copies: { required: { total: 2 } }\n    components:').replace(`/stores/nas }`, `/stores/nas }`))
+        .catch(() => undefined)
       await rm(nas, { recursive: true, force: true })
       const told = await refused('backupSystem', { system: 'shop', components: ['uploads'] })
       assert.equal(told.type, 'CopiesMissing')

@@ -42,7 +42,10 @@ describe('a store that was out', function () {
     await rename(join(rig.base, 'stores', 'nas'), join(rig.base, 'stores', 'nas.away'))
     const first = await run<BackupSystemResult>('backupSystem', { system: 'shop', components: ['uploads'] })
     assert.equal(first.outcome, 'degraded')
-    assert.deepEqual(first.components[0]?.debts.map(({ store }) => store), ['nas'])
+    assert.deepEqual(
+      first.components[0]?.debts.map(({ store }) => store),
+      ['nas'],
+    )
     assert.equal((await manifestsIn('local')).length, 1)
     await rename(join(rig.base, 'stores', 'nas.away'), join(rig.base, 'stores', 'nas'))
     const second = await run<BackupSystemResult>('backupSystem', { system: 'shop', components: ['uploads'] })
@@ -60,10 +63,16 @@ describe('a store that was out', function () {
     await run('archiveWal', { system: 'shop' })
     const directory = join(rig.base, 'copy')
     const input = { system: 'shop', components: ['database'], to: { name: 'before-upgrade' }, into: { directory } }
-    const result = (await env.client.workflow.execute('recoverToPointInTime', { taskQueue: 'muster', workflowId: 'aside/shop/localhost/x', args: [input] })) as RestoreResult
+    const result = (await env.client.workflow.execute('recoverToPointInTime', {
+      taskQueue: 'muster',
+      workflowId: 'aside/shop/localhost/x',
+      args: [input],
+    })) as RestoreResult
     assert.equal(result.outcome, 'succeeded')
     await rm(directory, { recursive: true })
-    await assert.rejects(run('recoverToPointInTime', { ...input, to: { name: 'never-made' }, planOnly: true }), (error: Error) => /no named point/.test(String((error.cause as Error).message)))
+    await assert.rejects(run('recoverToPointInTime', { ...input, to: { name: 'never-made' }, planOnly: true }), (error: Error) =>
+      /no named point/.test(String((error.cause as Error).message)),
+    )
   })
 })
 

@@ -38,9 +38,17 @@ describe('restore of a database with a tablespace whose data directory is a moun
 
   async function recover(time: string): Promise<RestoreResult> {
     const input = { system: 'shop', to: { time }, requestedBy: 'alice' }
-    const { plan } = (await env.client.workflow.execute('recoverToPointInTime', { taskQueue: 'muster', workflowId: `plan/${time}`, args: [{ ...input, planOnly: true }] })) as RestoreResult
+    const { plan } = (await env.client.workflow.execute('recoverToPointInTime', {
+      taskQueue: 'muster',
+      workflowId: `plan/${time}`,
+      args: [{ ...input, planOnly: true }],
+    })) as RestoreResult
     const approval = { approve: plan.decisionHash, expiresAt: plan.decision.expiresAt }
-    return (await env.client.workflow.execute('recoverToPointInTime', { taskQueue: 'muster', workflowId: 'target/shop', args: [{ ...input, ...approval }] })) as RestoreResult
+    return (await env.client.workflow.execute('recoverToPointInTime', {
+      taskQueue: 'muster',
+      workflowId: 'target/shop',
+      args: [{ ...input, ...approval }],
+    })) as RestoreResult
   }
 
   it('rolls back by itself when a check fails after the swap, and the newest row is there', async () => {
@@ -49,8 +57,12 @@ describe('restore of a database with a tablespace whose data directory is a moun
     const [row] = await cluster.sql<{ now: Date }>('select clock_timestamp() as now')
     await cluster.sql('insert into markers values (11)')
     // Holds aside, where the copy is read-only, and fails in place, where it is writable.
-    await rig.reconfigure(yaml(`[{ sql: "select case when current_setting('transaction_read_only') = 'on' and pg_is_in_recovery() then 1 else 0 end", min: 1 }]`))
-    await assert.rejects(recover((row as { now: Date }).now.toISOString()), (error: Error) => /rolled back: what ran before is running again/.test(String((error.cause as Error).message)))
+    await rig.reconfigure(
+      yaml(`[{ sql: "select case when current_setting('transaction_read_only') = 'on' and pg_is_in_recovery() then 1 else 0 end", min: 1 }]`),
+    )
+    await assert.rejects(recover((row as { now: Date }).now.toISOString()), (error: Error) =>
+      /rolled back: what ran before is running again/.test(String((error.cause as Error).message)),
+    )
     assert.deepEqual(await cluster.sql('select max(n) as n from markers'), [{ n: 11 }])
     await cluster.sql('insert into markers values (12)')
     const left = (await readdir(cluster.directory)).filter((name) => name.startsWith('pgsql_tmp.muster'))
@@ -77,9 +89,16 @@ describe('restore of a database with a tablespace whose data directory is a moun
     await cluster.sql('insert into markers values (100)')
     await env.client.workflow.execute('backupSystem', { taskQueue: 'muster', workflowId: 'backup/2', args: [{ system: 'shop' }] })
     const directory = join(rig.base, 'copy')
-    const result = (await env.client.workflow.execute('restoreSystem', { taskQueue: 'muster', workflowId: 'aside/shop/localhost/copy', args: [{ system: 'shop', into: { directory } }] })) as RestoreResult
+    const result = (await env.client.workflow.execute('restoreSystem', {
+      taskQueue: 'muster',
+      workflowId: 'aside/shop/localhost/copy',
+      args: [{ system: 'shop', into: { directory } }],
+    })) as RestoreResult
     assert.equal(result.outcome, 'succeeded')
-    assert.deepEqual((await readdir(directory)).filter((name) => name.startsWith('pgsql_tmp')), [])
+    assert.deepEqual(
+      (await readdir(directory)).filter((name) => name.startsWith('pgsql_tmp')),
+      [],
+    )
     await waitFor('the copy to be complete', async () => (await readdir(directory)).includes('PG_VERSION'))
   })
 })

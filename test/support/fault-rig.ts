@@ -102,7 +102,8 @@ export async function findMark(member: string, name: string): Promise<string[]> 
   for (const work of (await readdir(parent)).filter((entry) => entry.startsWith('.muster-'))) {
     for (const entry of await readdir(join(parent, work))) if (entry.startsWith('safety-')) places.push(join(parent, work, entry))
   }
-  for (const place of places) if ((await readFile(join(place, `mark-${name}`), 'utf8').catch(() => '')) === name) found.push(place === member ? 'in place' : 'safety set')
+  for (const place of places)
+    if ((await readFile(join(place, `mark-${name}`), 'utf8').catch(() => '')) === name) found.push(place === member ? 'in place' : 'safety set')
   return found
 }
 
@@ -110,7 +111,8 @@ export async function findMark(member: string, name: string): Promise<string[]> 
 export async function dropSafetySets(member: string): Promise<void> {
   const parent = join(member, '..')
   for (const work of (await readdir(parent)).filter((entry) => entry.startsWith('.muster-'))) {
-    for (const entry of await readdir(join(parent, work))) if (entry.startsWith('safety-')) await rm(join(parent, work, entry), { recursive: true, force: true })
+    for (const entry of await readdir(join(parent, work)))
+      if (entry.startsWith('safety-')) await rm(join(parent, work, entry), { recursive: true, force: true })
   }
 }
 

@@ -432,7 +432,7 @@ describe('a warning about muster.yaml', () => {
       /shop\/uploads: no backup rule covers it.*is past/,
     )
     assert.match(parse(edit(shop, ['restoreHosts: [db1, app1]', 'restoreHosts: [db1]'])).warnings.join(), /uploads: host app1 is not in restoreHosts/)
-    assert.match(parse(edit(minimal, ['/srv/shop/uploads', '/home'])).warnings.join(), /private identity .* lies inside it/)
+    assert.match(parse(edit(minimal, ['/srv/shop/uploads', '/opt'])).warnings.join(), /private identity .* lies inside it/)
   })
 })
 

@@ -72,7 +72,9 @@ function componentsOf(system: SystemConfig, input: PlanRestoreInput): readonly s
     throw new MusterError('InvalidInput', 'a restore elsewhere takes one component at a time', { hint: `name it: --component ${names[0]}` })
   }
   if (input.path !== null && !input.into) {
-    throw new MusterError('InvalidInput', 'one path alone is restored beside, never over the tree it belongs to', { hint: 'add --into DIR, then copy from there what is needed' })
+    throw new MusterError('InvalidInput', 'one path alone is restored beside, never over the tree it belongs to', {
+      hint: 'add --into DIR, then copy from there what is needed',
+    })
   }
   if (input.path !== null && (names.length !== 1 || system.components[names[0] as string]?.type !== 'files')) {
     throw new MusterError('InvalidInput', 'one path alone can be restored of a `files` component, named with --component')

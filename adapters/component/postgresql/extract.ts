@@ -36,7 +36,7 @@ export async function extractArchive(source: ObjectSource, order: ExtractOrder):
   const toolError = await settled(tool.done)
   const sourceError = await (toolError === undefined ? whole : Promise.race([whole, sleep(sourceGraceMs, undefined, { ref: false })]))
   const error = reason(order.directory, toolError, sourceError)
-  if (error !== undefined) throw error instanceof Error ? error : new Error(String(error))
+  if (error !== undefined) throw error instanceof Error ? error : new Error('the archive could not be extracted', { cause: error })
 }
 
 function tarArguments(directory: string): readonly string[] {
