@@ -27,8 +27,11 @@ export interface RestoreDecision {
   readonly target: RecoveryTarget
   readonly mode: 'in-place' | 'elsewhere' | 'back'
   readonly components: readonly ComponentDecision[]
-  /** Services in stop order, with what each was when the plan was made. */
-  readonly services: readonly { readonly name: string; readonly host: string; readonly state: 'running' | 'stopped' }[]
+  /**
+   * Services in stop order, with what each was when the plan was made. `lost`: stopped, because what it serves is lost;
+   * it is started at the end, but not when the run is rolled back.
+   */
+  readonly services: readonly { readonly name: string; readonly host: string; readonly state: 'running' | 'stopped' | 'lost' }[]
   readonly stopFirst: boolean
   /** Steps in order, as ids; `docs/operating.md` says what each does. */
   readonly steps: readonly string[]

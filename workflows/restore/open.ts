@@ -17,7 +17,7 @@ export async function openToUsers(context: RestoreContext): Promise<void> {
         urgentOnHost(one.host, 'control', limits).openDatabase.executeWithOptions({ summary: `open ${one.component}` }, [stepOf(context, one)]),
       )
     }
-    for (const service of [...decision.services].reverse().filter(({ state }) => state === 'running')) {
+    for (const service of [...decision.services].reverse().filter(({ state }) => state !== 'stopped')) {
       await forward(context, `start ${service.name}`, () =>
         urgentOnHost(service.host, 'control', limits).startService.executeWithOptions({ summary: `start ${service.name}` }, [
           { ...where, service: service.name },
@@ -31,7 +31,7 @@ export async function openToUsers(context: RestoreContext): Promise<void> {
 export async function proveHealthy(context: RestoreContext): Promise<void> {
   const { decision, limits } = context.plan
   await timed(context, 'health', async () => {
-    for (const service of decision.services.filter(({ state }) => state === 'running')) {
+    for (const service of decision.services.filter(({ state }) => state !== 'stopped')) {
       await forward(context, `health of ${service.name}`, () =>
         urgentOnHost(service.host, 'control', limits).awaitHealthy.executeWithOptions({ summary: `health of ${service.name}` }, [
           { system: context.input.system, configHash: decision.configHash, service: service.name, withinSeconds: context.plan.healthSeconds, forSeconds: 0 },
@@ -40,7 +40,7 @@ export async function proveHealthy(context: RestoreContext): Promise<void> {
     }
     if (context.plan.commitAfterSeconds > 0) {
       await sleep(context.plan.commitAfterSeconds * 1000, { summary: 'health must stay good before the run commits' })
-      for (const service of decision.services.filter(({ state }) => state === 'running')) {
+      for (const service of decision.services.filter(({ state }) => state !== 'stopped')) {
         await forward(context, `health of ${service.name}`, () =>
           urgentOnHost(service.host, 'control', limits).awaitHealthy.executeWithOptions({ summary: `health of ${service.name} again` }, [
             { system: context.input.system, configHash: decision.configHash, service: service.name, withinSeconds: context.plan.healthSeconds, forSeconds: 0 },

@@ -140,7 +140,9 @@ function decide(
     services:
       mode === 'elsewhere'
         ? []
-        : [...services].sort((a, b) => order.indexOf(a.service) - order.indexOf(b.service)).map(({ service, host, state }) => ({ name: service, host, state })),
+        : [...services]
+            .sort((a, b) => order.indexOf(a.service) - order.indexOf(b.service))
+            .map(({ service, host, state }) => ({ name: service, host, state: state === 'stopped' && isLost(input) ? 'lost' : state })),
     stopFirst: input.stopFirst ?? system.restore.stopFirst,
     steps: stepsOf(mode, input.stopFirst ?? system.restore.stopFirst, input.target.kind === 'latest'),
     pointOfNoReturn: 'open',
@@ -149,6 +151,11 @@ function decide(
     approvals: { ...approvals, count: mode === 'elsewhere' ? 0 : approvals.count, requester: input.requester },
     expiresAt,
   }
+}
+
+/** A service that is down beside data that is gone went down with it; one that was down before stays down. */
+function isLost(input: PlanRestoreInput): boolean {
+  return input.observations.some((one) => one.type === 'postgresql' && (one.content === 'absent' || one.content === 'empty'))
 }
 
 function stepsOf(mode: RestoreDecision['mode'], stopFirst: boolean, latest: boolean): readonly string[] {
