@@ -83,6 +83,8 @@ describe('restore of a database with a tablespace whose data directory is a moun
     const [space] = await cluster.sql<{ path: string }>("select pg_tablespace_location(oid) as path from pg_tablespace where spcname = 'side'")
     assert.notEqual(space?.path, join(cluster.base, 'side'))
     assert.ok((await readdir(join(cluster.base, 'side'))).length > 0, 'the old tablespace is still there')
+    // The full backup that follows holds the component; what comes next would find it held.
+    await env.client.workflow.getHandle(result.backup ?? '').result()
   })
 
   it('leaves its work directory out of the next base backup, and that backup restores', async () => {

@@ -6,9 +6,9 @@ import type { History } from '@temporalio/common/lib/proto-utils.js'
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker'
 import { DeterminismViolationError } from '@temporalio/workflow'
-import { quietTemporal } from '../../wiring/quiet-temporal.ts'
 import { workflowTypes } from '../../workflows/messages.ts'
 import { workflowBundle } from '../support/rig.ts'
+import { quietly } from '../support/scripted-activities.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const folder = join(import.meta.dirname, 'histories')
@@ -77,7 +77,7 @@ describe('the recorded histories', function () {
   const named = (type: string) => recorded.filter(({ name }) => name.startsWith(`${type}.`))
 
   before(async () => {
-    quietTemporal()
+    quietly()
     const files = (await readdir(folder)).filter((file) => file.endsWith('.json')).toSorted()
     recorded = await Promise.all(
       files.map(async (file) => {

@@ -8,7 +8,7 @@ import { Context } from '@temporalio/activity'
 import { Client, WorkflowFailedError, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client'
 import { ActivityFailure, ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common'
 import { TestWorkflowEnvironment } from '@temporalio/testing'
-import { Worker } from '@temporalio/worker'
+import { Worker, type WorkerOptions } from '@temporalio/worker'
 import { toFailure } from '../../activities/boundary.ts'
 import type { HostActivities } from '../../activities/host/index.ts'
 import type { SiteActivities } from '../../activities/site/index.ts'
@@ -79,34 +79,44 @@ export interface StageOptions {
 }
 
 const host = 'localhost'
-const queues = ['muster-site-primary', `muster-host-${host}`, `muster-host-${host}-urgent`] as const
+const queues = { site: 'muster-site-primary', host: `muster-host-${host}`, urgent: `muster-host-${host}-urgent` } as const
 
 export async function openStage({ identity = 'muster-test', env: given }: StageOptions = {}): Promise<Stage> {
-  const env = given ?? (await startQuietly())
+  const env = given ?? (await startServer())
+  const crew = new Map<string, { readonly worker: Worker; readonly done: Promise<void> }>()
   const plays = new Map<string, ReturnType<typeof createPlay>>()
-  const connection = env.nativeConnection
+  const { nativeConnection: connection } = env
   const namespace = env.namespace ?? 'default'
-  await registerSearchAttributes(connection, namespace)
-  const common = {
-    connection,
-    namespace,
-    identity,
-    dataConverter: { failureConverterPath: modulePath('../workers/failure-converter') },
-    maxHeartbeatThrottleInterval: 50,
-    defaultHeartbeatThrottleInterval: 50,
-    shutdownGraceTime: 100,
-  }
+  const dataConverter = { failureConverterPath: modulePath('../workers/failure-converter') }
   const activities = scriptedActivities((system) => plays.get(system))
-  const run = (worker: Worker) => ({ worker, done: worker.run() })
-  const onQueue = async (taskQueue: string) => run(await Worker.create({ ...common, taskQueue, activities }))
-  const workflows = run(await Worker.create({ ...common, taskQueue: workflowQueue, workflowBundle: await workflowBundle() }))
-  const [site, ordinary] = await Promise.all([onQueue(queues[0]), onQueue(queues[1])])
-  let urgent: Awaited<ReturnType<typeof onQueue>> | null = await onQueue(queues[2])
-  const end = async ({ worker, done }: ReturnType<typeof run>) => {
-    if (worker.getState() === 'RUNNING') worker.shutdown()
-    await done
+  const begin = async (taskQueue: string, duty: Partial<WorkerOptions>) => {
+    const throttle = { maxHeartbeatThrottleInterval: 50, defaultHeartbeatThrottleInterval: 50, shutdownGraceTime: 100 }
+    const worker = await Worker.create({ connection, namespace, identity, dataConverter, ...throttle, taskQueue, ...duty })
+    crew.set(taskQueue, { worker, done: worker.run() })
   }
-  const client = new Client({ connection: env.connection, namespace, identity, dataConverter: common.dataConverter })
+  const end = async (taskQueue: string) => {
+    const member = crew.get(taskQueue)
+    crew.delete(taskQueue)
+    if (member?.worker.getState() === 'RUNNING') member.worker.shutdown()
+    await member?.done
+  }
+  const close = async () => {
+    try {
+      await Promise.all([...crew.keys()].map(end))
+    } finally {
+      await env.teardown()
+    }
+  }
+  try {
+    await registerSearchAttributes(connection, namespace)
+    await begin(workflowQueue, { workflowBundle: await workflowBundle() })
+    for (const queue of Object.values(queues)) await begin(queue, { activities })
+  } catch (error) {
+    // What was begun would keep the process alive.
+    await close()
+    throw error
+  }
+  const client = new Client({ connection: env.connection, namespace, identity, dataConverter })
   let count = 0
   return {
     env,
@@ -117,17 +127,9 @@ export async function openStage({ identity = 'muster-test', env: given }: StageO
       return play
     },
     start: (type, workflowId, input, memo) => client.workflow.start(type, { taskQueue: workflowQueue, workflowId, args: [input], ...(memo && { memo }) }),
-    async agentLeaves() {
-      if (urgent) await end(urgent)
-      urgent = null
-    },
-    async agentReturns() {
-      urgent ??= await onQueue(queues[2])
-    },
-    async close() {
-      await Promise.all([workflows, site, ordinary, ...(urgent ? [urgent] : [])].map(end))
-      await env.teardown()
-    },
+    agentLeaves: () => end(queues.urgent),
+    agentReturns: () => begin(queues.urgent, { activities }),
+    close,
   }
 }
 
@@ -140,17 +142,18 @@ const quickServer = {
 }
 
 /** Failures are what these cases are about; the workers' warnings of each would drown the report. */
-async function startQuietly(): Promise<TestWorkflowEnvironment> {
+export function quietly(): void {
   const level = process.env['MUSTER_LOG']
   process.env['MUSTER_LOG'] = level ?? 'error'
-  try {
-    quietTemporal()
-    const executable = { type: 'existing-path', path: await temporalPath() } as const
-    const extraArgs = Object.entries(quickServer).flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${value}`])
-    return await TestWorkflowEnvironment.createLocal({ server: { executable, log: { format: 'pretty', level: 'error' }, extraArgs } })
-  } finally {
-    if (level === undefined) delete process.env['MUSTER_LOG']
-  }
+  quietTemporal()
+  if (level === undefined) delete process.env['MUSTER_LOG']
+}
+
+async function startServer(): Promise<TestWorkflowEnvironment> {
+  quietly()
+  const executable = { type: 'existing-path', path: await temporalPath() } as const
+  const extraArgs = Object.entries(quickServer).flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${value}`])
+  return TestWorkflowEnvironment.createLocal({ server: { executable, log: { format: 'pretty', level: 'error' }, extraArgs } })
 }
 
 /** Fails as activities do at their boundary: type of the table, retried where the table says so. */

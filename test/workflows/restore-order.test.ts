@@ -267,6 +267,21 @@ describe('the order of a restore', function () {
     )
   })
 
+  test('starts a service that went down with the lost data, though not one that was stopped before', async () => {
+    const services = (['web', 'mailer', 'worker'] as const).map((name, index) => ({
+      name,
+      host: 'localhost',
+      state: (['lost', 'stopped', 'lost'] as const)[index] ?? 'lost',
+    }))
+    const play = stage.play({ ...base, planRestore: shopRestorePlan({ decision: { services } }) })
+    assert.equal((await resultOf(latest(play))).outcome, 'succeeded')
+    assert.deepEqual(play.order('startService', 'awaitHealthy'), ['startService worker', 'startService web', 'awaitHealthy web', 'awaitHealthy worker'])
+    const failed = stage.play({ ...base, planRestore: shopRestorePlan({ decision: { services } }), saveTail: failing('CheckFailed', 'it broke here') })
+    await (await latest(failed)).result().catch(() => undefined)
+    assert.deepEqual(failed.order('startService'), [])
+    assert.deepEqual(failed.order('startOldDatabase'), ['startOldDatabase database'])
+  })
+
   test('writes its phases, its outcome and the plan’s hash where they are found without a worker', async () => {
     const play = stage.play({ ...base, stopDatabase: slowly(400, base.stopDatabase) })
     const handle = await latest(play)

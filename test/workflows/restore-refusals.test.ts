@@ -159,10 +159,13 @@ describe('a restore that is only planned or is refused', function () {
   it('ends with AgentAbsent, and names the step, when no agent takes it', async () => {
     const components = [{ ...database, host: 'db9' }]
     const play = stage.play({ ...base, planRestore: shopRestorePlan({ decision: { components }, limits: { agentSeconds: 0.3 } }) })
+    const startedAt = Date.now()
     const end = await endOf(await start('restoreSystem', { system: play.system }, `target/${play.system}`))
     assert.equal(end.type, 'AgentAbsent')
     assert.match(end.message, /no agent took the step: (restoreDatabaseAside|prefetchWal)/)
     nothingChanged(play)
+    // Nothing was stopped: the target is not held until an agent comes to remove what may have been restored.
+    assert.ok(Date.now() - startedAt < 10_000, 'the run waited for an agent although nothing had to be given back')
   })
 
   it('rolls back when the agent is gone in the middle and returns later than it may be absent', async () => {

@@ -3,38 +3,38 @@
  * databases are replayed to the target and held there, not promoted.
  */
 import type { Held, SavedTail } from '../../activities/host/restore/types.ts'
-import { urgentOnHost } from '../activity-options.ts'
+import { undoOnHost, urgentOnHost } from '../activity-options.ts'
 import { fail } from '../procedure.ts'
+import { together } from '../together.ts'
 import { databases, type RestoreContext, stepOf, timed, trees } from './context.ts'
 
 export async function restoreAside(context: RestoreContext): Promise<ReadonlyMap<string, Held>> {
   const { limits } = context.plan
   for (const decision of context.plan.decision.components) {
     context.saga.before(`remove what was restored of ${decision.component}`, () =>
-      urgentOnHost(decision.host, 'control', limits).discardAside.executeWithOptions({ summary: `remove what was restored of ${decision.component}` }, [
+      undoOnHost(decision.host, limits).discardAside.executeWithOptions({ summary: `remove what was restored of ${decision.component}` }, [
         stepOf(context, decision),
       ]),
     )
   }
   const held = new Map<string, Held>()
   await timed(context, 'restore aside', () =>
-    Promise.all([
-      ...databases(context).map(async (decision) => {
+    together([
+      ...databases(context).map((decision) => async () => {
         const urgent = urgentOnHost(decision.host, 'transfer', limits)
         const step = stepOf(context, decision)
         const from = `${decision.component} from ${decision.fromStore}`
-        await Promise.all([
-          urgent.restoreDatabaseAside.executeWithOptions({ summary: `restore ${from}` }, [step]),
-          urgent.prefetchWal.executeWithOptions({ summary: `fetch WAL of ${from}` }, [step]),
+        await together<unknown>([
+          () => urgent.restoreDatabaseAside.executeWithOptions({ summary: `restore ${from}` }, [step]),
+          () => urgent.prefetchWal.executeWithOptions({ summary: `fetch WAL of ${from}` }, [step]),
         ])
         held.set(decision.component, await urgent.holdAtTarget.executeWithOptions({ summary: `replay ${decision.component} to the target` }, [step]))
       }),
-      ...trees(context).map((decision) =>
-        urgentOnHost(decision.host, 'transfer', limits).restoreTreeAside.executeWithOptions(
-          { summary: `restore ${decision.component} from ${decision.fromStore}` },
-          [stepOf(context, decision)],
-        ),
-      ),
+      ...trees(context).map((decision) => async () => {
+        const urgent = urgentOnHost(decision.host, 'transfer', limits)
+        const summary = `restore ${decision.component} from ${decision.fromStore}`
+        await urgent.restoreTreeAside.executeWithOptions({ summary }, [stepOf(context, decision)])
+      }),
     ]),
   )
   return held

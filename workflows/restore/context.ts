@@ -1,5 +1,5 @@
 /** What the phases of one restore share, and how a step is run: named, timed, shown. */
-import { workflowInfo } from '@temporalio/workflow'
+import { CancellationScope, CancelledFailure, workflowInfo } from '@temporalio/workflow'
 import type { RestorePlan, RestoreStep } from '../../activities/host/restore/types.ts'
 import type { ComponentDecision, FilesDecision, PostgresqlDecision } from '../../domain/decision.ts'
 import type { CheckResult } from '../../domain/repository-format.ts'
@@ -35,8 +35,17 @@ export function runName(): string {
   return `${workflowId}:${runId}`
 }
 
+/**
+ * A step that ends well although the run was cancelled meanwhile swallows the cancellation; it counts before the next
+ * step, as long as there is a way back.
+ */
+export function refuseCancelled(context: RestoreContext): void {
+  if (!context.saga.sealed && CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled')
+}
+
 /** Runs a phase under a name that the UI, the result and the demo's table show. */
 export async function timed<T>(context: RestoreContext, name: string, work: () => Promise<T>): Promise<T> {
+  refuseCancelled(context)
   context.board.phase(name)
   const startedAt = Date.now()
   try {

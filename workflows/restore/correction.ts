@@ -22,6 +22,7 @@ export function createCorrectionDesk(): CorrectionDesk {
     'correct a paused run: {"action": "retry" | "openWith" | "giveUp", "person": "<name>", "reason": "<why>"}',
     (input) => {
       if (!waiting) throw fail('PreconditionFailed', 'this run is not paused')
+      if (answer) throw fail('PreconditionFailed', `${answer.person} has already corrected this pause`)
       if (!waiting.allowed.includes(input.action)) throw fail('InvalidInput', `"${input.action}" is not possible now; possible: ${waiting.allowed.join(', ')}`)
       if (input.action === 'openWith' && !input.stores?.length) throw fail('InvalidInput', 'openWith names the stores that may be missing')
     },

@@ -5,11 +5,12 @@
 import { isCancellation, sleep } from '@temporalio/workflow'
 import { urgentOnHost } from '../activity-options.ts'
 import { failureOf } from '../failure-of.ts'
-import { databases, type RestoreContext, stepOf, timed } from './context.ts'
+import { databases, type RestoreContext, refuseCancelled, stepOf, timed } from './context.ts'
 
 export async function openToUsers(context: RestoreContext): Promise<void> {
   const { decision, limits } = context.plan
   const where = { system: context.input.system, configHash: decision.configHash }
+  refuseCancelled(context)
   context.saga.seal()
   await timed(context, 'open', async () => {
     for (const one of databases(context)) {
@@ -53,6 +54,7 @@ export async function proveHealthy(context: RestoreContext): Promise<void> {
 
 /** Past the point of no return a failure waits for a person and is tried again, as often as it takes. */
 export async function forward<T>(context: RestoreContext, what: string, step: () => Promise<T>): Promise<T> {
+  const at = context.board.current
   for (;;) {
     try {
       return await step()
@@ -67,7 +69,7 @@ export async function forward<T>(context: RestoreContext, what: string, step: ()
         `${problem.message}\nThe old data is kept. Mend it, then: muster resume, or roll back: muster restore --back`,
       )
       await context.corrections.await(`${what}: ${problem.message}`, ['retry'], context.plan.limits.correctionSeconds)
-      context.board.phase('open')
+      context.board.phase(at)
     }
   }
 }

@@ -69,7 +69,7 @@ export async function runRestore(
   const site = siteOfQueue()
   board.phase('planning')
   const planRequest: PlanRequest = { procedure, ...requestOf(input), ...request }
-  const plan = await makePlan(site, planRequest, null, `plan the restore of ${input.system}`)
+  const plan = await planOrEnd(site, planRequest, board)
   board.note(planLines(plan))
   const notices = createNotices(site, plan.limits, { configHash: plan.decision.configHash, system: input.system, procedure })
   const context: RestoreContext = { input, plan, site, board, notices, saga: createSaga(), corrections, run: runName(), steps: [], checks: [] }
@@ -80,6 +80,18 @@ export async function runRestore(
     return await carryOut(context, planRequest, approval)
   } catch (error) {
     throw await giveUp(context, error)
+  }
+}
+
+/** A restore that cannot be planned ends with the plan's own reason. */
+async function planOrEnd(site: string, request: PlanRequest, board: ReturnType<typeof createProgressBoard>): Promise<RestorePlan> {
+  try {
+    return await makePlan(site, request, null, `plan the restore of ${request.system}`)
+  } catch (error) {
+    const outcome = isCancellation(error) ? 'cancelled' : 'failed'
+    board.phase(outcome)
+    board.outcome(outcome)
+    throw error
   }
 }
 
@@ -250,9 +262,17 @@ async function giveUp(context: RestoreContext, error: unknown): Promise<unknown>
   const problem = failureOf(error)
   const opened = saga.sealed
   const at = board.current
+  if (problem.type === 'AgentAbsent' && !opened) {
+    notices.send(
+      'alarm',
+      'critical',
+      `restore of ${input.system} needs an agent to roll back`,
+      `${problem.message}\nWhat was stopped stays stopped until the agent returns: muster worker, on its host.`,
+    )
+  }
   const { done, failed } = await saga.compensate()
   const state = stateAfter(context.plan.decision, opened, done, failed)
-  const outcome: Outcome = isCancellation(error) ? 'cancelled' : done.length > 0 && !opened ? 'rolled-back' : 'failed'
+  const outcome = outcomeOf(error, problem, { opened, undone: done.length, broken: failed.length })
   await CancellationScope.nonCancellable(async () => {
     board.phase(outcome)
     board.outcome(outcome)
@@ -267,6 +287,13 @@ async function giveUp(context: RestoreContext, error: unknown): Promise<unknown>
   })
   if (isCancellation(error) && failed.length === 0) return error
   return fail(problem.type, `stopped at "${at}": ${problem.message}; ${state}; ${failures[problem.type].hint}`)
+}
+
+function outcomeOf(error: unknown, problem: PlainFailure, end: { readonly opened: boolean; readonly undone: number; readonly broken: number }): Outcome {
+  if (end.broken > 0 || end.opened) return 'failed'
+  if (isCancellation(error)) return 'cancelled'
+  if (problem.type === 'ApprovalRejected' || problem.type === 'ApprovalExpired') return 'refused'
+  return end.undone > 0 ? 'rolled-back' : 'failed'
 }
 
 function stateAfter(

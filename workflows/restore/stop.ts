@@ -1,6 +1,6 @@
 /** Stops what users are served by, proves it stopped, and saves the tail of WAL before anything is given up. */
 import type { SavedTail } from '../../activities/host/restore/types.ts'
-import { urgentOnHost } from '../activity-options.ts'
+import { undoOnHost, urgentOnHost } from '../activity-options.ts'
 import { databases, type RestoreContext, stepOf, timed } from './context.ts'
 
 /** Services in reverse order, then databases. What was stopped before stays stopped when this is undone. */
@@ -12,7 +12,7 @@ export async function stopEverything(context: RestoreContext): Promise<void> {
       const urgent = urgentOnHost(service.host, 'control', limits)
       if (service.state === 'running') {
         context.saga.before(`start ${service.name} again`, () =>
-          urgent.startService.executeWithOptions({ summary: `start ${service.name} again` }, [{ ...where, service: service.name }]),
+          undoOnHost(service.host, limits).startService.executeWithOptions({ summary: `start ${service.name} again` }, [{ ...where, service: service.name }]),
         )
       }
       await urgent.stopService.executeWithOptions({ summary: `stop ${service.name}` }, [{ ...where, service: service.name }])
@@ -21,7 +21,7 @@ export async function stopEverything(context: RestoreContext): Promise<void> {
       const urgent = urgentOnHost(one.host, 'control', limits)
       const step = stepOf(context, one)
       context.saga.before(`start the old ${one.component} again`, () =>
-        urgent.startOldDatabase.executeWithOptions({ summary: `start the old ${one.component} again` }, [step]),
+        undoOnHost(one.host, limits).startOldDatabase.executeWithOptions({ summary: `start the old ${one.component} again` }, [step]),
       )
       await urgent.stopDatabase.executeWithOptions({ summary: `stop ${one.component}` }, [step])
     }

@@ -2,7 +2,7 @@
 import { uuid4 } from '@temporalio/workflow'
 import type { Promoted, SwappedIn } from '../../activities/host/restore/types.ts'
 import type { PostgresqlDecision } from '../../domain/decision.ts'
-import { urgentOnHost } from '../activity-options.ts'
+import { undoOnHost, urgentOnHost } from '../activity-options.ts'
 import { failureOf } from '../failure-of.ts'
 import { fail } from '../procedure.ts'
 import { databases, type RestoreContext, stepOf, timed, trees } from './context.ts'
@@ -23,7 +23,7 @@ export async function swapIn(context: RestoreContext): Promise<readonly SwappedI
       const urgent = urgentOnHost(decision.host, 'control', limits)
       const step = stepOf(context, decision)
       context.saga.before(`put the old ${decision.component} back`, () =>
-        urgent.swapBack.executeWithOptions({ summary: `put the old ${decision.component} back` }, [step]),
+        undoOnHost(decision.host, limits).swapBack.executeWithOptions({ summary: `put the old ${decision.component} back` }, [step]),
       )
       swapped.push(await urgent.swapIn.executeWithOptions({ summary: `swap ${decision.component}` }, [step]))
     }
@@ -39,7 +39,7 @@ export async function startClosed(context: RestoreContext): Promise<void> {
       const urgent = urgentOnHost(decision.host, 'control', limits)
       const step = stepOf(context, decision)
       context.saga.before(`stop the restored ${decision.component}`, () =>
-        urgent.stopClosed.executeWithOptions({ summary: `stop the restored ${decision.component}` }, [step]),
+        undoOnHost(decision.host, limits).stopClosed.executeWithOptions({ summary: `stop the restored ${decision.component}` }, [step]),
       )
       await urgent.startClosed.executeWithOptions({ summary: `start ${decision.component} closed` }, [step])
       const { checks } = await urgent.checkRestored.executeWithOptions({ summary: `check ${decision.component} in place` }, [{ ...step, where: 'closed' }])
@@ -60,7 +60,7 @@ export async function protectAgain(context: RestoreContext, promoted: ReadonlyMa
       if (!life) continue
       const incarnation = uuid4().replaceAll('-', '').slice(0, 12)
       context.saga.before(`protect the old ${decision.component} again`, () =>
-        urgentOnHost(decision.host, 'control', context.plan.limits).protectOld.executeWithOptions({ summary: `protect the old ${decision.component} again` }, [
+        undoOnHost(decision.host, context.plan.limits).protectOld.executeWithOptions({ summary: `protect the old ${decision.component} again` }, [
           stepOf(context, decision),
         ]),
       )
@@ -73,10 +73,11 @@ export async function protectAgain(context: RestoreContext, promoted: ReadonlyMa
 
 async function protectOne(context: RestoreContext, decision: PostgresqlDecision, incarnation: string, life: Promoted): Promise<void> {
   let openWith: readonly string[] = context.plan.decision.openWith
+  let by = context.plan.decision.approvals.requester
   for (;;) {
     try {
       await urgentOnHost(decision.host, 'copy', context.plan.limits).protectAgain.executeWithOptions({ summary: `protect ${decision.component} again` }, [
-        { ...stepOf(context, decision), incarnation, promoted: life, openWith, by: context.plan.decision.approvals.requester },
+        { ...stepOf(context, decision), incarnation, promoted: life, openWith, by },
       ])
       return
     } catch (error) {
@@ -86,7 +87,10 @@ async function protectOne(context: RestoreContext, decision: PostgresqlDecision,
       context.notices.send('alarm', 'critical', `${context.input.system} is restored but not protected`, problem.message)
       const answer = await context.corrections.await(problem.message, ['retry', 'openWith', 'giveUp'], context.plan.limits.correctionSeconds)
       if (answer.action === 'giveUp') throw fail('NotProtected', `${answer.person} gave up: ${answer.reason}; ${problem.message}`)
-      if (answer.action === 'openWith') openWith = [...openWith, ...(answer.stores ?? [])]
+      if (answer.action === 'openWith') {
+        openWith = [...openWith, ...(answer.stores ?? [])]
+        by = answer.person
+      }
       context.board.phase('protect again')
     }
   }
