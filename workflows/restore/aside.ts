@@ -3,7 +3,7 @@
  * databases are replayed to the target and held there, not promoted.
  */
 import type { Held, SavedTail } from '../../activities/host/restore/types.ts'
-import { undoOnHost, urgentOnHost } from '../activity-options.ts'
+import { urgentOnHost } from '../activity-options.ts'
 import { fail } from '../procedure.ts'
 import { together } from '../together.ts'
 import { databases, type RestoreContext, stepOf, timed, trees } from './context.ts'
@@ -12,7 +12,7 @@ export async function restoreAside(context: RestoreContext): Promise<ReadonlyMap
   const { limits } = context.plan
   for (const decision of context.plan.decision.components) {
     context.saga.before(`remove what was restored of ${decision.component}`, () =>
-      undoOnHost(decision.host, limits).discardAside.executeWithOptions({ summary: `remove what was restored of ${decision.component}` }, [
+      urgentOnHost(decision.host, 'control', limits).discardAside.executeWithOptions({ summary: `remove what was restored of ${decision.component}` }, [
         stepOf(context, decision),
       ]),
     )
