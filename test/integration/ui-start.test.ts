@@ -41,6 +41,12 @@ describe('the Temporal UI', function () {
     })
     rig = await createRig({ env, yaml: yamlFor, prepare: prepareTree, withShipper: false })
     await waitFor('the UI', async () => (await fetch(`http://127.0.0.1:${uiPort}/`).catch(() => null))?.ok === true)
+    // The UI may have looked for the server before that was up; it asks again only after a pause.
+    await waitFor(
+      'the server behind the UI',
+      async () => (await fetch(`http://127.0.0.1:${uiPort}/api/v1/namespaces/default`).catch(() => null))?.ok === true,
+      60,
+    )
     ui = await openTemporalUi(`http://127.0.0.1:${uiPort}`)
   })
 
