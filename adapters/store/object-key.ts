@@ -38,7 +38,6 @@ function isSegment(name: string): boolean {
 }
 
 function isText(name: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   return !/[\u0000-\u001f\u007f\ud800-\udfff]/u.test(name)
 }
 
