@@ -14,14 +14,14 @@ RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates postgresql-common \
   && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/no-main.conf \
   && apt-get install -y --no-install-recommends \
-    age iproute2 openssh-client postgresql-15 procps tar util-linux zstd \
+    age bind9-dnsutils iproute2 openssh-client postgresql-15 procps tar util-linux zstd \
   && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production \
   PATH=/app/bin:/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   MUSTER_CONFIG=/etc/muster/muster.yaml \
   MUSTER_KEYS=/etc/muster/keys \
   MUSTER_HOME=/var/lib/muster/state
-COPY --from=build /app/package.json /app/
+COPY --from=build /app/package.json /app/package-lock.json /app/
 COPY --from=build /app/bin /app/bin
 COPY --from=build /app/dist /app/dist
 COPY --from=build /app/scripts/versions.json /app/scripts/

@@ -6,18 +6,26 @@ import type { PostgresqlPort } from '../adapters/component/postgresql/postgresql
 import type { FilesPort } from '../adapters/component/files/files.ts'
 import type { PostgresqlInstance } from '../adapters/component/postgresql/instance.ts'
 import type { MembersPort } from '../adapters/component/member/members.ts'
-import type { Decryption, Encryption, Signer, Verifier } from '../adapters/crypto/crypto.ts'
+import type { ApprovalVerifier, Decryption, Encryption, Signer, Verifier } from '../adapters/crypto/crypto.ts'
+import type { Dns, DnsWork } from '../adapters/dns/dns.ts'
+import type { Histories } from '../adapters/history/history.ts'
 import type { Notifier } from '../adapters/notifier/notifier.ts'
 import type { ServiceAdapter } from '../adapters/service/service.ts'
 import type { Store } from '../adapters/store/store.ts'
-import type { ComponentConfig, Config, SystemConfig } from '../domain/config.ts'
+import type { ComponentConfig, Config, DnsRecordConfig, SystemConfig } from '../domain/config.ts'
 import { MusterError } from '../domain/failures.ts'
+import type { ConfigDocuments } from '../repository/config-documents.ts'
+import type { LocalKit } from '../repository/replay-kits.ts'
 import type { DocumentCache } from '../repository/document-cache.ts'
+import type { AppliedNumber } from '../domain/repository-format.ts'
 import type { BoundaryDeps } from './boundary.ts'
 
 export interface AppliedConfig {
+  /** Each system as it is at the site of this agent. */
   readonly config: Config
   readonly hash: string
+  /** As it was signed: each system at home. */
+  readonly whole: Config
 }
 
 export interface Agent extends BoundaryDeps {
@@ -30,10 +38,17 @@ export interface Agent extends BoundaryDeps {
   /** State of this host: staging, locks, spool, catalog cache. */
   readonly hostDirectory: string
   /**
-   * The config with this hash, its signature checked; the newest applied one for null.
-   * @throws MusterError UnknownName | SignatureInvalid
+   * The config with this hash, its signature checked; the newest applied one for null. One that this host was never
+   * given is looked for in the stores it knows.
+   * @throws MusterError ConfigInvalid | ObjectMissing | SignatureInvalid | KeyNotTrusted
    */
   config(hash: string | null): Promise<AppliedConfig>
+  /**
+   * Takes a config as this host's newest, if the control key signed it and it is not older than what is here. For null
+   * it takes what the stores say was applied last.
+   * @throws MusterError KeyNotTrusted | SignatureInvalid | ManifestInvalid | WrongTarget | PreconditionFailed | Unreachable
+   */
+  takeConfig(documents: ConfigDocuments | null): Promise<AppliedNumber & { readonly isNew: boolean }>
   store(config: Config, name: string): Promise<Store>
   /** Believed keys, from the first of the stores that answers. */
   verifier(config: Config): Promise<Verifier>
@@ -42,6 +57,15 @@ export interface Agent extends BoundaryDeps {
   encryption(config: Config): Encryption
   /** @throws MusterError IdentityMissing */
   decryption(config: Config, identityFile: string | null): Promise<Decryption>
+  /** Runs the smoke command of a drill, whose exit code is the answer, without a network where the host allows that. @throws MusterError CheckFailed */
+  runSmokeCommand(
+    words: readonly string[],
+    options: { readonly signal?: AbortSignal; readonly label?: string; readonly env: Readonly<Record<string, string>> },
+  ): Promise<void>
+  /** Runs a command of the owner's. @throws MusterError CommandFailed with its last words, Timeout, Cancelled */
+  runCommand(words: readonly string[], options: { readonly signal: AbortSignal; readonly label: string; readonly timeoutSeconds: number }): Promise<void>
+  /** Signatures of people. */
+  readonly approvals: ApprovalVerifier
   readonly postgresql: PostgresqlPort
   readonly files: FilesPort
   readonly members: MembersPort
@@ -50,7 +74,18 @@ export interface Agent extends BoundaryDeps {
   /** Unix socket of this host's WAL shipper. */
   readonly shipperSocket: string
   service(config: Config, system: string, name: string): ServiceAdapter
+  /** Nothing is asked, and no secret resolved, before a method is called. */
+  dns(record: DnsRecordConfig, work: DnsWork): Dns
+  /**
+   * Makes the schedules of a system those of a site. @returns ids of those that changed; null where this agent does not know
+   * Temporal's schedules
+   */
+  moveSchedules(system: string, site: string): Promise<readonly string[] | null>
   notifiers(config: Config): Promise<readonly Notifier[]>
+  /** What Temporal remembers of runs: for evidence, never a condition of a recovery. */
+  readonly histories: Histories
+  /** What replays the runs of a code; null where this host has none of it. */
+  replayKit(code: string): Promise<LocalKit | null>
   now(): Date
 }
 

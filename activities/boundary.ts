@@ -14,11 +14,19 @@ export interface Work {
   /** Put on every process this activity starts: the same for all its attempts, so that a later one finds what an earlier left. */
   readonly label: string
   readonly attempt: number
+  /** Of a later step of the same run it is a higher number. */
+  readonly activityId: string
   /** Temporal's run id of the procedure. */
   readonly runId: string
   readonly workflowId: string
   /** Says that something really moved. */
   progress(progress: Progress): void
+  /**
+   * To be called right before what cannot be taken back: asks Temporal whether this attempt still is the one that counts.
+   * A worker that was frozen may come back in the middle of one that was given up, and may even begin it only then.
+   * @throws MusterError EpochSuperseded when another attempt has begun or the run has ended; TemporalUnreachable
+   */
+  assertCurrent(): Promise<void>
 }
 
 export interface BoundaryDeps {
@@ -38,6 +46,11 @@ export function labelPrefixOf(runId: string): string {
   return `muster:${runId}:`
 }
 
+/** The id of an activity in its run, out of the label that its attempts share. */
+export function activityIdOf({ label, runId }: Pick<Work, 'label' | 'runId'>): string {
+  return label.slice(labelPrefixOf(runId).length)
+}
+
 /** Wraps one activity. `input` is checked by the workflow that sent it. */
 export function atBoundary<I, O>(deps: BoundaryDeps, run: (input: I, work: Work) => Promise<O>): Activity<I, O> {
   return async (input) => {
@@ -55,12 +68,14 @@ export function atBoundary<I, O>(deps: BoundaryDeps, run: (input: I, work: Work)
         signal,
         label,
         attempt: info.attempt,
+        activityId: info.activityId,
         runId: info.workflowExecution?.runId ?? info.activityId,
         workflowId: info.workflowExecution?.workflowId ?? info.activityId,
         progress(progress) {
           watchdog.fed()
           last = progress
         },
+        assertCurrent: () => assertCurrent(context),
       })
     } catch (error) {
       if (context.cancellationSignal.aborted) throw new CancelledFailure(`${info.activityType} was cancelled`)
@@ -107,6 +122,26 @@ function recognise(error: unknown): MusterError {
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
   const message = error instanceof Error ? error.message : String(error)
   return new MusterError(failureOfErrno[code] ?? 'MusterBug', message, { cause: error })
+}
+
+const askSeconds = 5
+/** An answer that came later may be old: this process was frozen, or the machine slept. */
+const freshMs = 10_000
+
+async function assertCurrent({ client, info }: Context): Promise<void> {
+  const { workflowExecution: execution, workflowNamespace: namespace, activityId, activityType, attempt } = info
+  if (!execution || namespace === undefined) throw new MusterError('MusterBug', `${activityType} is no step of a run`)
+  const asked = { steady: performance.now(), wall: Date.now() }
+  const ask = () => client.workflowService.describeWorkflowExecution({ namespace, execution })
+  const { pendingActivities } = await client.withDeadline(asked.wall + askSeconds * 1000, ask).catch((error: unknown) => {
+    throw new MusterError('TemporalUnreachable', `Temporal does not say whether attempt ${attempt} of ${activityType} still counts`, { cause: error })
+  })
+  const pending = pendingActivities?.find((one) => one.activityId === activityId)
+  const isFresh = performance.now() - asked.steady < freshMs && Math.abs(Date.now() - asked.wall) < freshMs
+  if (!pending || pending.attempt !== attempt) {
+    throw new MusterError('EpochSuperseded', `attempt ${attempt} of ${activityType} was given up while it stood still; it does nothing any more`)
+  }
+  if (!isFresh) throw new MusterError('TemporalUnreachable', `this process stood still while it asked Temporal about ${activityType}`)
 }
 
 function createWatchdog(seconds: number) {

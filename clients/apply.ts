@@ -1,6 +1,7 @@
 /**
- * Applies a configuration: keys, marker, signed config and site records into every store, the config to this
- * host, schedules to Temporal. Succeeds when one store has it; the others are a debt.
+ * Applies a configuration: keys, marker, signed config, site records and recovery kits into every store, the record of its number, the
+ * config to this host and to every agent that answers, schedules to Temporal. Succeeds when one store and every agent
+ * that answers has it; the others are a debt.
  */
 import { randomUUID } from 'node:crypto'
 import type { Client } from '@temporalio/client'
@@ -9,42 +10,96 @@ import type { Store } from '../adapters/store/store.ts'
 import { configHash } from '../config/canonical.ts'
 import type { Config } from '../domain/config.ts'
 import { foldRecords } from '../domain/control-state.ts'
+import { siteOfSystem } from '../domain/copies.ts'
 import { MusterError } from '../domain/failures.ts'
 import { configKey, storeMarkerKey } from '../domain/object-keys.ts'
 import type { StoreMarker } from '../domain/repository-format.ts'
+import { recordApplied } from '../repository/applied-records.ts'
+import type { ConfigDocuments } from '../repository/config-documents.ts'
 import { appendRecord } from '../repository/control-records.ts'
+import type { RecordWriter } from '../repository/incarnations.ts'
 import { signDocument } from '../repository/signed-document.ts'
+import type { AskedAgent } from '../workflows/messages.ts'
+import { placedWhereActive } from './active-sites.ts'
+import { type KitMaker, type KitStatus, updateKits } from './recovery-kits.ts'
+import { installOnAgents } from './install.ts'
 import { applySchedules, type ScheduleChange } from './schedules.ts'
 
 export interface ApplyDeps {
   readonly config: Config
   readonly control: Signer
   readonly verifier: Verifier
-  /** The key list as it is stored. */
-  readonly keyList: { readonly key: string; readonly bytes: Buffer }
+  /** Believes control keys alone. */
+  readonly controlVerifier: Verifier
+  /** The key lists as they are stored, in order. */
+  readonly keyLists: readonly { readonly key: string; readonly bytes: Buffer }[]
   readonly store: (name: string) => Promise<Store>
   /** Makes the root of a directory store where that is allowed. */
   readonly prepareStore: (name: string) => Promise<void>
-  readonly saveLocally: (hash: string, bytes: Buffer) => Promise<void>
-  /** Null where Temporal is left out. */
+  /** Number of the configuration that this host has; 0 where it has none. */
+  readonly numberHere: number
+  /** Recovery kits of other sites, as they are to be had here. */
+  readonly encryption: KitMaker['encryption']
+  readonly gatherKit: KitMaker['gather']
+  readonly saveLocally: (documents: ConfigDocuments) => Promise<unknown>
+  /** Null where Temporal is left out, and with it the agents of other hosts and the schedules. */
   readonly temporal: Client | null
   readonly by: string
+  /** Who runs it, for the run that brings it to the agents. */
+  readonly requestedBy: string
   readonly now: () => Date
+  /** Until an agent that does not answer is owed it. */
+  readonly waitSeconds?: number
 }
 
 export interface ApplyResult {
   readonly configHash: string
   readonly stores: readonly { readonly store: string; readonly ok: boolean; readonly problem: string | null }[]
+  /** Of each site that has a recovery kit. */
+  readonly kits: readonly KitStatus[]
+  /** Empty where Temporal was left out. */
+  readonly agents: readonly AskedAgent[]
+  /** Empty, and left as they are, where an agent refused the configuration. */
   readonly schedules: readonly ScheduleChange[]
 }
 
 export async function applyConfig(deps: ApplyDeps, dryRun: boolean): Promise<ApplyResult> {
   const hash = configHash(deps.config)
   if (dryRun) {
-    const schedules = deps.temporal ? await applySchedules(deps.temporal, deps.config, hash, false) : []
-    return { configHash: hash, stores: [], schedules }
+    const schedules = deps.temporal ? await applySchedules(deps.temporal, await whereActive(deps), hash, false) : []
+    return { configHash: hash, stores: [], kits: [], agents: [], schedules }
   }
   const bytes = signDocument(deps.control, 'config', deps.config)
+  const stores = await applyToStores(deps, hash, bytes)
+  const reachable = await Promise.all(stores.filter(({ ok }) => ok).map(({ store }) => deps.store(store)))
+  const writer = { stores: reachable, signer: deps.control, organisation: deps.config.organisation, by: deps.by, now: deps.now }
+  const applied = await recordApplied({ ...writer, verifier: deps.controlVerifier }, hash, deps.numberHere)
+  const documents: ConfigDocuments = { keyLists: deps.keyLists.map((one) => one.bytes), applied, config: bytes }
+  await deps.saveLocally(documents)
+  await writeSiteRecords({ ...writer, verifier: deps.verifier }, deps.config)
+  const { config, control, controlVerifier, store, encryption, gatherKit: gather, now } = deps
+  const kits = await updateKits({ config, configHash: hash, control, controlVerifier, store, encryption, gather, now })
+  if (!deps.temporal) return { configHash: hash, stores, kits, agents: [], schedules: [] }
+  const agents = await installOnAgents(deps.temporal, {
+    hosts: Object.values(deps.config.sites).flatMap((site) => [...site.hosts]),
+    sites: Object.keys(deps.config.sites),
+    documents,
+    requestedBy: deps.requestedBy,
+    ...(deps.waitSeconds !== undefined && { waitSeconds: deps.waitSeconds }),
+  })
+  // Runs that a schedule starts name the configuration: where an agent refused it, they would all fail there.
+  const refused = agents.some(({ state }) => state === 'refused')
+  return { configHash: hash, stores, kits, agents, schedules: refused ? [] : await applySchedules(deps.temporal, await whereActive(deps), hash, true) }
+}
+
+/** Schedules are those of the site where each system is active. */
+async function whereActive({ config, verifier, store }: ApplyDeps): Promise<Config> {
+  const opened = await Promise.allSettled(Object.keys(config.stores).map((name) => store(name)))
+  return placedWhereActive(config, { stores: opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])), verifier })
+}
+
+/** @throws MusterError CopiesMissing when no store took it */
+async function applyToStores(deps: ApplyDeps, hash: string, bytes: Buffer): Promise<ApplyResult['stores']> {
   const stores: { store: string; ok: boolean; problem: string | null }[] = []
   for (const name of Object.keys(deps.config.stores)) {
     try {
@@ -55,16 +110,8 @@ export async function applyConfig(deps: ApplyDeps, dryRun: boolean): Promise<App
       stores.push({ store: name, ok: false, problem: `${error.message}; ${error.hint}` })
     }
   }
-  if (!stores.some(({ ok }) => ok)) {
-    throw new MusterError('CopiesMissing', `no store took the configuration: ${stores.map(({ store, problem }) => `${store}: ${problem}`).join('; ')}`)
-  }
-  await deps.saveLocally(hash, bytes)
-  await writeSiteRecords(
-    deps,
-    stores.filter(({ ok }) => ok).map(({ store }) => store),
-  )
-  const schedules = deps.temporal ? await applySchedules(deps.temporal, deps.config, hash, true) : []
-  return { configHash: hash, stores, schedules }
+  if (stores.some(({ ok }) => ok)) return stores
+  throw new MusterError('CopiesMissing', `no store took the configuration: ${stores.map(({ store, problem }) => `${store}: ${problem}`).join('; ')}`)
 }
 
 async function applyToStore(deps: ApplyDeps, name: string, hash: string, bytes: Buffer): Promise<void> {
@@ -85,31 +132,19 @@ async function applyToStore(deps: ApplyDeps, name: string, hash: string, bytes: 
       })
     }
   }
-  if ((await store.putBytes(deps.keyList.key, deps.keyList.bytes)) === 'exists') {
-    const there = await store.readBytes(deps.keyList.key)
-    if (!there.equals(deps.keyList.bytes)) {
-      throw new MusterError('KeyNotTrusted', `store "${name}" has another key list: it belongs to another installation`, {
-        hint: 'use an empty store, or the keys that made this one',
-      })
-    }
+  for (const { key, bytes: list } of deps.keyLists) {
+    if ((await store.putBytes(key, list)) === 'created' || (await store.readBytes(key)).equals(list)) continue
+    throw new MusterError('KeyNotTrusted', `store "${name}" has another key list: it belongs to another installation`, {
+      hint: 'use an empty store, or the keys that made this one',
+    })
   }
   await store.putBytes(configKey(hash), bytes)
 }
 
 /** A system's first site record says where it is active. */
-async function writeSiteRecords(deps: ApplyDeps, reachable: readonly string[]): Promise<void> {
-  const stores = await Promise.all(
-    Object.keys(deps.config.stores)
-      .filter((name) => reachable.includes(name))
-      .map((name) => deps.store(name)),
-  )
-  const writer = { stores, verifier: deps.verifier, signer: deps.control, organisation: deps.config.organisation, by: deps.by, now: deps.now }
-  for (const [system, { components }] of Object.entries(deps.config.systems)) {
-    const host = Object.values(components)[0]?.host
-    const site =
-      Object.entries(deps.config.sites).find(([, { hosts }]) => host !== undefined && hosts.includes(host))?.[0] ??
-      Object.keys(deps.config.sites)[0] ??
-      'primary'
+async function writeSiteRecords(writer: RecordWriter, config: Config): Promise<void> {
+  for (const system of Object.keys(config.systems)) {
+    const site = siteOfSystem(config, system)
     await appendRecord(writer, system, (records) => (foldRecords(records).site ? null : { kind: 'site', site, controlIncarnation: 1 }))
   }
 }

@@ -3,18 +3,18 @@ import type { Client } from '@temporalio/client'
 import type { InstanceStatus, ShipperStatus } from '../adapters/component/postgresql/shipper-protocol.ts'
 import type { Verifier } from '../adapters/crypto/crypto.ts'
 import type { Store } from '../adapters/store/store.ts'
-import type { ComponentConfig, Config, SystemConfig } from '../domain/config.ts'
+import type { Config, SystemConfig } from '../domain/config.ts'
 import type { ControlState } from '../domain/control-state.ts'
-import type { ObservedBackup, ObservedComponent, ObservedSystem, ObservedWal } from '../domain/observed-system.ts'
+import { approvedProcedures, type Evidence } from '../domain/evidence.ts'
 import { byNeed, judgeSystem, type SystemProtection } from '../domain/protection.ts'
-import { parseBackupKey } from '../domain/object-keys.ts'
-import type { Manifest } from '../domain/repository-format.ts'
+import type { Proof } from '../domain/proof.ts'
 import { nextRuns, parseSchedule } from '../domain/schedule-spec.ts'
 import type { DocumentCache } from '../repository/document-cache.ts'
+import { viewEvidence } from '../repository/evidence-view.ts'
+import { observeSystem } from '../repository/observe-system.ts'
+import { currentOf, type StoreViewDeps, type TimedWindow } from '../repository/store-view.ts'
+import { within } from '../repository/within.ts'
 import { runningRuns, type RunningRun } from './running.ts'
-import { readState } from './records-view.ts'
-import { currentOf, type StoreView, type StoreViewDeps, type TimedWindow, viewStores } from './store-view.ts'
-import { within } from './within.ts'
 
 export interface ProtectionDeps {
   readonly config: Config
@@ -37,6 +37,18 @@ export interface SystemStatus extends SystemProtection {
   readonly running: readonly RunningRun[]
   readonly safetySets: readonly SafetySet[]
   readonly gaps: ControlState['gaps']
+  /** Runs that a person has to look at. */
+  readonly reviewsDue: readonly ReviewDue[]
+  /** What rehearsals have proven. */
+  readonly lastProven: Proof['lastProven']
+}
+
+export interface ReviewDue {
+  readonly workflowId: string
+  /** Temporal's run id. */
+  readonly run: string
+  readonly at: string
+  readonly why: string
 }
 
 export interface SafetySet {
@@ -46,6 +58,8 @@ export interface SafetySet {
   readonly path: string
   readonly safetyPath: string
   readonly sizeBytes: number
+  /** Names in `safetyPath` that belong to other data. */
+  readonly except?: readonly string[]
   readonly keepUntil: string
 }
 
@@ -72,116 +86,37 @@ async function reachTemporal(deps: ProtectionDeps): Promise<Temporal> {
 async function gatherSystem(deps: ProtectionDeps, name: string, temporal: Temporal): Promise<SystemStatus> {
   const system = deps.config.systems[name] as SystemConfig
   const viewDeps: StoreViewDeps = { ...deps, timeoutSeconds: deps.storeSeconds ?? 20 }
-  const [records, runs, shippers] = await Promise.all([readState(viewDeps, name), listRuns(temporal, name), askShippers(deps, system)])
-  const views = await viewStores(viewDeps, name, records.state)
-  const known = new Set(views.flatMap(({ catalog }) => (catalog?.manifests ?? []).map(({ backup }) => backup)))
-  const observed: ObservedSystem = {
-    system: name,
-    priority: system.priority,
-    objectives: system.objectives,
-    required: system.copies.required,
-    now: deps.now().toISOString(),
-    stores: views.map(({ store, probe, catalog, databases, trouble }) => ({
-      name: store,
-      reachable: catalog !== null,
-      writable: probe.writable,
-      place: probe.place,
-      problem: trouble?.message ?? probe.problem,
-      // A manifest that another store has whole is told of as a damaged backup.
-      invalidDocuments: [
-        ...(catalog?.invalid ?? []).filter(({ key }) => !known.has(parseBackupKey(key)?.backup ?? '')).map(({ problem }) => problem),
-        ...databases.flatMap(({ invalid }) => invalid),
-      ],
-    })),
-    components: Object.entries(system.components).map(([component, config]) =>
-      observe(deps, name, component, config, { views, state: records.state, shippers }),
-    ),
+  const [runs, shippers, approved] = await Promise.all([
+    listRuns(temporal, name),
+    askShippers(deps, system),
+    viewEvidence({ ...viewDeps, stores: Object.keys(deps.config.stores) }, name, approvedProcedures),
+  ])
+  const hosts = Object.values(deps.config.sites).flatMap((site) => site.hosts)
+  const { observed, views, state, proof } = await observeSystem({ ...viewDeps, now: deps.now }, name, {
+    shipper: (host, component) => shipperOf(shippers.get(host), name, component),
+    shipperExpected: () => hosts.length === 1,
     schedulerProblem: runs.problem,
-    recordsProblem: records.problem,
-    running: runs.running.map(({ runId }) => runId),
-  }
+    isRunning: (run) => runs.running.some(({ runId }) => runId === run),
+  })
   return {
     ...judgeSystem(deps.config, observed),
     windows: views.flatMap(({ store, databases }) =>
       databases.flatMap(({ component, windows }) =>
-        windows.map((window) => ({ ...window, component, store, inService: window.incarnation === currentOf(records.state, component) })),
+        windows.map((window) => ({ ...window, component, store, inService: window.incarnation === currentOf(state, component) })),
       ),
     ),
     nextRuns: nextOf(system, deps.now()),
     running: runs.running,
-    safetySets: await safetyOf(deps, records.state),
-    gaps: records.state.gaps,
+    safetySets: await safetyOf(deps, state),
+    gaps: state.gaps,
+    reviewsDue: reviewsDue(approved.evidence, state),
+    lastProven: proof.lastProven,
   }
 }
 
-interface Seen {
-  readonly views: readonly StoreView[]
-  readonly state: ControlState
-  readonly shippers: ReadonlyMap<string, ShipperStatus | null>
-}
-
-function observe(deps: ProtectionDeps, system: string, component: string, config: ComponentConfig, seen: Seen): ObservedComponent {
-  const rules = (deps.config.systems[system] as SystemConfig).backups.filter(({ components }) => components.includes(component))
-  return {
-    component,
-    type: config.type,
-    host: config.host,
-    stores: config.stores,
-    backups: backupsOf(seen.views, component),
-    rules: rules.map(({ every, zone }) => ({ every, zone })),
-    wal: config.type === 'postgresql' ? walOf(deps, system, component, config, seen) : null,
-  }
-}
-
-/** One backup is the same in every store: what differs is where it is whole. */
-export function backupsOf(views: readonly StoreView[], component: string): readonly (ObservedBackup & { readonly manifest: Manifest })[] {
-  const found = new Map<string, { manifest: Manifest; in: string[]; damagedIn: { store: string; problem: string }[] }>()
-  for (const { store, catalog } of views) {
-    for (const manifest of catalog?.manifests ?? []) {
-      if (manifest.component !== component) continue
-      const entry = found.get(manifest.backup) ?? { manifest, in: [], damagedIn: [] }
-      const damage = catalog?.damaged.find(({ backup }) => backup === manifest.backup)
-      if (damage) entry.damagedIn.push({ store, problem: `${damage.key} ${damage.problem}` })
-      else entry.in.push(store)
-      found.set(manifest.backup, entry)
-    }
-  }
-  for (const { store, catalog } of views) {
-    for (const { key, problem } of catalog?.invalid ?? []) found.get(parseBackupKey(key)?.backup ?? '')?.damagedIn.push({ store, problem })
-  }
-  return [...found.values()]
-    .sort((a, b) => (a.manifest.backup < b.manifest.backup ? -1 : 1))
-    .map(({ manifest, ...where }) => ({
-      manifest,
-      backup: manifest.backup,
-      run: manifest.run,
-      startedAt: manifest.startedAt,
-      endedAt: manifest.endedAt,
-      sizeBytes: manifest.objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-      meantFor: manifest.stores,
-      ...where,
-    }))
-}
-
-function walOf(deps: ProtectionDeps, system: string, component: string, config: ComponentConfig & { type: 'postgresql' }, seen: Seen): ObservedWal {
-  const incarnation = currentOf(seen.state, component)
-  const databases = seen.views.flatMap(({ store, databases }) => databases.filter((one) => one.component === component).map((one) => ({ ...one, store })))
-  const answer = seen.shippers.get(config.host)
-  const status = answer?.instances.find((one) => one.system === system && one.component === component) ?? null
-  const hosts = Object.values(deps.config.sites).flatMap((site) => site.hosts)
-  return {
-    incarnation,
-    windows: databases.flatMap(({ store, windows }) => windows.map((window) => ({ store, ...window }))),
-    tips: Object.fromEntries(databases.flatMap(({ store, tips }) => (incarnation !== null && tips[incarnation] ? [[store, tips[incarnation]]] : []))),
-    shipEverySeconds: config.wal.shipEverySeconds,
-    // What a shipper says of an earlier incarnation says nothing of this one.
-    shipper: status && (status.incarnation === incarnation || status.incarnation === null) ? shipperOf(status) : null,
-    shipperExpected: hosts.length === 1,
-  }
-}
-
-function shipperOf({ state, problem, stores }: InstanceStatus): NonNullable<ObservedWal['shipper']> {
-  return { state, problem, lags: stores.map(({ store, lagSeconds, problem: trouble }) => ({ store, lagSeconds, problem: trouble })) }
+function shipperOf(answer: ShipperStatus | null | undefined, system: string, component: string): InstanceStatus | null {
+  const status = answer?.instances.find((one) => one.system === system && one.component === component)
+  return status ?? null
 }
 
 async function listRuns(temporal: Temporal, system: string): Promise<{ running: readonly RunningRun[]; problem: string | null }> {
@@ -202,7 +137,8 @@ async function askShippers(deps: ProtectionDeps, system: SystemConfig): Promise<
 
 function nextOf(system: SystemConfig, now: Date): SystemStatus['nextRuns'] {
   const wal = Object.values(system.components).flatMap((one) => (one.type === 'postgresql' ? [one.wal.every] : []))
-  const rules = [...system.backups, ...[...new Set(wal)].map((every) => ({ name: 'archive-wal', every, zone: 'UTC' }))]
+  const drills = (system.drills ?? []).map(({ name, every, zone }) => ({ name: `drill ${name}`, every, zone }))
+  const rules = [...system.backups, ...drills, ...[...new Set(wal)].map((every) => ({ name: 'archive-wal', every, zone: 'UTC' }))]
   return rules.map(({ name, every, zone }) => ({ name, every, at: nextRuns(parseSchedule(every), zone, now, 1)?.[0]?.toISOString() ?? null }))
 }
 
@@ -211,6 +147,13 @@ async function safetyOf(deps: ProtectionDeps, state: ControlState): Promise<read
   const sets = state.safetySets.flatMap(({ run, host, members, keepUntil }) => members.map((member) => ({ run, host, ...member, keepUntil })))
   const there = await Promise.all(sets.map(async ({ host, safetyPath }) => (await deps.isThere?.(host, safetyPath)) ?? true))
   return sets.filter((_, index) => there[index])
+}
+
+function reviewsDue(evidence: readonly Evidence[], state: ControlState): readonly ReviewDue[] {
+  const reviewed = new Set(state.reviews.map(({ run }) => run))
+  return evidence.flatMap(({ reviewDue, run: { workflowId, runId }, times }) =>
+    reviewDue && !reviewed.has(runId) ? [{ workflowId, run: runId, at: times.declaredAt, why: reviewDue }] : [],
+  )
 }
 
 function messageOf(error: unknown): string {

@@ -4,14 +4,29 @@ import type { Store } from '../adapters/store/store.ts'
 import { configHash } from '../config/canonical.ts'
 import type { Config } from '../domain/config.ts'
 import { MusterError } from '../domain/failures.ts'
-import { configPrefix, keysPrefix, parseWalIndexKey, recordsPrefix, storeMarkerKey, walPrefix } from '../domain/object-keys.ts'
+import type { RestoreForecast } from '../domain/forecast.ts'
+import {
+  configPrefix,
+  forecastKey,
+  forecastsPrefix,
+  isOwnChain,
+  recoveryKitKey,
+  recoveryKitsPrefix,
+  keysPrefix,
+  parseWalIndexKey,
+  recordsPrefix,
+  storeMarkerKey,
+  walPrefix,
+} from '../domain/object-keys.ts'
+import type { RecoveryKit } from '../domain/recovery-kit.ts'
 import type { StoreMarker, WalIndex } from '../domain/repository-format.ts'
 import { formatLsn } from '../domain/wal.ts'
 import { readCatalog } from '../repository/catalog.ts'
 import { readChain } from '../repository/control-records.ts'
 import type { DocumentCache } from '../repository/document-cache.ts'
 import { openDocument } from '../repository/signed-document.ts'
-import { notToBeBelieved } from './store-view.ts'
+import { inLanes } from './in-lanes.ts'
+import { notToBeBelieved } from '../repository/store-view.ts'
 
 export interface RepositoryFindings {
   readonly store: string
@@ -19,7 +34,11 @@ export interface RepositoryFindings {
   readonly marker: StoreMarker | null
   readonly keyLists: number
   readonly configs: number
+  readonly forecasts: number
+  readonly kits: number
   readonly systems: readonly SystemFindings[]
+  /** Records of what was applied, and of what hosts have taken. */
+  readonly ownRecords: number
   /** Attempts that died, or go on right now. */
   readonly unpublished: number
   readonly problems: readonly { readonly key: string; readonly problem: string }[]
@@ -49,9 +68,6 @@ interface Problem {
   readonly problem: string
 }
 
-/** Reads at once; a store far away answers slowly, not seldom. */
-const lanes = 12
-
 /** @throws what the store throws: a store that cannot be read to the end is not judged */
 export async function checkRepository(deps: RepositoryCheckDeps, store: Store): Promise<RepositoryFindings> {
   const problems: Problem[] = []
@@ -65,9 +81,12 @@ export async function checkRepository(deps: RepositoryCheckDeps, store: Store): 
   const keyLists = (await keysUnder(store, keysPrefix)).length
   if (keyLists === 0) problems.push({ key: keysPrefix, problem: 'there is no key list' })
   const configs = await readConfigs(deps, store, problems)
+  const forecasts = await readForecasts(deps, store, problems)
+  const kits = await readRecoveryKits(deps, store, problems)
   const wal = await readWal(deps, store, problems)
   const records = await readAllRecords(deps, store, problems)
-  const names = new Set([...catalog.manifests.map(({ system }) => system), ...wal.keys(), ...records.keys()])
+  const ownRecords = [...records].filter(([chain]) => isOwnChain(chain)).reduce((sum, [, { count }]) => sum + count, 0)
+  const names = new Set([...catalog.manifests.map(({ system }) => system), ...wal.keys(), ...[...records.keys()].filter((chain) => !isOwnChain(chain))])
   const systems = [...names].sort().map((system): SystemFindings => {
     const backups = catalog.manifests.filter((one) => one.system === system)
     const chain = records.get(system)
@@ -81,11 +100,23 @@ export async function checkRepository(deps: RepositoryCheckDeps, store: Store): 
     }
   })
   const newestRecordAt =
-    systems
-      .flatMap((one) => one.newestRecordAt ?? [])
+    [...records.values()]
+      .flatMap((one) => one.newestAt ?? [])
       .sort()
       .at(-1) ?? null
-  return { store: store.name, marker, keyLists, configs, systems, unpublished: catalog.unpublished.length, problems, newestRecordAt }
+  return {
+    store: store.name,
+    marker,
+    keyLists,
+    configs,
+    forecasts,
+    kits,
+    systems,
+    ownRecords,
+    unpublished: catalog.unpublished.length,
+    problems,
+    newestRecordAt,
+  }
 }
 
 async function readMarker(deps: RepositoryCheckDeps, store: Store, problems: Problem[]): Promise<StoreMarker | null> {
@@ -114,6 +145,33 @@ async function readConfigs(deps: RepositoryCheckDeps, store: Store, problems: Pr
     if (found === null) continue
     if (key === `${configPrefix}${configHash(found)}.json`) valid += 1
     else problems.push({ key, problem: 'holds another configuration than its name says' })
+  }
+  return valid
+}
+
+async function readForecasts(deps: RepositoryCheckDeps, store: Store, problems: Problem[]): Promise<number> {
+  let valid = 0
+  await inLanes(await keysUnder(store, forecastsPrefix), async (key) => {
+    const found = await believed(problems, key, async () =>
+      openDocument<RestoreForecast>(deps.verifier, 'forecast', await deps.cache.read(store, key), `${store.name}:${key}`),
+    )
+    if (found === null) return
+    const { system, takenAt } = found.value
+    if (key === forecastKey(system, takenAt, found.textSha256)) valid += 1
+    else problems.push({ key, problem: 'holds another forecast than its name says' })
+  })
+  return valid
+}
+
+async function readRecoveryKits(deps: RepositoryCheckDeps, store: Store, problems: Problem[]): Promise<number> {
+  let valid = 0
+  for (const key of await keysUnder(store, recoveryKitsPrefix)) {
+    const found = await believed(problems, key, async () =>
+      openDocument<RecoveryKit>(deps.verifier, 'recoveryKit', await deps.cache.read(store, key), `${store.name}:${key}`),
+    )
+    if (found === null) continue
+    if (key === recoveryKitKey(found.value.site, found.value.madeAt, found.textSha256)) valid += 1
+    else problems.push({ key, problem: 'is another recovery kit than its name says' })
   }
   return valid
 }
@@ -193,12 +251,4 @@ async function keysUnder(store: Store, prefix: string): Promise<readonly string[
   const keys: string[] = []
   for await (const { key } of store.list(prefix)) keys.push(key)
   return keys
-}
-
-async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0
-  const lane = async () => {
-    while (next < items.length) await work(items[next++] as T)
-  }
-  await Promise.all(Array.from({ length: Math.min(lanes, items.length) }, lane))
 }

@@ -1,8 +1,8 @@
 /** Starting runs, watching them, answering them. Ids are given here, so that one target has one run. */
 import { createHash, randomUUID } from 'node:crypto'
-import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client'
+import { type Client, type WorkflowExecutionDescription, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client'
 import { MusterError } from '../domain/failures.ts'
-import { targetId, type WorkflowType } from '../workflows/messages.ts'
+import { targetId, type WorkflowType, type Paused, pausedQueryName } from '../workflows/messages.ts'
 
 export interface StartedRun {
   readonly workflowId: string
@@ -55,6 +55,8 @@ export async function startRun(client: Client, request: RunRequest): Promise<Wor
 export interface RunProgress {
   readonly phase: string
   readonly status: string
+  /** Why it waits for a person, and what that person may do; null while it does not, or no worker can tell. */
+  readonly paused: Paused | null
   readonly activities: readonly {
     readonly what: string
     readonly attempt: number
@@ -78,6 +80,7 @@ export async function lookAtRun(handle: WorkflowHandle): Promise<RunProgress> {
   return {
     phase: typeof description.memo?.['phase'] === 'string' ? description.memo['phase'] : 'starting',
     status: description.status.name,
+    paused: await pausedBy(handle, description),
     activities: pending.map((one) => {
       const [payload] = one.heartbeatDetails?.payloads ?? []
       const beat = payload?.data ? (JSON.parse(Buffer.from(payload.data).toString('utf8')) as Beat | null) : null
@@ -91,4 +94,24 @@ export async function lookAtRun(handle: WorkflowHandle): Promise<RunProgress> {
       }
     }),
   }
+}
+
+const queryWithinMs = 3000
+
+async function pausedBy(handle: WorkflowHandle, { status, memo }: WorkflowExecutionDescription): Promise<Paused | null> {
+  const phase = String(memo?.['phase'])
+  if (status.name !== 'RUNNING' || !(phase.startsWith('paused') || phase.startsWith('not protected'))) return null
+  // Ended, not left behind: a call that still waits when its connection is closed is tried again on it, and that throws where
+  // nobody can catch it.
+  return handle.client.withAbortSignal(AbortSignal.timeout(queryWithinMs), () => handle.query<Paused | null>(pausedQueryName)).catch(() => null)
+}
+
+/** What a person types to go on with a paused run. */
+export function waysOn(run: string, { allowed }: Paused): readonly string[] {
+  const texts = {
+    retry: `mend it, then:  muster resume ${run} --reason TEXT`,
+    openWith: `or without it:  muster resume ${run} --open-with STORE --reason TEXT`,
+    giveUp: `or roll back:   muster resume ${run} --give-up --reason TEXT`,
+  }
+  return allowed.map((action) => texts[action])
 }

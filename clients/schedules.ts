@@ -7,14 +7,17 @@ import { type Client, type ScheduleOptions, ScheduleOverlapPolicy, type Schedule
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common'
 import { canonicalJson } from '../domain/canonical-json.ts'
 import type { Config } from '../domain/config.ts'
-import { siteOfSystem } from '../domain/copies.ts'
+import { siteOfHost, siteOfSystem } from '../domain/copies.ts'
+import { placedSystem } from '../domain/placement.ts'
 import { parseSchedule, type ScheduleSpec } from '../domain/schedule-spec.ts'
+import { installationChain } from '../domain/object-keys.ts'
 import { searchAttributeTypes } from '../domain/search-attributes.ts'
 
 export interface WantedSchedule {
   readonly id: string
-  readonly system: string
-  readonly workflowType: 'backupSystem' | 'archiveWal'
+  /** Null of one that concerns none. */
+  readonly system: string | null
+  readonly workflowType: 'backupSystem' | 'archiveWal' | 'drill' | 'archiveHistories' | 'monitorHealth'
   readonly every: string
   readonly zone: string
   readonly input: Readonly<Record<string, unknown>>
@@ -38,6 +41,25 @@ export function schedulePrefix(config: Config): string {
 
 /** Every schedule that the config asks for. */
 export function wantedSchedules(config: Config, configHash: string): readonly WantedSchedule[] {
+  return [...systemSchedules(config, configHash), ...archiveSchedules(config, configHash)]
+}
+
+/** A site without hosts is where a store stands: nobody there archives. */
+function archiveSchedules(config: Config, configHash: string): readonly WantedSchedule[] {
+  const sites = Object.entries(config.sites).filter(([, { hosts }]) => hosts.length > 0)
+  return sites.map(([site]) => ({
+    id: `${schedulePrefix(config)}${installationChain}/archive-histories-${site}`,
+    system: null,
+    workflowType: 'archiveHistories',
+    every: '1h',
+    zone: 'UTC',
+    input: { configHash, requestedBy: 'schedule archive-histories' },
+    site,
+    ...patience(parseSchedule('1h')),
+  }))
+}
+
+function systemSchedules(config: Config, configHash: string): readonly WantedSchedule[] {
   return Object.entries(config.systems).flatMap(([system, { backups, components }]) => {
     const prefix = `${schedulePrefix(config)}${system}/`
     const site = siteOfSystem(config, system)
@@ -66,8 +88,46 @@ export function wantedSchedules(config: Config, configHash: string): readonly Wa
         ...patience(parseSchedule(every)),
       }),
     )
-    return [...rules, ...wal]
+    return [...rules, ...wal, ...drillSchedules(config, configHash, system, prefix), healthSchedule(configHash, system, site, prefix)]
   })
+}
+
+/** Where the system is active: what it would lose is judged there. */
+function healthSchedule(configHash: string, system: string, site: string, prefix: string): WantedSchedule {
+  return {
+    id: `${prefix}monitor-health`,
+    system,
+    workflowType: 'monitorHealth',
+    every: '1h',
+    zone: 'UTC',
+    input: { system, configHash, requestedBy: 'schedule monitor-health' },
+    site,
+    ...patience(parseSchedule('1h')),
+  }
+}
+
+function drillSchedules(config: Config, configHash: string, system: string, prefix: string): readonly WantedSchedule[] {
+  return (config.systems[system]?.drills ?? []).map(({ name, kind, every, zone, components, host, from, random, smoke }) => ({
+    id: `${prefix}drill-${name}`,
+    system,
+    // The host that rehearses is at the site whose queue plans, notifies and keeps the evidence.
+    site: (host === undefined ? null : siteOfHost(config, host)) ?? siteOfSystem(config, system),
+    workflowType: 'drill',
+    every,
+    zone,
+    input: {
+      system,
+      kind,
+      configHash,
+      requestedBy: `schedule ${name}`,
+      ...(components && { components }),
+      ...(host !== undefined && { host }),
+      ...(from !== undefined && { from }),
+      ...(random && { random }),
+      ...(smoke && { drill: name }),
+    },
+    ...patience(parseSchedule(every)),
+  }))
 }
 
 /** A run that was missed is caught up within about one interval; a backup that is a day late is better than none. */
@@ -94,10 +154,7 @@ export async function applySchedules(client: Client, config: Config, configHash:
     const change = !there.has(one.id) ? 'create' : hash === specHash(one) ? 'keep' : 'update'
     changes.push({ id: one.id, change, every: one.every })
     if (write && change === 'create') await client.schedule.create(optionsOf(one))
-    if (write && change === 'update') {
-      const { memo: _memo, scheduleId: _id, state: _state, ...update } = optionsOf(one)
-      await client.schedule.getHandle(one.id).update((before) => ({ ...update, state: before.state }))
-    }
+    if (write && change === 'update') await updateSchedule(client, one)
   }
   for (const id of there.keys()) {
     if (wanted.some((one) => one.id === id)) continue
@@ -105,6 +162,37 @@ export async function applySchedules(client: Client, config: Config, configHash:
     if (write) await client.schedule.getHandle(id).delete()
   }
   return changes
+}
+
+/**
+ * Makes the schedules of one system those of the site where it is now, each by the configuration that it names already; what an
+ * operator paused stays paused.
+ * @returns ids of those that changed
+ */
+export async function moveSchedules(client: Client, system: string, site: string, configOf: (hash: string) => Promise<Config>): Promise<readonly string[]> {
+  const changed: string[] = []
+  for await (const { scheduleId, typedSearchAttributes } of client.schedule.list()) {
+    if (!scheduleId.startsWith('muster/') || typedSearchAttributes?.get(systemKey) !== system) continue
+    const handle = client.schedule.getHandle(scheduleId)
+    const hash = configHashOf((await handle.describe()).action)
+    if (hash === null) continue
+    const wanted = wantedSchedules(placedSystem(await configOf(hash), system, site), hash).find(({ id }) => id === scheduleId)
+    if (!wanted || specHash(wanted) === typedSearchAttributes.get(specHashKey)) continue
+    await updateSchedule(client, wanted)
+    changed.push(scheduleId)
+  }
+  return changed
+}
+
+function configHashOf(action: { readonly args?: readonly unknown[] }): string | null {
+  const [input] = action.args ?? []
+  const hash = typeof input === 'object' && input !== null ? (input as Record<string, unknown>)['configHash'] : null
+  return typeof hash === 'string' ? hash : null
+}
+
+async function updateSchedule(client: Client, wanted: WantedSchedule): Promise<void> {
+  const { memo: _memo, scheduleId: _id, state: _state, ...update } = optionsOf(wanted)
+  await client.schedule.getHandle(wanted.id).update((before) => ({ ...update, state: before.state }))
 }
 
 function optionsOf(wanted: WantedSchedule): ScheduleOptions {
@@ -118,7 +206,7 @@ function optionsOf(wanted: WantedSchedule): ScheduleOptions {
       workflowId: wanted.id,
       args: [wanted.input],
       memo: { site: wanted.site },
-      staticSummary: `${wanted.workflowType} · ${wanted.system}`,
+      staticSummary: `${wanted.workflowType} · ${wanted.system ?? `site ${wanted.site}`}`,
       workflowRunTimeout: '48 hours',
     },
     policies: {
@@ -128,7 +216,7 @@ function optionsOf(wanted: WantedSchedule): ScheduleOptions {
     },
     typedSearchAttributes: new TypedSearchAttributes([
       { key: specHashKey, value: specHash(wanted) },
-      { key: systemKey, value: wanted.system },
+      ...(wanted.system === null ? [] : [{ key: systemKey, value: wanted.system }]),
     ]),
   }
 }

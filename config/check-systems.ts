@@ -1,10 +1,12 @@
 /** Whether the components, backups and approvals of one system fit together and to the stores and hosts. */
-import type { ComponentConfig, Config, SystemConfig } from '../domain/config.ts'
+import type { ApprovalsConfig, ComponentConfig, Config, SystemConfig } from '../domain/config.ts'
 import { judgeCopies } from '../domain/copies.ts'
 import { MusterError } from '../domain/failures.ts'
 import { checkScheduleZone, parseSchedule } from '../domain/schedule-spec.ts'
+import { checkFailover } from './check-failover.ts'
+import { checkDnsRecords } from './check-dns.ts'
 import { checkKnown, checkTwice } from './check-names.ts'
-import type { Report } from './problems.ts'
+import type { Report, YamlPath } from './problems.ts'
 
 /** Paths are reported below the system's own. */
 export function checkSystem(config: Config, system: SystemConfig, hosts: readonly string[], now: Date, report: Report): void {
@@ -14,7 +16,11 @@ export function checkSystem(config: Config, system: SystemConfig, hosts: readonl
   for (const service of system.services) checkKnown(service.host, hosts, 'host', ['services', service.name, 'host'], report)
   checkFollows(system, report)
   checkBackups(system, now, report)
-  checkApprovals(config, system, report)
+  checkDrills(config, system, hosts, now, report)
+  checkApprovals(config, system.restore.approvals, ['restore', 'approvals'], report)
+  checkFailover(config, system, (path, message, at) => report(['failover', ...path], message, at))
+  if (system.failover) checkApprovals(config, system.failover.approvals, ['failover', 'approvals'], report)
+  checkDnsRecords(system.dns ?? [], Object.keys(config.sites), (path, message, at) => report(['dns', ...path], message, at))
 }
 
 function checkComponent(config: Config, system: SystemConfig, name: string, component: ComponentConfig, hosts: readonly string[], report: Report): void {
@@ -79,12 +85,48 @@ function checkBackups(system: SystemConfig, now: Date, report: Report): void {
   })
 }
 
-function checkApprovals(config: Config, system: SystemConfig, report: Report): void {
-  const { count, requesterMay } = system.restore.approvals
+function checkDrills(config: Config, system: SystemConfig, hosts: readonly string[], now: Date, report: Report): void {
+  const names = new Set<string>()
+  for (const [index, rule] of (system.drills ?? []).entries()) {
+    const path = ['drills', index]
+    if (names.has(rule.name)) report([...path, 'name'], `two drills are called "${rule.name}"`)
+    names.add(rule.name)
+    for (const [item, component] of (rule.components ?? []).entries()) {
+      checkKnown(component, Object.keys(system.components), 'component', [...path, 'components', item], report)
+    }
+    if (rule.from !== undefined) checkKnown(rule.from, Object.keys(config.stores), 'store', [...path, 'from'], report)
+    if (rule.host !== undefined && checkKnown(rule.host, hosts, 'host', [...path, 'host'], report) && !config.encryption.restoreHosts.includes(rule.host)) {
+      report([...path, 'host'], `host ${rule.host} is not among encryption.restoreHosts, so it cannot read backups`)
+    }
+    const databases = (rule.components ?? Object.keys(system.components)).filter((name) => system.components[name]?.type === 'postgresql')
+    if (rule.kind === 'pitr' && databases.length === 0) report([...path, 'kind'], 'pitr needs a database among its components')
+    if (rule.kind === 'component' && rule.components?.length !== 1) report([...path, 'kind'], 'component needs components with exactly one name')
+    try {
+      checkScheduleZone(parseSchedule(rule.every), rule.zone, now)
+    } catch (error) {
+      if (!(error instanceof MusterError)) throw error
+      report([...path, 'zone'], error.message)
+    }
+  }
+}
+
+function checkApprovals(config: Config, { count, requesterMay, accept }: ApprovalsConfig, path: YamlPath, report: Report): void {
   const people = Object.values(config.people)
   const approvers = people.filter((person) => person.role !== 'viewer').length
-  const path = ['restore', 'approvals']
   if (count === 0) return
+  const needed = count > 1 || !requesterMay ? count + 1 : count
+  const signers = people.filter((person) => person.role !== 'viewer' && person.approve !== undefined).length
+  if (accept === 'signed' && signers < needed) {
+    report(
+      [...path, 'accept'],
+      `signed needs ${needed} people who may approve with a key (people.NAME.approve), so that ${count} are left without who asked; there are ${signers}`,
+    )
+    return
+  }
+  if (count > 1 && approvers < needed) {
+    report([...path, 'count'], `${count} approvals need ${needed} people who may approve under people, as who asked is not one of them; there are ${approvers}`)
+    return
+  }
   if (people.length > 0 && approvers === 0) report(path, 'nobody in people may approve: they are all viewers', 'key')
   else if (!requesterMay && approvers < 2) {
     report([...path, 'requesterMay'], 'with requesterMay: no, two people who may approve are needed under people, else no restore can begin')

@@ -1,6 +1,7 @@
 /** What one key alone cannot show: whether the names, places and numbers of a configuration fit together. */
 import type { Config, StoreConfig } from '../domain/config.ts'
 import { siteOfHost } from '../domain/copies.ts'
+import { checkDnsOwners } from './check-dns.ts'
 import { checkKnown, checkTwice } from './check-names.ts'
 import { checkSystem } from './check-systems.ts'
 import { checkOverlaps } from './path-overlaps.ts'
@@ -16,10 +17,12 @@ export function crossCheck(config: Config, now: Date, report: Report): void {
   })
   checkTwice(config.encryption.recipients, ['encryption', 'recipients'], 'recipient', report)
   checkTwice(config.encryption.restoreHosts, ['encryption', 'restoreHosts'], 'host', report)
+  checkKit(config, report)
   for (const [name, system] of Object.entries(config.systems)) {
     checkSystem(config, system, hosts, now, (path, message, at) => report(['systems', name, ...path], message, at))
   }
   checkOverlaps(config, report)
+  checkDnsOwners(config, report)
 }
 
 function checkSites(config: Config, report: Report): void {
@@ -31,6 +34,17 @@ function checkSites(config: Config, report: Report): void {
       homes.set(host, name)
     })
   }
+}
+
+function checkKit({ recoveryKit, sites }: Config, report: Report): void {
+  const { recipients = [], secrets = [] } = recoveryKit ?? {}
+  for (const [index, name] of (recoveryKit?.sites ?? []).entries()) {
+    const path = ['recoveryKit', 'sites', index]
+    if (checkKnown(name, Object.keys(sites), 'site', path, report) && sites[name]?.hosts.length === 0)
+      report(path, `site ${name} has no hosts: nobody there needs a kit`)
+  }
+  checkTwice(recipients, ['recoveryKit', 'recipients'], 'recipient', report)
+  checkTwice(secrets, ['recoveryKit', 'secrets'], 'secret', report)
 }
 
 function checkStore(config: Config, name: string, store: StoreConfig, hosts: readonly string[], report: Report): void {

@@ -1,5 +1,5 @@
 /** One component as written → as it counts. */
-import type { ComponentConfig } from '../domain/config.ts'
+import type { ComponentConfig, PostgresqlServerControl } from '../domain/config.ts'
 import { parseDuration, parseSize } from '../domain/durations.ts'
 import { defined } from './defined.ts'
 import { isYes, plainPath } from './normalise-values.ts'
@@ -35,7 +35,7 @@ function postgresqlComponent(written: Extract<WrittenComponent, { type: 'postgre
     connection: defined({ ...written.connection, host: plainHost(written.connection.host) }),
     binDirectory: written.binDirectory === undefined ? undefined : plainPath(written.binDirectory),
     runAs: written.runAs,
-    server: server.control === 'pg_ctl' ? defined({ ...server, logFile: server.logFile && plainPath(server.logFile) }) : server,
+    server: normaliseServer(server),
     checkpoint: written.checkpoint,
     maxRateKbPerSecond: maxRatePerSecond === undefined ? undefined : Math.floor(parseSize(maxRatePerSecond) / 1024),
     wal: defined({
@@ -49,6 +49,10 @@ function postgresqlComponent(written: Extract<WrittenComponent, { type: 'postgre
   })
 }
 
-function plainHost(host: string): string {
+export function normaliseServer(written: Extract<WrittenComponent, { type: 'postgresql' }>['server']): PostgresqlServerControl {
+  return written.control === 'pg_ctl' ? defined({ ...written, logFile: written.logFile && plainPath(written.logFile) }) : written
+}
+
+export function plainHost(host: string): string {
   return host.startsWith('/') ? plainPath(host) : host
 }

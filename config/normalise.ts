@@ -1,10 +1,13 @@
 /** The configuration as written → the configuration as it counts: defaults in, seconds, bytes, lists expanded. */
 
-import type { BackupRule, Config, NotificationsConfig, SiteConfig, SystemConfig } from '../domain/config.ts'
+import type { BackupRule, Config, DrillRule, NotificationsConfig, SiteConfig, SystemConfig } from '../domain/config.ts'
 import { parseDuration } from '../domain/durations.ts'
 import { parseSchedule } from '../domain/schedule-spec.ts'
 import { defined } from './defined.ts'
+import { normaliseApprovals } from './normalise-approvals.ts'
 import { normaliseComponent } from './normalise-component.ts'
+import { type FailoverSurroundings, normaliseFailover } from './normalise-failover.ts'
+import { normaliseDnsRecord } from './normalise-dns.ts'
 import { normaliseService } from './normalise-service.ts'
 import { normaliseStores } from './normalise-stores.ts'
 import { isYes, oneHost, plainPath } from './normalise-values.ts'
@@ -35,19 +38,27 @@ export function normalise(written: WrittenConfig, around: Surroundings, report: 
     sites,
     stores,
     encryption: normaliseEncryption(written, hosts, around, report),
-    people: mapValues(written.people, defined),
+    ...(written.recoveryKit && { recoveryKit: defined(written.recoveryKit) }),
+    people: mapValues(written.people, (person) => defined({ ...person, approve: person.approve?.split(' ').slice(0, 2).join(' ') })),
     systems: mapValues(written.systems, (system, name) => {
       const at = ['systems', name]
-      return normaliseSystem(system, approvers, (path, message, where) => report([...at, ...path], message, where), hosts, stores)
+      return normaliseSystem(system, { approvers, sites, stores }, hosts, (path, message, where) => report([...at, ...path], message, where))
     }),
     notifications: normaliseNotifications(written),
     ...(written.limits && { limits: normaliseLimits(written.limits) }),
   }
 }
 
-function normaliseSystem(system: WrittenSystem, approvers: number, report: Report, hosts: readonly string[], stores: Config['stores']): SystemConfig {
+function normaliseSystem(written: WrittenSystem, around: FailoverSurroundings, hosts: readonly string[], report: Report): SystemConfig {
+  const here = normaliseHere(written, around, hosts, report)
+  if (!written.failover) return here
+  const failover = normaliseFailover(written.failover, here, around, (path, message, where) => report(['failover', ...path], message, where))
+  return { ...here, failover }
+}
+
+/** The system where it is at home. */
+function normaliseHere(system: WrittenSystem, { approvers, stores }: FailoverSurroundings, hosts: readonly string[], report: Report): SystemConfig {
   const { restore, objectives } = system
-  const { requesterMay, count, accept } = restore.approvals
   return {
     priority: system.priority,
     objectives: defined({ rpoSeconds: seconds(objectives.rpo), rtoSeconds: seconds(objectives.rto) }),
@@ -61,13 +72,11 @@ function normaliseSystem(system: WrittenSystem, approvers: number, report: Repor
       const host = oneHost(service.host, hosts, 'this service', (message) => report(['services', name], message, 'key'))
       return normaliseService(name, service, host)
     }),
+    ...(system.dns.length > 0 && { dns: system.dns.map(normaliseDnsRecord) }),
     backups: normaliseBackups(system),
+    ...(system.drills.length > 0 && { drills: normaliseDrills(system) }),
     restore: {
-      approvals: {
-        count: count === 0 ? 0 : 1,
-        accept,
-        requesterMay: requesterMay === undefined ? approvers < 2 : isYes(requesterMay),
-      },
+      approvals: normaliseApprovals(restore.approvals, approvers),
       approvalExpiresSeconds: parseDuration(restore.approvalExpires),
       commitAfterSeconds: parseDuration(String(restore.commitAfter)),
       keepSafetySetsSeconds: parseDuration(restore.keepSafetySets),
@@ -88,10 +97,22 @@ function normaliseBackups(system: WrittenSystem): readonly BackupRule[] {
   }))
 }
 
+function normaliseDrills(system: WrittenSystem): readonly DrillRule[] {
+  const taken = new Set(system.drills.flatMap((rule) => rule.name ?? []))
+  return system.drills.map(({ name, kind, every, zone, components, host, from, random, smoke }) => ({
+    name: name ?? freeName(every, taken, `${kind}-`),
+    kind,
+    every: every.trim(),
+    zone,
+    random: isYes(random),
+    ...defined({ components, host, from, smoke }),
+  }))
+}
+
 /** `daily`, `every-21600s`, `daily-2`: the same file always gives the same names. */
-function freeName(every: string, taken: Set<string>): string {
+function freeName(every: string, taken: Set<string>, prefix = ''): string {
   const spec = parseSchedule(every)
-  const base = spec.kind !== 'interval' ? spec.kind : spec.everySeconds === 3600 ? 'hourly' : `every-${spec.everySeconds}s`
+  const base = `${prefix}${spec.kind !== 'interval' ? spec.kind : spec.everySeconds === 3600 ? 'hourly' : `every-${spec.everySeconds}s`}`
   let name: string = base
   for (let number = 2; taken.has(name); number += 1) name = `${base}-${number}`
   taken.add(name)

@@ -11,10 +11,8 @@ export const absentKeys: readonly string[] = [
   'stores.*.objectLock',
   'stores.*.keep',
   'stores.*.credentials.expire',
-  'people.*.approve',
   'systems.*.contacts',
-  'systems.*.drills',
-  'systems.*.failover',
+  'systems.*.failover.contacts',
   'systems.*.keep',
   'systems.*.plans',
   'systems.*.components.*.objectives',
@@ -40,6 +38,8 @@ interface AbsentValue {
 }
 
 export const absentValues: readonly AbsentValue[] = [
+  { path: 'systems.*.drills.*.kind', values: ['failover'], hides: 'value' },
+  { path: 'systems.*.failover.mode', values: ['warm'], hides: 'value' },
   { path: 'stores.*.type', values: ['azure'], hides: 'parent' },
   { path: 'encryption.type', values: ['gpg'], hides: 'parent' },
   { path: 'systems.*.components.*.type', values: ['sqlite', 'redis', 'command'], hides: 'parent' },
@@ -48,12 +48,6 @@ export const absentValues: readonly AbsentValue[] = [
   {
     path: 'systems.*.backups.*.kind',
     values: ['incremental', 'differential', 'logical', 'restore point', 'safety'],
-    hides: 'value',
-  },
-  { path: 'systems.*.restore.approvals.accept', values: ['signed'], hides: 'value' },
-  {
-    path: 'systems.*.restore.approvals.count',
-    values: (value) => typeof value === 'number' && value > 1,
     hides: 'value',
   },
 ]

@@ -19,7 +19,7 @@ export function checkOverlaps(config: Config, report: Report): void {
     const other = places.slice(0, index).find((earlier) => earlier.host === claim.host && overlap(earlier.place, claim.place))
     if (other) report(claim.path, explain(claim, other))
   })
-  for (const claims of [instances(config), units(config)]) {
+  for (const claims of [instances(config), units(config), workDirectories(config)]) {
     claims.forEach((claim, index) => {
       const other = claims.slice(0, index).find((earlier) => earlier.host === claim.host && earlier.place === claim.place)
       if (other) report(claim.path, `${claim.owner} is the same on host ${claim.host} as ${other.owner}; one thing belongs to one system, once`)
@@ -75,6 +75,19 @@ function instances(config: Config): Claim[] {
   })
 }
 
+/**
+ * What stands beside a data directory or tree while it is restored: `.muster-<system>-<component>`. Names with hyphens can
+ * make two of them one, such as `a-b`/`c` and `a`/`b-c`; that counts only where they stand in one directory.
+ */
+function workDirectories(config: Config): Claim[] {
+  return components(config).flatMap(({ system, name, component, path }) => {
+    const owner = `the work directory of component ${system}/${name}`
+    const beside = (place: string, index: number) => `${place.slice(0, place.lastIndexOf('/'))}/.muster-${system}-${name}${index === 0 ? '' : `-${index}`}`
+    if (component.type === 'postgresql') return [{ host: component.host, place: beside(component.dataDirectory, 0), owner, path: [...path, 'dataDirectory'] }]
+    return component.paths.map((place, index) => ({ host: component.host, place: beside(place, index), owner, path: [...path, 'paths', index] }))
+  })
+}
+
 function units(config: Config): Claim[] {
   return Object.entries(config.systems).flatMap(([system, { services }]) =>
     services.flatMap((service) => {
@@ -92,15 +105,13 @@ function units(config: Config): Claim[] {
   )
 }
 
+/** At home and at the site of a failover: they are never in service at once, but share what is on one host. */
 function components(config: Config) {
-  return Object.entries(config.systems).flatMap(([system, { components: members }]) =>
-    Object.entries(members).map(([name, component]) => ({
-      system,
-      name,
-      component,
-      path: ['systems', system, 'components', name],
-    })),
-  )
+  return Object.entries(config.systems).flatMap(([system, { components: members, failover }]) => {
+    const at = (found: typeof members, path: YamlPath) =>
+      Object.entries(found).map(([name, component]) => ({ system, name, component, path: [...path, 'components', name] }))
+    return [...at(members, ['systems', system]), ...(failover ? at(failover.components, ['systems', system, 'failover']) : [])]
+  })
 }
 
 function overlap(a: string, b: string): boolean {

@@ -17,7 +17,7 @@ import {
   userName,
 } from './schema-values.ts'
 
-const connection = z.strictObject({
+export const connection = z.strictObject({
   host: serverHost
     .default('/var/run/postgresql')
     .meta({ description: 'A socket directory (absolute path) or a host name.', examples: ['/var/run/postgresql'] }),
@@ -27,7 +27,7 @@ const connection = z.strictObject({
   password: secretReference.optional().meta({ description: 'Where the password is, if one is needed.', examples: ['env:MUSTER_PG_PASSWORD'] }),
 })
 
-const server = z.discriminatedUnion('control', [
+export const server = z.discriminatedUnion('control', [
   z
     .strictObject({
       control: z.literal('pg_ctl').meta({ description: 'Started and stopped by pg_ctl.' }),

@@ -95,6 +95,34 @@ export const storesSchema = z
   .refine((stores) => Object.keys(stores).length > 0, { error: 'needs at least one store' })
   .meta({ description: 'The places where copies are kept, by name.' })
 
+export const recoveryKitSchema = z
+  .strictObject({
+    recipients: z
+      .array(ageRecipient)
+      .min(1)
+      .optional()
+      .meta({
+        description: 'Public keys to which recovery kits are encrypted. Those of encryption, unless configured.',
+        examples: [['age1…']],
+      }),
+    sites: z
+      .array(nameText)
+      .optional()
+      .meta({
+        description: 'Sites that get a recovery kit, besides those that systems fail over to.',
+        examples: [['primary']],
+      }),
+    secrets: z
+      .array(secretReference)
+      .optional()
+      .meta({
+        description:
+          'Further secrets that belong into each kit: what commands and services of yours need, or the control key, so that the other site can apply.',
+        examples: [['file:/etc/shop/licence.key', 'file:/root/.config/muster/control_ed25519']],
+      }),
+  })
+  .meta({ description: 'What muster apply puts into every store for the hosts of another site, encrypted: keys and secrets.' })
+
 export const encryptionSchema = z
   .strictObject({
     type: z.literal('age').default('age').meta({ description: 'The tool that encrypts.' }),

@@ -1,8 +1,12 @@
 /** `systems` as people write them: backups, copies, restore; components and services have files of their own. */
 import { z } from 'zod'
+import { approvals } from './schema-approvals.ts'
 import { componentsSchema } from './schema-components.ts'
+import { copiesRequired } from './schema-copies.ts'
+import { failoverSchema } from './schema-failover.ts'
+import { dnsRecords } from './schema-dns.ts'
 import { service } from './schema-services.ts'
-import { durationOrZero, nameText, positiveDuration, scheduleText, yesOrNo } from './schema-values.ts'
+import { commandWords, durationOrZero, nameText, positiveDuration, scheduleText, yesOrNo } from './schema-values.ts'
 
 const backupRule = z.strictObject({
   name: nameText.optional().meta({ description: 'Name of its schedule. Made from every, unless configured.', examples: ['nightly'] }),
@@ -24,20 +28,6 @@ const backupRule = z.strictObject({
     }),
 })
 
-const approvals = z.strictObject({
-  count: z
-    .int()
-    .min(0)
-    .max(1)
-    .default(1)
-    .meta({ description: 'How many people must approve.', examples: [0] }),
-  accept: z.literal('claimed').default('claimed').meta({ description: 'What counts as an approval: claimed is a name typed by a person.' }),
-  requesterMay: yesOrNo.optional().meta({
-    description: 'Whether who asks for a restore may approve it. No where two or more people may approve, else yes.',
-    examples: [false],
-  }),
-})
-
 const restore = z.strictObject({
   approvals: approvals.prefault({}).meta({ description: 'Who must agree before a restore.' }),
   approvalExpires: positiveDuration.default('24h').meta({ description: 'How long a plan waits for its approval.', examples: ['2h'] }),
@@ -53,25 +43,30 @@ const restore = z.strictObject({
   stopFirst: yesOrNo.default(false).meta({ description: 'Stop the services before recovery begins, not after it.', examples: [true] }),
 })
 
-const copiesRequired = z.strictObject({
-  total: z
-    .int()
+const drillRule = z.strictObject({
+  name: nameText.optional().meta({ description: 'Name of its schedule. Made from kind and every, unless configured.', examples: ['monthly-drill'] }),
+  kind: z
+    .enum(['restore', 'pitr', 'component'])
+    .default('restore')
+    .meta({ description: 'restore: the newest moment; pitr: a moment within the window; component: one component.', examples: ['pitr'] }),
+  every: scheduleText.meta({ description: 'When; as for backups.', examples: ['weekly sunday 04:00', 'monthly day 1 03:00'] }),
+  zone: z
+    .string()
+    .default('UTC')
+    .meta({ description: 'Zone of the times.', examples: ['Europe/Berlin'] }),
+  components: z
+    .array(nameText)
     .min(1)
-    .max(20)
-    .default(1)
-    .meta({ description: 'Copies in all.', examples: [2] }),
-  offHost: z
-    .int()
-    .min(0)
-    .max(20)
-    .default(0)
-    .meta({ description: 'Of these, copies that survive the loss of the host.', examples: [1] }),
-  offSite: z
-    .int()
-    .min(0)
-    .max(20)
-    .default(0)
-    .meta({ description: 'Of these, copies that survive the loss of the site.', examples: [1] }),
+    .optional()
+    .meta({ description: 'Which components. All, unless configured.', examples: [['database']] }),
+  host: nameText.optional().meta({ description: 'Where it is rehearsed. On the host of the first component, unless configured.', examples: ['dr1'] }),
+  from: nameText.optional().meta({ description: 'The store that is read. The fastest, unless configured.', examples: ['offsite'] }),
+  random: yesOrNo.default(false).meta({ description: 'A recovery point by chance, however old.', examples: [true] }),
+  smoke: commandWords.optional().meta({
+    description:
+      'A command run against what was restored, without a network: PGHOST, PGPORT, PGUSER and PGDATABASE lead to the database, MUSTER_DRILL_<COMPONENT> to each tree. It passes with exit code 0.',
+    examples: [['/usr/local/bin/shop-smoke-test', '--read-only']],
+  }),
 })
 
 const system = z.strictObject({
@@ -99,6 +94,7 @@ const system = z.strictObject({
   services: z.record(nameText, service).default({}).meta({
     description: 'The programs that users are served by, by name, in the order in which they start; they stop in reverse.',
   }),
+  dns: dnsRecords,
   backups: z
     .array(backupRule)
     .default([{ components: 'all', kind: 'full', every: 'daily 02:00', zone: 'UTC' }])
@@ -106,6 +102,8 @@ const system = z.strictObject({
       description: 'When backups are made. A full one of everything, daily at 02:00 UTC, unless configured.',
     }),
   restore: restore.prefault({}).meta({ description: 'How a restore is done.' }),
+  failover: failoverSchema.optional(),
+  drills: z.array(drillRule).default([]).meta({ description: 'Which recoveries are rehearsed, in quarantine, and when. None, unless configured.' }),
 })
 
 export const systemsSchema = z

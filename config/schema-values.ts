@@ -1,5 +1,7 @@
 /** The kinds of value that muster.yaml is made of; each says what to write when it is wrong. */
 import { z } from 'zod'
+import { parseDnsServer } from '../domain/dns-server-address.ts'
+import { canonicalDnsName } from '../domain/dns-values.ts'
 import { parseDuration, parseSize } from '../domain/durations.ts'
 import { MusterError } from '../domain/failures.ts'
 import { isName } from '../domain/object-keys.ts'
@@ -119,6 +121,12 @@ export const hostAndPort = checkedText((value) => {
   if (!match || Number(match[1]) < 1 || Number(match[1]) > 65_535) refuse(`${shown(value)} is not a host and a port, such as 127.0.0.1:5672`)
 })
 
+/** A name in DNS, from the root; the dot at its end may be left out. */
+export const dnsName = checkedText((value) => void canonicalDnsName(value))
+
+/** A DNS server by name or address, with its port where that is not 53. */
+export const dnsServer = checkedText((value) => void parseDnsServer(value))
+
 /** A socket directory or a host name; a whole connection address may carry a password, so it is never repeated. */
 export const serverHost = checkedText((value) => {
   if (value.startsWith('/')) checkPath(value)
@@ -128,6 +136,14 @@ export const serverHost = checkedText((value) => {
 export const emailAddress = checkedText((value) => {
   if (controlCharacters.test(value) || !/^[^@]+@[^@\s]+$|^[^<>]*<[^@\s<>]+@[^@\s<>]+>$/.test(value)) {
     refuse(`${shown(value)} is not an e-mail address`)
+  }
+})
+
+/** The public half of an SSH key; a private one is recognised and never repeated. */
+export const sshPublicKey = checkedText((value) => {
+  if (/PRIVATE KEY/.test(value)) refuse('this is a private key: keep it out of this file, and write its public half, the one line of the .pub file')
+  if (!/^(sk-)?(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa)(@openssh\.com)? [A-Za-z0-9+/]{40,}={0,2}( [^\n]*)?$/.test(value)) {
+    refuse(`${shown(value)} is not a public SSH key: the one line of a .pub file, such as ssh-ed25519 AAAAC3Nz…`)
   }
 })
 

@@ -4,9 +4,9 @@
  */
 import { z } from 'zod'
 import { limitsSchema } from './schema-limits.ts'
-import { encryptionSchema, storesSchema } from './schema-stores.ts'
+import { encryptionSchema, recoveryKitSchema, storesSchema } from './schema-stores.ts'
 import { systemsSchema } from './schema-systems.ts'
-import { absolutePath, emailAddress, lineText, nameText, portNumber, secretReference, serverHost, yesOrNo } from './schema-values.ts'
+import { absolutePath, emailAddress, lineText, nameText, portNumber, secretReference, serverHost, sshPublicKey, yesOrNo } from './schema-values.ts'
 
 const organisation = z
   .string()
@@ -33,6 +33,10 @@ const people = z
     nameText,
     z.strictObject({
       email: emailAddress.optional().meta({ description: 'Address of the person.', examples: ['alice@example.com'] }),
+      approve: sshPublicKey.optional().meta({
+        description: 'Public SSH key, of any type, whose signature is an approval of this person; keys in an agent and on hardware work.',
+        examples: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI…'],
+      }),
       role: z
         .enum(['viewer', 'operator', 'approver', 'admin'])
         .default('operator')
@@ -96,6 +100,7 @@ export const configSchema = z
     sites,
     stores: storesSchema,
     encryption: encryptionSchema.prefault({}),
+    recoveryKit: recoveryKitSchema.optional(),
     people,
     systems: systemsSchema,
     notifications,

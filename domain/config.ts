@@ -3,6 +3,7 @@
  * sizes in bytes, times as written. It holds references to secrets, never secrets.
  * The signed `config/<hash>.json` is the canonical text of exactly this shape.
  */
+import type { DnsRecordType } from './dns-values.ts'
 import type { TimeLimits } from './time-limits.ts'
 
 export interface Config {
@@ -11,11 +12,19 @@ export interface Config {
   readonly sites: Readonly<Record<string, SiteConfig>>
   readonly stores: Readonly<Record<string, StoreConfig>>
   readonly encryption: EncryptionConfig
+  /** Absent where nothing is said about it: the sites of failovers have a kit all the same. */
+  readonly recoveryKit?: RecoveryKitConfig
   readonly people: Readonly<Record<string, PersonConfig>>
   readonly systems: Readonly<Record<string, SystemConfig>>
   readonly notifications: NotificationsConfig
   /** Defaults of domain/time-limits.ts where absent. */
   readonly limits?: TimeLimits
+}
+
+/** A configuration as it was signed, and the hash that names it. */
+export interface SignedConfig {
+  readonly config: Config
+  readonly hash: string
 }
 
 export interface SiteConfig {
@@ -65,8 +74,19 @@ export interface EncryptionConfig {
   readonly identity: SecretReference
 }
 
+export interface RecoveryKitConfig {
+  /** Those of `encryption` where absent. */
+  readonly recipients?: readonly string[]
+  /** Sites with a kit, besides those that systems fail over to. */
+  readonly sites?: readonly string[]
+  /** Further references, beyond those that the configuration itself names. */
+  readonly secrets?: readonly SecretReference[]
+}
+
 export interface PersonConfig {
   readonly email?: string
+  /** Public SSH key whose signature is this person's approval: type and base64, no comment. */
+  readonly approve?: string
   readonly role: 'viewer' | 'operator' | 'approver' | 'admin'
 }
 
@@ -84,8 +104,13 @@ export interface SystemConfig {
   readonly components: Readonly<Record<string, ComponentConfig>>
   /** In start order. */
   readonly services: readonly ServiceConfig[]
+  /** Absent in configurations that were signed before there were DNS records. */
+  readonly dns?: readonly DnsRecordConfig[]
   readonly backups: readonly BackupRule[]
   readonly restore: RestoreConfig
+  /** Absent in configurations that were signed before there were drills. */
+  readonly drills?: readonly DrillRule[]
+  readonly failover?: FailoverConfig
 }
 
 export interface RequiredCopies {
@@ -94,8 +119,30 @@ export interface RequiredCopies {
   readonly offSite: number
 }
 
+/** Where a system goes when its site is lost: what it consists of there, in full. */
+export interface FailoverConfig {
+  readonly to: string
+  /** `restore`: from the newest reachable moment in the stores. */
+  readonly mode: 'restore'
+  /** A failover that would lose more waits for a new approval. */
+  readonly maxLossSeconds?: number
+  readonly approvals: ApprovalsConfig
+  readonly copies: { readonly required: RequiredCopies }
+  readonly components: Readonly<Record<string, ComponentConfig>>
+  /** In start order. */
+  readonly services: readonly ServiceConfig[]
+  /** How the lost site is stopped when its agents do not answer; two people in writing where absent. */
+  readonly fence?: { readonly command: readonly string[]; readonly proof: readonly string[]; readonly timeoutSeconds: number }
+}
+
+export interface ApprovalsConfig {
+  readonly count: number
+  readonly accept: 'claimed' | 'signed'
+  readonly requesterMay: boolean
+}
+
 export interface RestoreConfig {
-  readonly approvals: { readonly count: 0 | 1; readonly accept: 'claimed'; readonly requesterMay: boolean }
+  readonly approvals: ApprovalsConfig
   readonly approvalExpiresSeconds: number
   /** Health must be good this long before the run commits. */
   readonly commitAfterSeconds: number
@@ -201,6 +248,20 @@ export interface BackupRule {
   readonly zone: string
 }
 
+export interface DrillRule {
+  readonly name: string
+  readonly kind: 'restore' | 'pitr' | 'component'
+  readonly every: string
+  readonly zone: string
+  /** All components where absent. */
+  readonly components?: readonly string[]
+  readonly host?: string
+  readonly from?: string
+  readonly random: boolean
+  /** A command run against what was restored; its exit code is the answer. */
+  readonly smoke?: readonly string[]
+}
+
 export interface NotificationsConfig {
   readonly email?: {
     readonly from: string
@@ -210,4 +271,83 @@ export interface NotificationsConfig {
   readonly slack?: { readonly webhook: SecretReference }
   /** Path of a JSON-lines file. */
   readonly log?: { readonly path: string }
+}
+
+/** One record that says where a system is, with what it holds while each site is active. */
+export type DnsRecordConfig = Route53RecordConfig | Rfc2136RecordConfig | CommandRecordConfig | ManualRecordConfig
+
+interface DnsRecordCommon {
+  /** From the root, lower case, with a dot at its end; so is `zone`. */
+  readonly name: string
+  readonly type: DnsRecordType
+  /** The apex of the zone it lies in. */
+  readonly zone: string
+  /** Policy: what a change writes, and what `monitorHealth` compares with. */
+  readonly ttlSeconds: number
+  /** By site, canonical and sorted. Several values are a declaration that the record has several. */
+  readonly values: Readonly<Record<string, readonly string[]>>
+  /** Every authoritative server of the zone; found by asking where empty. */
+  readonly nameServers: readonly NameServerConfig[]
+  /** Servers outside the lost site that must give the new answer, at least. */
+  readonly minimumObserved: number
+}
+
+/** A server of DNS by name or address. */
+export interface DnsServerAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export interface NameServerConfig extends DnsServerAddress {
+  /** Where it stands; absent where that is at none of the sites. */
+  readonly site?: string
+}
+
+export interface Route53RecordConfig extends DnsRecordCommon {
+  readonly provider: 'route53'
+  /** Id of the hosted zone, as in `Z0123456789ABCDEFGHIJ`. */
+  readonly hostedZone: string
+  /** Names a secret of the form `ACCESS_KEY_ID:SECRET_ACCESS_KEY`. */
+  readonly credentials: SecretReference
+  readonly region: string
+  /** For servers other than AWS. */
+  readonly endpoint?: string
+  /** Declares that the record is one of several of its name and type, chosen by a routing policy. */
+  readonly setIdentifier?: string
+  /** How long a change may be PENDING. */
+  readonly settleSeconds: number
+}
+
+export interface Rfc2136RecordConfig extends DnsRecordCommon {
+  readonly provider: 'rfc2136'
+  /** Servers that take updates, in the order in which they are tried. */
+  readonly servers: readonly UpdateServerConfig[]
+  readonly key: {
+    readonly name: string
+    readonly algorithm: TsigAlgorithm
+    /** Names a secret in base64, as `tsig-keygen` and `keymgr -t` print it. */
+    readonly secret: SecretReference
+  }
+}
+
+export interface UpdateServerConfig extends DnsServerAddress {
+  /** The site whose loss takes this server away. */
+  readonly site: string
+}
+
+export const tsigAlgorithms = ['hmac-sha256', 'hmac-sha384', 'hmac-sha512'] as const
+export type TsigAlgorithm = (typeof tsigAlgorithms)[number]
+
+export interface CommandRecordConfig extends DnsRecordCommon {
+  readonly provider: 'command'
+  /** Prints the record as lines of a zone file. */
+  readonly read: readonly string[]
+  /** Changes it, or exits with 10 when it is not as expected. */
+  readonly change: readonly string[]
+  readonly timeoutSeconds: number
+  readonly runAs?: string
+}
+
+export interface ManualRecordConfig extends DnsRecordCommon {
+  readonly provider: 'manual'
 }

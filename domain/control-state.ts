@@ -1,14 +1,17 @@
 /** The fold of a system's control records: what they add up to now. */
-import type { ControlBody, ControlRecord, Incarnation } from './repository-format.ts'
+import type { ControlBody, ControlRecord, Fence, Incarnation } from './repository-format.ts'
 
 type BodyOf<K extends ControlBody['kind']> = Extract<ControlBody, { kind: K }>
 
 export interface ControlState {
-  readonly site: { readonly site: string; readonly controlIncarnation: number } | null
+  readonly site: { readonly site: string; readonly controlIncarnation: number; readonly run?: string } | null
+  /** Of moves that were not taken back. */
+  readonly fences: readonly Fence[]
   readonly incarnations: readonly Incarnation[]
   readonly restorePoints: readonly BodyOf<'restore-point'>[]
   readonly gaps: readonly BodyOf<'gap'>[]
   readonly openedWithout: readonly BodyOf<'opened-without'>[]
+  readonly reviews: readonly BodyOf<'review'>[]
   readonly safetySets: readonly (BodyOf<'safety-set'> & { readonly at: string })[]
 }
 
@@ -17,12 +20,38 @@ export function foldRecords(records: readonly ControlRecord[]): ControlState {
   const sites = of('site')
   return {
     site: sites.at(-1) ?? null,
+    fences: fencesOf(records),
     incarnations: of('incarnation'),
     restorePoints: of('restore-point'),
     gaps: of('gap'),
     openedWithout: of('opened-without'),
-    safetySets: records.flatMap((record) => (record.body.kind === 'safety-set' ? [{ ...record.body, at: record.at }] : [])),
+    reviews: of('review'),
+    safetySets: safetySetsOf(records),
   }
+}
+
+function fencesOf(records: readonly ControlRecord[]): readonly Fence[] {
+  let fences: Fence[] = []
+  for (const { body } of records) {
+    if (body.kind === 'fence') fences.push(body)
+    // Lives that a later one descends from ended there all the same; only a move that was taken back never happened.
+    if (body.kind === 'site') fences = fences.filter(({ run, site }) => !(site === body.site && run === body.run))
+  }
+  return fences
+}
+
+/** What was brought back is in service, and no safety set any more. */
+function safetySetsOf(records: readonly ControlRecord[]): ControlState['safetySets'] {
+  const sets: ControlState['safetySets'][number][] = []
+  for (const { body, at } of records) {
+    if (body.kind !== 'safety-set') continue
+    const components = new Set(body.members.map(({ component }) => component))
+    for (const [index, set] of sets.entries()) {
+      if (set.run === body.broughtBack) sets[index] = { ...set, members: set.members.filter(({ component }) => !components.has(component)) }
+    }
+    sets.push({ ...body, at })
+  }
+  return sets.filter(({ members }) => members.length > 0)
 }
 
 /** The incarnation in service: the newest of the component. */
@@ -41,4 +70,13 @@ export function lineage(incarnations: readonly Incarnation[], id: string): reado
     next = found.parent
   }
   return result
+}
+
+/**
+ * Which of two chains counts. Sites that were cut off from each other may each have gone on writing: the one that took over
+ * last is right, however much the other wrote since.
+ */
+export function outranks(one: readonly ControlRecord[], other: readonly ControlRecord[]): boolean {
+  const [mine, theirs] = [one, other].map((records) => foldRecords(records).site?.controlIncarnation ?? 0) as [number, number]
+  return mine === theirs ? one.length > other.length : mine > theirs
 }

@@ -1,10 +1,12 @@
 /**
  * A plan: the *decision* is hashed and approved, and computed again right before the first
- * irreversible step; the *forecast* is re-taken at will and only has to stay inside the
- * decision's bounds.
+ * irreversible step; the *forecast* (forecast.ts) is re-taken at will and only has to stay inside
+ * the decision's bounds.
  */
+import type { ApprovalRule } from './approval.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { MusterError } from './failures.ts'
+import type { MoveDecision, MoveProcedure } from './move.ts'
 
 export const decisionLimitBytes = 32 * 1024
 
@@ -20,12 +22,13 @@ export type RecoveryTarget =
 
 export interface RestoreDecision {
   readonly format: 'muster-decision-1'
-  readonly procedure: 'restoreSystem' | 'recoverToPointInTime'
+  readonly procedure: 'restoreSystem' | 'recoverToPointInTime' | 'drill' | MoveProcedure
   readonly organisation: string
   readonly system: string
   readonly configHash: string
   readonly target: RecoveryTarget
-  readonly mode: 'in-place' | 'elsewhere' | 'back'
+  /** `move`: in place at another site, whose old data is another life. */
+  readonly mode: 'in-place' | 'elsewhere' | 'back' | 'move'
   readonly components: readonly ComponentDecision[]
   /**
    * Services in stop order, with what each was when the plan was made. `lost`: stopped, because what it serves is lost;
@@ -40,8 +43,10 @@ export interface RestoreDecision {
   readonly bounds: RestoreBounds
   /** Required stores the run may open without, because a person said so when asking. */
   readonly openWith: readonly string[]
-  readonly approvals: { readonly count: 0 | 1; readonly accept: 'claimed'; readonly requesterMay: boolean; readonly requester: string }
+  readonly approvals: ApprovalRule
   readonly expiresAt: string
+  /** Only of a move. */
+  readonly move?: MoveDecision
 }
 
 export interface RestoreBounds {
@@ -70,7 +75,14 @@ export interface PostgresqlDecision {
   readonly setAside: SetAsideMethod
   /** Of the backup, with the new directory each goes to. */
   readonly tablespaces: readonly { readonly oid: number; readonly path: string; readonly into: string }[]
+  /** Of the database in service, made after the backup: where the copy has its own. Absent where there are none. */
+  readonly youngTablespaces?: readonly { readonly oid: number; readonly path: string; readonly into: string }[]
+  /** Where `pg_wal` is a link: the directory that the old data goes on using. */
   readonly walDirectory: string | null
+  /** The new directory beside it that `pg_wal` of the restored copy points to; absent where that is an ordinary directory. */
+  readonly walInto?: string
+  /** Directories outside the data directory that belong to the old data: they stay where they are, as members of the safety set. */
+  readonly alsoSetAside?: readonly string[]
   /** Only for `back`: the directory of the safety set. */
   readonly safetyPath: string | null
 }
@@ -85,20 +97,6 @@ export interface FilesDecision {
   /** One path restored alone, or null for the whole tree. */
   readonly only: string | null
   readonly newerFiles: 'keep' | 'discard'
-}
-
-/** What is shown to whoever approves; re-taken, never hashed. */
-export interface RestoreForecast {
-  readonly recoveryPoint: readonly { readonly component: string; readonly at: string | null; readonly skewSeconds: number | null; readonly why: string }[]
-  readonly newestReachableAt: string | null
-  /** Commits after the target that will not be in the restored data, as far as known. */
-  readonly loss: { readonly now: string; readonly afterTail: string }
-  readonly tailSources: readonly { readonly source: string; readonly found: boolean; readonly detail: string }[]
-  readonly durationSeconds: number | null
-  readonly durationBasis: string
-  readonly space: readonly { readonly path: string; readonly neededBytes: number; readonly freeBytes: number }[]
-  readonly storesOut: readonly { readonly store: string; readonly problem: string }[]
-  readonly warnings: readonly string[]
 }
 
 /** The text that is hashed and approved. @throws MusterError OutOfBounds when it would be larger than 32 KiB */
@@ -126,4 +124,14 @@ export function describeTarget(target: RecoveryTarget): string {
     case 'backup':
       return `the end of backup ${target.backup}`
   }
+}
+
+/** Directories outside the data directory: the old ones stay where they are, the restored copy gets new ones. In words. */
+export function besideTexts(one: ComponentDecision): readonly string[] {
+  if (one.type !== 'postgresql') return []
+  const news = new Map([...one.tablespaces, ...(one.youngTablespaces ?? [])].map(({ path, into }) => [path, `tablespace ${into}`]))
+  if (one.walInto !== undefined && one.walDirectory !== null) news.set(one.walDirectory, `pg_wal ${one.walInto}`)
+  const kept = (one.alsoSetAside ?? []).map((path) => `kept where it is: ${path}${news.has(path) ? `; instead of it: ${news.get(path)}` : ''}`)
+  const made = [...news].filter(([path]) => !(one.alsoSetAside ?? []).includes(path)).map(([, text]) => `new: ${text}`)
+  return [...kept, ...made]
 }

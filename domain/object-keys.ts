@@ -5,7 +5,16 @@
  * muster-store.json                                                       marker of the store
  * keys/00000001.json                                                      key list, signed by the root key
  * config/<sha256>.json                                                    signed config
+ * recovery-kits/<site>/<made>-<sha256, 16 digits>.json                    recovery kit of a site
  * records/<system>/00000001.json                                          control records
+ * evidence/<system>/<declared>-<procedure>-<run, 8 hex>.json               signed evidence of a run; beside it its sheet, .html
+ * audit/<site>/00000001.json                                              audit records of a site
+ * histories/<system>/<closed>-<procedure>-<run, 8>-<sha256, 16 digits>.json.gz
+ * kits/<code>/kit.json                                                    signed replay kit, written last
+ * kits/<code>/objects/<sha256>.gz
+ * records/_installation/00000001.json                                     which configuration was applied
+ * records/_host-<host>/00000001.json                                      which configuration that host has taken
+ * forecasts/<system>/<taken>-<sha256, 16 digits>.json                     forecast of a plan
  * backups/<system>/<component>/<backup>/manifest.json                     signed manifest, written last
  * backups/<system>/<component>/<backup>/objects/<name>.age
  * wal/<system>/<component>/<incarnation>/index/<segment>.<start>-<end>.<kind>.<nonce>.json
@@ -18,12 +27,17 @@
 import { MusterError } from './failures.ts'
 import type { Lsn } from './wal.ts'
 
+export const runbookName = 'RUNBOOK.md'
 export const storeMarkerKey = 'muster-store.json'
 export const keysPrefix = 'keys/'
 export const configPrefix = 'config/'
+export const recoveryKitsPrefix = 'recovery-kits/'
 export const backupsPrefix = 'backups/'
 export const walPrefix = 'wal/'
 export const recordsPrefix = 'records/'
+export const forecastsPrefix = 'forecasts/'
+export const evidencesPrefix = 'evidence/'
+export const auditsPrefix = 'audit/'
 
 const namePattern = /^[a-z0-9][a-z0-9_-]{0,62}$/
 
@@ -38,6 +52,11 @@ function checked(name: string): string {
   return name
 }
 
+function checkedHash(hash: string): string {
+  if (!/^[0-9a-f]{64}$/.test(hash)) throw new MusterError('InvalidInput', `"${hash}" is no hash: 64 hex digits`)
+  return hash
+}
+
 export function keyListKey(sequence: number): string {
   return `${keysPrefix}${eightDigits(sequence)}.json`
 }
@@ -46,12 +65,83 @@ export function configKey(hash: string): string {
   return `${configPrefix}${hash}.json`
 }
 
-export function recordPrefix(system: string): string {
-  return `${recordsPrefix}${checked(system)}/`
+export function recoveryKitPrefix(site: string): string {
+  return `${recoveryKitsPrefix}${checked(site)}/`
 }
 
-export function recordKey(system: string, sequence: number): string {
-  return `${recordPrefix(system)}${eightDigits(sequence)}.json`
+/** `madeAt` ISO-8601 UTC; `sha256` of the kit's text. */
+export function recoveryKitKey(site: string, madeAt: string, sha256: string): string {
+  return `${recoveryKitPrefix(site)}${compactTime(madeAt)}-${sha256.slice(0, 16)}.json`
+}
+
+/** The chain of the installation: which configuration was applied. No system can have this name. */
+export const installationChain = '_installation'
+
+/** The chain of one host: which configuration its agent has taken. */
+export function hostChain(host: string): string {
+  return `_host-${checked(host)}`
+}
+
+/** A chain that belongs to no system. */
+export function isOwnChain(name: string): boolean {
+  return name === installationChain || (name.startsWith('_host-') && isName(name.slice('_host-'.length)))
+}
+
+/** @param chain a system, or a chain of Muster's own */
+export function recordPrefix(chain: string): string {
+  return `${recordsPrefix}${isOwnChain(chain) ? chain : checked(chain)}/`
+}
+
+export function recordKey(chain: string, sequence: number): string {
+  return `${recordPrefix(chain)}${eightDigits(sequence)}.json`
+}
+
+export function evidencePrefix(system: string): string {
+  return `${evidencesPrefix}${checked(system)}/`
+}
+
+/** `runId`: Temporal's, of which the last 8 digits are used: the first are a clock's. */
+export function evidenceKey(system: string, declaredAt: string, procedure: string, runId: string): string {
+  return `${evidencePrefix(system)}${compactTime(declaredAt)}-${procedure}-${runId.slice(-8)}.json`
+}
+
+/** A key of evidence → its parts, or null for another key. What it says is proven only by the signed record. */
+export function parseEvidenceKey(key: string): { readonly system: string; readonly procedure: string; readonly run: string } | null {
+  const match = /^evidence\/([^/]+)\/\d{8}T\d{6}Z-([A-Za-z]+)-([^/]{1,8})\.json$/.exec(key)
+  return match ? { system: match[1] as string, procedure: match[2] as string, run: match[3] as string } : null
+}
+
+export function auditPrefix(site: string): string {
+  return `${auditsPrefix}${checked(site)}/`
+}
+
+export function auditKey(site: string, sequence: number): string {
+  return `${auditPrefix(site)}${eightDigits(sequence)}.json`
+}
+
+/** A key of an audit record → its site and number, or null for another key. */
+export function parseAuditKey(key: string): { readonly site: string; readonly sequence: number } | null {
+  const match = /^audit\/([^/]+)\/(\d{8})\.json$/.exec(key)
+  return match && isName(match[1] as string) ? { site: match[1] as string, sequence: Number(match[2]) } : null
+}
+
+/** @param system null of a run without one; `sha256` of the object */
+export function historyKey(system: string | null, closedAt: string, procedure: string, runId: string, sha256: string): string {
+  return `histories/${system === null ? installationChain : checked(system)}/${compactTime(closedAt)}-${procedure}-${runId.slice(-8)}-${sha256.slice(0, 16)}.json.gz`
+}
+
+/** @param code SHA-256 of a workflow bundle without its source map */
+export function kitKey(code: string): string {
+  return `kits/${checkedHash(code)}/kit.json`
+}
+
+export function kitObjectKey(code: string, sha256: string): string {
+  return `kits/${checkedHash(code)}/objects/${checkedHash(sha256)}.gz`
+}
+
+/** `takenAt` ISO-8601 UTC; `sha256` of the forecast's text: two forecasts of one second never meet. */
+export function forecastKey(system: string, takenAt: string, sha256: string): string {
+  return `${forecastsPrefix}${checked(system)}/${compactTime(takenAt)}-${sha256.slice(0, 16)}.json`
 }
 
 export function componentBackupsPrefix(system: string, component?: string): string {
@@ -64,6 +154,10 @@ export function backupPrefix(system: string, component: string, backup: string):
 
 export function manifestKey(system: string, component: string, backup: string): string {
   return `${backupPrefix(system, component, backup)}manifest.json`
+}
+
+export function runbookKey(system: string, component: string, backup: string): string {
+  return `${backupPrefix(system, component, backup)}${runbookName}`
 }
 
 export function backupObjectKey(system: string, component: string, backup: string, name: string): string {

@@ -78,6 +78,8 @@ export interface ObservedSystem {
   readonly schedulerProblem: string | null
   /** Why the control records could not be believed. */
   readonly recordsProblem: string | null
+  /** What is wrong with how it is rehearsed. */
+  readonly proofProblems?: readonly string[]
   /** Run ids of this system that go on right now. */
   readonly running: readonly string[]
 }

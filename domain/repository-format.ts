@@ -4,6 +4,7 @@
  * hashes lower-case hex SHA-256, LSNs as PostgreSQL prints them (`0/3000060`).
  */
 import type { ComponentConfig } from './config.ts'
+import type { FenceProof } from './move.ts'
 
 /** One encrypted object of a backup, or one shipment of WAL. */
 export interface ObjectReference {
@@ -52,6 +53,8 @@ interface ManifestCommon {
   readonly stores: readonly string[]
   readonly recipients: readonly string[]
   readonly writer: Writer
+  /** The page that restores this backup by hand; absent in backups of before there were any. */
+  readonly runbook?: { readonly key: string; readonly sizeBytes: number; readonly sha256: string }
 }
 
 export interface PostgresqlManifest extends ManifestCommon {
@@ -121,10 +124,11 @@ export interface WalIndex {
   readonly writer: { readonly host: string; readonly muster: string }
 }
 
-/** One link of a system's chain of control records. */
+/** One link of a chain of control records: of a system, of the installation, or of a host. */
 export interface ControlRecord {
   readonly format: 'muster-record-1'
   readonly organisation: string
+  /** Name of the chain: a system, `_installation` or `_host-<host>`. */
   readonly system: string
   readonly sequence: number
   /** SHA-256 of the signed text of record sequence − 1; 64 zeros for the first. */
@@ -135,7 +139,15 @@ export interface ControlRecord {
 }
 
 export type ControlBody =
-  | { readonly kind: 'site'; readonly site: string; readonly controlIncarnation: number }
+  | {
+      readonly kind: 'site'
+      readonly site: string
+      /** Of two chains that have grown apart, the one with the higher number counts. */
+      readonly controlIncarnation: number
+      /** The run that moved the system; absent in the first. */
+      readonly run?: string
+    }
+  | ({ readonly kind: 'fence' } & Fence)
   | ({ readonly kind: 'incarnation' } & Incarnation)
   | {
       readonly kind: 'restore-point'
@@ -161,7 +173,42 @@ export type ControlBody =
       readonly by: string
       readonly reason: string
     }
-  | { readonly kind: 'safety-set'; readonly run: string; readonly host: string; readonly members: readonly SafetyMember[]; readonly keepUntil: string }
+  | ({ readonly kind: 'config' } & AppliedNumber)
+  | ({ readonly kind: 'config-taken'; readonly host: string } & AppliedNumber)
+  /** A person has looked at a run that was due for review. */
+  | { readonly kind: 'review'; readonly workflowId: string; readonly run: string; readonly by: string; readonly note: string }
+  | {
+      readonly kind: 'safety-set'
+      readonly run: string
+      readonly host: string
+      readonly members: readonly SafetyMember[]
+      readonly keepUntil: string
+      /** The run whose safety set is in service again since then. */
+      readonly broughtBack?: string
+    }
+
+/** Where the old lives of a system end when it leaves a site: what they ship beyond is never used. */
+export interface Fence {
+  /** The run that fences. */
+  readonly run: string
+  /** The site that is fenced. */
+  readonly site: string
+  readonly proof: FenceProof
+  readonly lives: readonly {
+    readonly component: string
+    readonly incarnation: string
+    /** End of what the stores had. */
+    readonly untilLsn: string
+    /** Everything up to here is in the data that goes into service. */
+    readonly replayedLsn: string
+  }[]
+}
+
+/** Which configuration was applied, as the how manieth: only a higher number replaces what an agent has. */
+export interface AppliedNumber {
+  readonly configHash: string
+  readonly number: number
+}
 
 export interface SafetyMember {
   readonly component: string
@@ -169,6 +216,8 @@ export interface SafetyMember {
   readonly path: string
   readonly safetyPath: string
   readonly sizeBytes: number
+  /** Names directly in `safetyPath` that belong to another life of the database and not to this member. */
+  readonly except?: readonly string[]
 }
 
 export interface Incarnation {
@@ -219,6 +268,11 @@ export const signatureNamespaces = {
   wal: 'muster-wal',
   record: 'muster-record',
   keys: 'muster-keys',
+  forecast: 'muster-forecast',
+  evidence: 'muster-evidence',
+  audit: 'muster-audit',
+  kit: 'muster-kit',
+  recoveryKit: 'muster-recovery-kit',
 } as const
 
 export type SignedKind = keyof typeof signatureNamespaces

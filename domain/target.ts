@@ -16,12 +16,27 @@ export interface DatabaseObservation {
   readonly setAsideReason: string
   readonly tablespaces: readonly { readonly oid: number; readonly path: string; readonly mountPoint: boolean }[]
   readonly walDirectory: string | null
+  /** What is at `walDirectory`. */
+  readonly wal?: PlaceBeside | null
   readonly sizeBytes: number
   readonly freeBytes: number
   readonly memberDirectory: string
   /** Patroni, repmgr, Pacemaker: refused in place. */
   readonly managedBy: string | null
   readonly tailSources: readonly { readonly source: string; readonly found: boolean; readonly detail: string }[]
+}
+
+/** A directory on a disk of its own, beside which a new one has to be made. */
+export interface PlaceBeside {
+  readonly path: string
+  readonly sizeBytes: number
+  readonly freeBytes: number
+  /** Nothing can be made beside it: it is a mount point, or the directory above is closed. */
+  readonly inside: boolean
+  /** False when the disk is not there: neither the directory nor the one above it. */
+  readonly there: boolean
+  /** It shares its disk with the data directory. */
+  readonly sameDisk: boolean
 }
 
 export interface TreeObservation {

@@ -4,6 +4,7 @@
  */
 import type { Signer, Verifier } from '../adapters/crypto/crypto.ts'
 import type { Store } from '../adapters/store/store.ts'
+import { outranks } from '../domain/control-state.ts'
 import { MusterError } from '../domain/failures.ts'
 import { recordKey, recordPrefix } from '../domain/object-keys.ts'
 import type { ControlBody, ControlRecord } from '../domain/repository-format.ts'
@@ -45,7 +46,7 @@ export interface ControlRecordsDeps {
 }
 
 /**
- * The chain that counts: the longest, and of equals the one of the store that stands first.
+ * The chain that counts: of the site that took over last, then the longest, and of equals the one of the store that stands first.
  * Stores that do not answer are skipped; when none answers the last error is thrown.
  */
 export async function readRecords(deps: ControlRecordsDeps, system: string): Promise<RecordChain> {
@@ -61,7 +62,7 @@ async function readAll(deps: ControlRecordsDeps, system: string) {
     try {
       const chain = await readChain(store, system, deps.verifier)
       chains.push({ store, chain })
-      if (!best || chain.records.length > best.records.length) best = chain
+      if (!best || outranks(chain.records, best.records)) best = chain
     } catch (error) {
       if (error instanceof MusterError && (error.type === 'SignatureInvalid' || error.type === 'ManifestInvalid')) throw error
       lastError = error
@@ -100,7 +101,7 @@ export async function appendRecord(
     }
     const bytes = signDocument(deps.signer, 'record', record)
     await catchUp(chains, best, system)
-    const [first, ...others] = chains
+    const [first, ...others] = chains.filter(({ chain }) => leadsTo(chain, best))
     if (!first) continue
     if ((await first.store.putBytes(recordKey(system, record.sequence), bytes)) === 'exists') continue
     for (const { store } of others) await putQuietly(store, recordKey(system, record.sequence), bytes)
@@ -111,11 +112,20 @@ export async function appendRecord(
 
 /** Gives stores that were out the records they lack; a store that fails again stays behind until the next write. */
 async function catchUp(chains: readonly { store: Store; chain: RecordChain }[], best: RecordChain, system: string): Promise<void> {
-  for (const { store, chain } of chains) {
+  for (const { store, chain } of chains.filter((one) => leadsTo(one.chain, best))) {
     for (let n = chain.records.length; n < best.documents.length; n++) {
       if (!(await putQuietly(store, recordKey(system, n + 1), best.documents[n] as Buffer))) break
     }
   }
+}
+
+/**
+ * Whether a chain is the beginning of another. Stores that were out in turn may have grown apart: what is written behind
+ * another record than it names would break the chain there for good. doctor names such a store.
+ */
+function leadsTo({ documents }: RecordChain, best: RecordChain): boolean {
+  const last = documents.at(-1)
+  return last === undefined || (best.documents[documents.length - 1]?.equals(last) ?? false)
 }
 
 async function putQuietly(store: Store, key: string, bytes: Buffer): Promise<boolean> {

@@ -22,6 +22,7 @@ export interface CopyOptions {
 /** Copies a published backup: objects first, its signed manifest last. Idempotent and resumable. */
 export async function copyBackup(from: Store, to: Store, manifest: Manifest, options: CopyOptions): Promise<void> {
   for (const object of manifest.objects) await copyObject(from, to, object, options)
+  if (manifest.runbook) await to.putBytes(manifest.runbook.key, await from.readBytes(manifest.runbook.key, documentLimitBytes))
   const key = manifestKey(manifest.system, manifest.component, manifest.backup)
   await to.putBytes(key, await from.readBytes(key, documentLimitBytes))
 }
@@ -42,7 +43,8 @@ export async function copyShipment(
   await to.putBytes(key, bytes)
 }
 
-async function copyObject(from: Store, to: Store, object: ObjectReference, options: CopyOptions): Promise<void> {
+/** Copies one object; one that is there with its size is left as it is. @throws MusterError ChecksumMismatch */
+export async function copyObject(from: Store, to: Store, object: ObjectReference, options: CopyOptions): Promise<void> {
   options.signal?.throwIfAborted()
   const there = await to.stat(object.key)
   if (there?.sizeBytes === object.sizeBytes) return

@@ -2,17 +2,20 @@
  * One copy of a staged backup in one store: objects, confirmation, manifest last.
  * Idempotent and resumable: called again it goes on where the store has proven bytes.
  */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Signer } from '../adapters/crypto/crypto.ts'
 import type { Store } from '../adapters/store/store.ts'
 import { MusterError } from '../domain/failures.ts'
-import { manifestKey } from '../domain/object-keys.ts'
+import { manifestKey, runbookName } from '../domain/object-keys.ts'
 import type { Manifest } from '../domain/repository-format.ts'
-import { sha256Hex, signDocument } from './signed-document.ts'
+import { sha256Hex, signDocument, splitDocument } from './signed-document.ts'
 import { stagedPath } from './staging.ts'
 
 export interface PublishedCopy {
   readonly store: string
   readonly backup: string
+  /** Of its text: first line, newline included. */
   readonly manifestSha256: string
   readonly objects: number
   readonly sizeBytes: number
@@ -40,14 +43,21 @@ export async function publishCopy(
     doneBytes += object.sizeBytes
     options.onProgress?.(doneBytes, totalBytes)
   }
+  await publishRunbook(store, manifest, stagingDirectory)
   const manifestBytes = await publishManifest(store, signer, manifest)
   return {
     store: store.name,
     backup: manifest.backup,
-    manifestSha256: sha256Hex(manifestBytes),
+    manifestSha256: sha256Hex(splitDocument(manifestBytes, manifest.backup).text),
     objects: manifest.objects.length,
     sizeBytes: totalBytes,
   }
+}
+
+/** What was staged before there were runbooks has none. */
+async function publishRunbook(store: Store, manifest: Manifest, stagingDirectory: string): Promise<void> {
+  if (!manifest.runbook) return
+  await store.putBytes(manifest.runbook.key, await readFile(join(stagingDirectory, runbookName)))
 }
 
 /** Confirms each object once more, then writes the manifest: from then on the backup exists in this store. */

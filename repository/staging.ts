@@ -8,8 +8,10 @@ import type { Readable } from 'node:stream'
 import type { Encryption } from '../adapters/crypto/crypto.ts'
 import { canonicalJson } from '../domain/canonical-json.ts'
 import { MusterError } from '../domain/failures.ts'
-import { backupObjectKey } from '../domain/object-keys.ts'
+import { backupObjectKey, runbookKey, runbookName } from '../domain/object-keys.ts'
 import type { BackupObject, Manifest } from '../domain/repository-format.ts'
+import { runbookText } from '../domain/runbook.ts'
+import { sha256Hex } from './signed-document.ts'
 
 export interface StagingSink {
   add(object: { readonly role: string; readonly name: string }, plain: Readable): Promise<void>
@@ -52,10 +54,14 @@ export function createStagingSink(
   }
 }
 
-/** Makes the folder a finished one. The manifest is complete but for the signature. */
+/** Makes the folder a finished one: the runbook, and the manifest that names it, complete but for the signature. */
 export async function writeStaged(directory: string, manifest: Manifest): Promise<void> {
+  const runbook = Buffer.from(runbookText(manifest))
+  await writeFile(join(directory, runbookName), runbook, { mode: 0o600, flush: true })
+  const key = runbookKey(manifest.system, manifest.component, manifest.backup)
+  const named: Manifest = { ...manifest, runbook: { key, sizeBytes: runbook.length, sha256: sha256Hex(runbook) } }
   const temporary = join(directory, 'staged.json.tmp')
-  await writeFile(temporary, canonicalJson(manifest), { mode: 0o600, flush: true })
+  await writeFile(temporary, canonicalJson(named), { mode: 0o600, flush: true })
   await rename(temporary, join(directory, 'staged.json'))
 }
 

@@ -3,10 +3,14 @@
  * holds the component's backup lock, so whatever is not its own run's is nobody's.
  */
 import type { Store } from '../adapters/store/store.ts'
-import { backupPrefix, componentBackupsPrefix, parseBackupKey } from '../domain/object-keys.ts'
+import { componentBackupsPrefix, parseBackupKey } from '../domain/object-keys.ts'
 
-/** @returns the ids of the attempts that were removed */
-export async function sweepUnpublished(store: Store, system: string, component: string, ownRunShort: string): Promise<readonly string[]> {
+/**
+ * @param begunAt of the own run's backup: what was begun before and never finished is of an earlier one, also where not
+ *   one object of that was finished
+ * @returns the ids of the attempts that were removed
+ */
+export async function sweepUnpublished(store: Store, system: string, component: string, ownRunShort: string, begunAt: Date): Promise<readonly string[]> {
   const keysOf = new Map<string, string[]>()
   const published = new Set<string>()
   for await (const { key } of store.list(componentBackupsPrefix(system, component))) {
@@ -21,6 +25,6 @@ export async function sweepUnpublished(store: Store, system: string, component: 
     for (const key of keys) await store.remove(key)
     swept.push(backup)
   }
-  for (const backup of swept) await store.sweepUnfinished(backupPrefix(system, component, backup), new Date(8.64e15))
+  await store.sweepUnfinished(componentBackupsPrefix(system, component), begunAt)
   return swept
 }

@@ -43,7 +43,7 @@ export interface FetchOptions {
 }
 
 export interface FetchResult {
-  /** Names of the files written, segments in replay order. */
+  /** Names of the files of the plan, segments in replay order, whether fetched now or there before. */
   readonly files: readonly string[]
   /** Time of the last commit in what was fetched; null where the indexes name none. */
   readonly lastCommitAt: string | null
@@ -64,6 +64,7 @@ export async function fetchWal(
 ): Promise<FetchResult> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
   await removeLeftovers(directory)
+  const there = new Set(await readdir(directory))
   const jobs = [
     ...plan.segments.map((segment) => ({
       name: segment.segment,
@@ -73,7 +74,7 @@ export async function fetchWal(
       name: history.segment,
       run: () => fetchHistory(parts, place, history, directory, options),
     })),
-  ]
+  ].filter(({ name }) => !there.has(name))
   let files = 0
   let bytes = 0
   const times: string[] = []
@@ -86,7 +87,7 @@ export async function fetchWal(
     options.onProgress?.({ files, totalFiles: jobs.length, bytes })
   })
   await flush(directory)
-  return { files: jobs.map((job) => job.name), lastCommitAt: times.sort().at(-1) ?? null }
+  return { files: [...plan.segments, ...plan.histories].map(({ segment }) => segment), lastCommitAt: times.sort().at(-1) ?? null }
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   type ActivityName,
   failing,
   failingTimes,
+  noSystem,
   openStage,
   type Play,
   type Script,
@@ -25,7 +26,8 @@ import {
   untilPhase,
   when,
 } from '../test/support/scripted-activities.ts'
-import { database, shopBackupPlan, shopRestorePlan, shopScript, shortLimits } from '../test/support/shop-script.ts'
+import { attestBy, fencedBy, oldSide, oldSideGone } from '../test/support/move-script.ts'
+import { database, shopBackupPlan, shopDrillPlan, shopRestorePlan, shopScript, shortLimits } from '../test/support/shop-script.ts'
 
 /** Stands in many events; says nothing about the machine. */
 const recorder = 'muster-recorder'
@@ -58,7 +60,7 @@ const correctAt =
   }
 
 const answerPlan = (answer: object, shop: Parameters<typeof shopRestorePlan>[0] = {}): Recording => ({
-  script: { planRestore: shopRestorePlan({ ...shop, approvals: { count: 1 } }) },
+  script: { planRestore: shopRestorePlan({ ...shop, approvals: { count: 1, ...shop.approvals } }) },
   meanwhile: async (handle) => {
     await untilPhase(handle, 'waiting for approval')
     await handle.executeUpdate('approve', { args: [{ plan: (await handle.describe()).memo?.['plan'], person: 'bob', ...answer }] })
@@ -74,7 +76,11 @@ const gap: Partial<Script> = {
 }
 const [plannedDatabase, plannedUploads] = shopBackupPlan().waves.flat()
 if (!plannedDatabase || !plannedUploads) throw new Error('the plan of the shop has a database and a tree')
+const heldJustNow: Script['holdAtTarget'] = () => ({ replayedLsn: '0/4000100', lastCommitAt: new Date(Date.now() - 5000).toISOString().replace('Z', '000Z') })
+const everyAgent = { hosts: ['localhost'], sites: ['primary'], documents: Buffer.from('signed documents').toString('base64') }
 const toName = { to: { name: 'before-migration' } }
+
+const moves = ['failover', 'failback', 'switchover']
 
 const recordings: Readonly<Record<string, Recording>> = {
   'backupSystem.succeeded': {},
@@ -86,22 +92,38 @@ const recordings: Readonly<Record<string, Recording>> = {
       planBackup: () => shopBackupPlan({ limits: { ...shortLimits, copySeconds: 1 }, required: { total: 3, offHost: 1, offSite: 1 } }),
     },
   },
+  'backupSystem.copies-in-one-place': {
+    script: {
+      planBackup: () => shopBackupPlan({ required: { total: 3, offHost: 1, offSite: 1 } }),
+      publishCopy: async (input, attempt) => ({ ...(await base.publishCopy(input, attempt)), place: 'device:1' }),
+    },
+  },
+  'backupSystem.copies-apart': {
+    script: { publishCopy: async (input, attempt) => ({ ...(await base.publishCopy(input, attempt)), place: `place of ${input.store}` }) },
+  },
   'backupSystem.produce-failed': {
     script: { produceBackup: when('database', failing('PageChecksum', 'page 7 of base/5/16384 is damaged'), base.produceBackup) },
   },
   'backupSystem.plan-failed': { script: { planBackup: failing('NotActiveSite', 'system "shop" is active at site "dr"') } },
   'backupSystem.staging-kept': { script: { releaseStaging: failing('SourceUnreadable', 'the staging is not ours') } },
+  'backupSystem.evidence-lost': {
+    script: {
+      writeEvidence: ({ evidence }) => ({ key: `evidence/${evidence.system}/1.json`, sha256: '', stores: [], failed: [{ store: 'local', problem: 'full' }] }),
+    },
+  },
   'backupSystem.notices-undelivered': { script: { notifyPeople: failing('ConfigInvalid', 'there is no such config') } },
   'backupSystem.cancelled': { script: { publishCopy: untilCancelled(50) }, meanwhile: cancelAt('publishCopy') },
   'backupSystem.invalid-input': { input: { kind: 'weekly' } },
 
   'archiveWal.succeeded': {},
   'archiveWal.degraded': { script: gap },
+  'archiveWal.point-made': { input: { point: 'before-migration' } },
   'archiveWal.failed': { script: { archiveWal: failing('PreconditionFailed', 'the WAL shipper of database does not run') } },
   'archiveWal.nothing-to-do': { script: { planBackup: () => shopBackupPlan({ waves: [[plannedUploads]] }) } },
   'archiveWal.cancelled': { script: { archiveWal: untilCancelled() }, meanwhile: cancelAt('archiveWal') },
 
   'restoreSystem.planned': { input: { planOnly: true }, id: 'plan/shop/1' },
+  'restoreSystem.planned-forecast-stored': { input: { planOnly: true }, id: 'plan/shop/1' },
   'restoreSystem.succeeded': answerPlan({}),
   'restoreSystem.succeeded-stop-first': { input: { stopFirst: true } },
   'restoreSystem.succeeded-back': { input: { back: 'target/shop:1' } },
@@ -128,6 +150,15 @@ const recordings: Readonly<Record<string, Recording>> = {
   },
   'restoreSystem.left-open': { script: { openDatabase: broken, planRestore: shopRestorePlan({ limits: { correctionSeconds: 0.2 } }) } },
   'restoreSystem.rejected': answerPlan({ decision: 'reject', note: 'wrong moment' }),
+  'restoreSystem.signed-by-two': {
+    script: { planRestore: shopRestorePlan({ approvals: { count: 2, accept: 'signed', approvers: ['bob', 'carol'] } }) },
+    meanwhile: async (handle) => {
+      await untilPhase(handle, 'waiting for approval')
+      const plan = (await handle.describe()).memo?.['plan']
+      for (const person of ['bob', 'carol']) await handle.executeUpdate('approve', { args: [{ plan, person, signature: `signature of ${person}` }] })
+    },
+  },
+  'restoreSystem.broke-the-glass': answerPlan({ breakGlass: true, note: 'nobody else answers' }, { approvals: { count: 2 } }),
   'restoreSystem.expired': { script: { planRestore: shopRestorePlan({ approvals: { count: 1 }, expirySeconds: 0.1 }) } },
   'restoreSystem.plan-failed': { script: { planRestore: failing('BackupNotFound', 'there is no backup of shop/database') } },
   'restoreSystem.plan-changed': {
@@ -142,17 +173,78 @@ const recordings: Readonly<Record<string, Recording>> = {
   'restoreSystem.cancelled-aside': { script: { restoreTreeAside: untilCancelled() }, meanwhile: cancelAt('restoreTreeAside') },
   'restoreSystem.cancelled': { script: { saveTail: untilCancelled() }, meanwhile: cancelAt('saveTail') },
 
+  'drill.succeeded': { input: { kind: 'restore' }, script: { holdAtTarget: heldJustNow } },
+  'drill.degraded': {
+    input: { kind: 'restore' },
+    script: { holdAtTarget: heldJustNow, planDrill: (input) => shopDrillPlan(input, { objectives: { rpoSeconds: 1 } }) },
+  },
+  'drill.failed': { input: { kind: 'pitr' }, script: { checkRestored: broken } },
+  'drill.plan-failed': { input: { kind: 'restore' }, script: { planDrill: failing('BackupNotFound', 'nothing of shop/database was ever backed up') } },
+  'drill.left-behind': { input: { kind: 'restore' }, script: { releaseDrill: failing('PreconditionFailed', 'no right to end process 7') } },
+  'drill.cancelled': { input: { kind: 'restore' }, script: { restoreTreeAside: untilCancelled() }, meanwhile: cancelAt('restoreTreeAside') },
+
+  'failover.planned': { input: { planOnly: true }, id: 'plan/shop/1' },
+  'failover.succeeded-fenced-by-agents': { script: { observeTargets: oldSide } },
+  'failover.succeeded-fenced-by-command': { script: { observeTargets: oldSideGone, scopeMove: fencedBy('agents', 'command', 'people') } },
+  'failover.succeeded-fenced-by-people': { script: { observeTargets: oldSideGone }, meanwhile: attestBy('alice', 'bob') },
+  'failover.plan-failed': { script: { scopeMove: failing('WrongTarget', 'system "shop" is active at site dr already') } },
+  'failover.refused-id': { id: 'my-failover' },
+  'failover.rejected': answerPlan({ decision: 'reject', note: 'the site is not lost' }),
+  'failover.rolled-back-aside': { script: { observeTargets: oldSide, holdAtTarget: failing('WalGap', 'WAL is missing after 0/5000000') } },
+  'failover.rolled-back': {
+    script: { observeTargets: oldSide, checkRestored: (input, attempt) => (input.where === 'closed' ? broken() : base.checkRestored(input, attempt)) },
+  },
+  'failover.cancelled': { script: { observeTargets: oldSide, saveTail: untilCancelled() }, meanwhile: cancelAt('saveTail') },
+
+  'switchover.succeeded': { script: { observeTargets: oldSide } },
+  'switchover.plan-failed': { script: { observeTargets: oldSideGone } },
+  'failback.succeeded': { script: { observeTargets: oldSide } },
+  'failback.rolled-back': { script: { observeTargets: oldSide, saveTail: broken } },
+
   'recoverToPointInTime.planned': { input: { ...toName, planOnly: true }, id: 'plan/shop/1' },
   'recoverToPointInTime.succeeded': { input: { to: { time: '2026-11-21T02:14:00Z' } } },
   'recoverToPointInTime.rolled-back': { input: toName, script: { checkRestored: broken } },
+
+  'installConfig.succeeded': { input: everyAgent },
+  'installConfig.succeeded-from-stores': { input: { hosts: ['localhost'] } },
+  'installConfig.degraded': { input: { ...everyAgent, hosts: ['localhost', 'away'], waitSeconds: 0.3 } },
+  'installConfig.refused': { input: everyAgent, script: { installConfig: failing('KeyNotTrusted', 'the key list was signed by another root key') } },
+  'installConfig.nothing-to-do': {},
+  'archiveHistories.succeeded': {},
+  'archiveHistories.degraded': {
+    script: { archiveRuns: async (input, attempt) => ({ ...(await base.archiveRuns(input, attempt)), remarks: ['the chain was cut: record 12 is gone'] }) },
+  },
+  'archiveHistories.failed': { script: { archiveRuns: failing('SecretMissing', 'there is no host key') } },
+  'archiveHistories.cancelled': { script: { archiveRuns: untilCancelled() }, meanwhile: cancelAt('archiveRuns') },
+  'monitorHealth.succeeded': {},
+  'monitorHealth.degraded': {
+    script: { judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), word: 'degraded', reasons: [unproven] }) },
+  },
+  'monitorHealth.degraded-not-ready': {
+    script: {
+      judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), failoverTo: 'primary' }),
+      scopeMove: failing('IdentityMissing', 'beta has no age identity'),
+    },
+  },
+  'monitorHealth.failed': { script: { judgeHealth: failing('SecretMissing', 'there is no host key') } },
+  'monitorHealth.cancelled': { script: { judgeHealth: untilCancelled() }, meanwhile: cancelAt('judgeHealth') },
+  'installConfig.cancelled': { input: everyAgent, script: { installConfig: untilCancelled() }, meanwhile: cancelAt('installConfig') },
 }
+
+const unproven = {
+  word: 'degraded',
+  component: null,
+  text: 'it was never proven: drills are configured and none has run',
+  next: 'muster drill shop',
+} as const
 
 async function record(stage: Stage, name: string, recording: Recording): Promise<void> {
   const [type = ''] = name.split('.')
-  const play = stage.play({ ...base, ...recording.script }, 'shop')
-  const restores = type === 'restoreSystem' || type === 'recoverToPointInTime'
-  const id = recording.id ?? (restores ? 'target/shop' : `${type}/shop/1`)
-  const handle = await stage.start(type, id, { system: 'shop', requestedBy: 'alice', ...recording.input })
+  const ofSystem = type !== 'installConfig' && type !== 'archiveHistories'
+  const play = stage.play({ ...base, ...recording.script }, ofSystem ? 'shop' : noSystem)
+  const restores = type === 'restoreSystem' || type === 'recoverToPointInTime' || moves.includes(type)
+  const id = recording.id ?? (restores ? 'target/shop' : ofSystem ? `${type}/shop/1` : type === 'archiveHistories' ? 'archive-histories' : 'install-config')
+  const handle = await stage.start(type, id, { ...(ofSystem && { system: 'shop' }), requestedBy: 'alice', ...recording.input })
   await recording.meanwhile?.(handle, play)
   await handle.result().catch(() => undefined)
   const { runId } = await handle.describe()

@@ -5,6 +5,7 @@ import { takeLock } from './setup/lock.mjs'
 import { checkNode } from './setup/node.mjs'
 import { ensurePackages } from './setup/npm-packages.mjs'
 import { Progress, SetupError } from './setup/progress.mjs'
+import { ensureRoute53Emulator } from './setup/route53-emulator.mjs'
 import { ensureS3Server } from './setup/s3-server.mjs'
 import { ensureSystemPrograms } from './setup/system-programs.mjs'
 import { ensureTemporal } from './setup/temporal.mjs'
@@ -18,6 +19,7 @@ try {
   await ensurePackages(progress)
   await ensureTemporal(progress)
   await ensureS3Server(progress)
+  await ensureRoute53Emulator(progress)
   await buildSources(progress)
   progress.end()
 } catch (error) {

@@ -1,40 +1,40 @@
 /** Puts the agent of a host together: adapters behind ports, from the signed config of a hash. */
-import { readFileSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Client } from '@temporalio/client'
 import type { Agent } from '../activities/agent.ts'
 import { componentOf, systemOf } from '../activities/agent.ts'
 import { files } from '../adapters/component/files/files.ts'
 import { members } from '../adapters/component/member/members.ts'
 import type { PostgresqlInstance } from '../adapters/component/postgresql/instance.ts'
 import { postgresql } from '../adapters/component/postgresql/postgresql.ts'
+import { approvalVerifier } from '../adapters/crypto/approval-signature.ts'
 import { createAgeDecryption, createAgeEncryption } from '../adapters/crypto/age.ts'
 import { loadSigner } from '../adapters/crypto/signature.ts'
+import { runSmokeCommand } from '../adapters/process/smoke-command.ts'
 import { endLabelled } from '../adapters/process/find-processes.ts'
+import { runOwnerCommand } from '../adapters/process/owner-command.ts'
 import { runTool } from '../adapters/process/run-tool.ts'
+import type { Histories } from '../adapters/history/history.ts'
+import { createTemporalHistories } from '../adapters/history/temporal.ts'
 import { createSecretResolver } from '../adapters/secret/resolver.ts'
 import { createService } from '../adapters/service/create.ts'
+import { moveSchedules } from '../clients/schedules.ts'
 import type { Config } from '../domain/config.ts'
 import { MusterError } from '../domain/failures.ts'
+import { placedAt } from '../domain/placement.ts'
 import { createLogger } from '../observability/logger.ts'
 import { createDocumentCache } from '../repository/document-cache.ts'
-import { readAppliedConfig } from './applied-config.ts'
+import { createConfigKeeper } from './config-keeper.ts'
+import { createDns } from './dns.ts'
 import { createNotifiers } from './notifiers.ts'
+import { musterVersion } from './package-root.ts'
 import { hostDirectory, keyFiles, type Places, shipperSocket } from './places.ts'
+import { findReplayKit } from './replay-kits.ts'
 import { createStore } from './stores.ts'
 import { localTrust } from './trust.ts'
 
-export const musterVersion: string = (JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version
-
-/** package.json of the clone, from the sources and from dist/ alike. */
-export function packageRoot(): string {
-  const here = new URL('..', import.meta.url).pathname.replace(/\/$/, '')
-  return here.endsWith('/dist') ? here.slice(0, -'/dist'.length) : here
-}
-
-function packageFile(): string {
-  return join(packageRoot(), 'package.json')
-}
+export { musterVersion, packageRoot } from './package-root.ts'
 
 export interface AgentOptions {
   readonly places: Places
@@ -42,13 +42,29 @@ export interface AgentOptions {
   readonly site: string
   /** Work without progress for so long is ended. */
   readonly noProgressSeconds?: number
+  /** Of the Temporal that gives this agent its work: its histories, and the schedules that follow a system that moves. */
+  readonly temporal?: Client
 }
 
-export async function createAgent({ places, host, site, noProgressSeconds = 900 }: AgentOptions): Promise<Agent> {
+/** Of an agent that works for no Temporal, as the WAL shipper's. */
+const noHistories: Histories = {
+  soFar: () => Promise.reject(withoutTemporal()),
+  closed: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(withoutTemporal()) }) }),
+  read: () => Promise.reject(withoutTemporal()),
+}
+
+function withoutTemporal(): MusterError {
+  return new MusterError('TemporalUnreachable', 'this agent was started without Temporal')
+}
+
+export async function createAgent({ places, host, site, noProgressSeconds = 900, temporal }: AgentOptions): Promise<Agent> {
   const secrets = createSecretResolver()
   const directory = hostDirectory(places, host)
   await mkdir(directory, { recursive: true, mode: 0o711 })
   const verifier = async () => (await localTrust(places)).verifier
+  const signer = () => loadSigner(join(places.keys, keyFiles.host(host)))
+  const openStore = async (config: Config, name: string) => createStore(config, name, secrets)
+  const keeper = createConfigKeeper({ places, host, openStore, signer, log: createLogger({ room: 'config', host }) })
   return {
     host,
     site,
@@ -63,13 +79,25 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900 
     noProgressSeconds,
     log: createLogger({ room: 'activities', host }),
     endLabelled: (label) => endLabelled(label),
-    config: async (hash) => readAppliedConfig(places, await verifier(), hash),
-    store: async (config, name) => createStore(config, name, secrets),
+    async config(hash) {
+      const { config, hash: found } = await keeper.config(hash)
+      return { config: placedAt(config, site), whole: config, hash: found }
+    },
+    async takeConfig(documents) {
+      if (documents !== null) return keeper.take(documents)
+      const taken = await keeper.catchUp()
+      await keeper.confirm()
+      return taken
+    },
+    store: openStore,
     verifier,
     cache: createDocumentCache(join(directory, 'catalog')),
-    signer: () => loadSigner(join(places.keys, keyFiles.host(host))),
+    signer,
     encryption: (config) => createAgeEncryption(config.encryption.recipients),
     decryption: (config, identityFile) => decryptionOf(config, identityFile),
+    approvals: approvalVerifier,
+    runSmokeCommand,
+    runCommand: runOwnerCommand,
     postgresql,
     files,
     members,
@@ -79,7 +107,11 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900 
       if (!service) throw new MusterError('UnknownName', `system "${system}" has no service "${name}"`)
       return createService(service)
     },
+    dns: (record, work) => createDns(record, secrets, work),
+    moveSchedules: async (system, at) => (temporal ? moveSchedules(temporal, system, at, async (hash) => (await keeper.config(hash)).config) : null),
     notifiers: async (config) => createNotifiers(config, places, secrets),
+    histories: temporal ? createTemporalHistories(temporal) : noHistories,
+    replayKit: (code) => findReplayKit(places, code),
     now: () => new Date(),
   }
 }

@@ -1,29 +1,41 @@
 /** The command line: builds the desk from this machine, runs one verb, turns what is thrown into words and an exit code. */
+import { access } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import { loadSigner } from '../adapters/crypto/signature.ts'
+import { approvalSigner } from '../adapters/crypto/approval-signature.ts'
+import { runInFront } from '../adapters/process/run-in-front.ts'
 import { shipperRequest } from '../adapters/component/postgresql/shipper-client.ts'
 import { createSecretResolver } from '../adapters/secret/resolver.ts'
-import { createDirectoryStoreRoot } from '../adapters/store/directory.ts'
-import { applyConfig } from '../clients/apply.ts'
 import { connectTemporal } from '../clients/connection.ts'
 import type { Desk } from '../clients/cli/desk.ts'
 import { createOutput, explain } from '../clients/cli/output.ts'
+import { placedWhereActive } from '../clients/active-sites.ts'
 import { createProgram } from '../clients/cli/program.ts'
-import type { Config } from '../domain/config.ts'
+import { MusterError } from '../domain/failures.ts'
 import { createDocumentCache } from '../repository/document-cache.ts'
-import { decryptionOf } from './agent.ts'
-import { readAppliedConfig, saveAppliedConfig } from './applied-config.ts'
+import { decryptionOf, musterVersion } from './agent.ts'
+import { readAppliedConfig } from './applied-config.ts'
+import { applyHere } from './apply.ts'
+import { divergedHere } from './diverged.ts'
 import { examine } from './doctor.ts'
+import { guardHere } from './guard.ts'
+import { lookAtStores } from './guard-look.ts'
+import { guardUnits } from './guard-units.ts'
 import { initialise } from './init.ts'
-import { ensureKeyList } from './keys.ts'
-import { hostDirectory, keyFiles, type Places, placesOf, shipperSocket } from './places.ts'
+import { loadKitEnvironment } from './kit-environment.ts'
+import { openRepository } from './open-repository.ts'
+import { hostDirectory, type Places, placesOf, shipperSocket } from './places.ts'
 import { runHostShipper } from './shipper.ts'
 import { untilStopped } from './stop-signal.ts'
 import { createStore } from './stores.ts'
 import { loadHere } from './load-here.ts'
 import { treeEntries } from './tree-entries.ts'
 import { localTrust } from './trust.ts'
+import { goOffline } from './offline.ts'
+import { useTemporalHere } from './up-here.ts'
+import { auditWitnesses } from './audit-witnesses.ts'
+import { recordReview } from './record-review.ts'
+import { createReplayer } from './replay.ts'
 import { runUp } from './up.ts'
 import { runWorker } from './worker.ts'
 
@@ -37,15 +49,22 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   }
   const globals = { config: process.env['MUSTER_CONFIG'] ?? 'muster.yaml', json: false, debug: false }
   const openDesk = (): Desk => {
-    desk ??= createDesk(placesOf(globals.config), globals.json, temporal)
+    if (desk) return desk
+    const places = placesOf(globals.config)
+    loadKitEnvironment(places)
+    useTemporalHere(places)
+    desk = createDesk(places, globals.json, temporal)
     return desk
   }
-  const program = createProgram(openDesk, globals)
+  const program = createProgram(openDesk, globals, musterVersion)
+  endWithReader(process.stdout)
+  endWithReader(process.stderr)
   try {
     await program.parseAsync([...argv])
     return typeof process.exitCode === 'number' ? process.exitCode : 0
   } catch (error) {
-    return report(error, globals)
+    // A command line that was not understood has not set anything yet.
+    return report(error, { ...globals, json: globals.json || argv.includes('--json') })
   } finally {
     for (const one of connections) {
       await one.then(
@@ -57,7 +76,15 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 }
 
 function report(error: unknown, globals: { readonly json: boolean; readonly debug: boolean }): number {
-  if (isCommanderExit(error)) return error.exitCode
+  if (isCommanderExit(error)) {
+    if (globals.json && error.exitCode !== 0) {
+      const message = error.message.replace(/^error: /, '')
+      process.stdout.write(
+        `${JSON.stringify({ error: { type: 'InvalidInput', message, hint: 'muster help shows all verbs', exitCode: error.exitCode } }, null, 2)}\n`,
+      )
+    }
+    return error.exitCode
+  }
   const told = explain(error)
   if (globals.json) process.stdout.write(`${JSON.stringify({ error: told }, null, 2)}\n`)
   else process.stderr.write(`${told.message}\n  → ${told.hint}\n`)
@@ -65,54 +92,73 @@ function report(error: unknown, globals: { readonly json: boolean; readonly debu
   return told.exitCode
 }
 
-function isCommanderExit(error: unknown): error is { readonly exitCode: number } {
+/** `muster list shop | head` is no accident. */
+function endWithReader(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(typeof process.exitCode === 'number' ? process.exitCode : 0)
+  })
+}
+
+function isCommanderExit(error: unknown): error is Error & { readonly exitCode: number } {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.') && 'exitCode' in error
+}
+
+/** In the wrong directory it is the file that is missing, not a key or an earlier `apply`. */
+async function refuseWhereNothingIs({ configFile, home }: Places): Promise<void> {
+  const isThere = (path: string) =>
+    access(path).then(
+      () => true,
+      () => false,
+    )
+  if ((await isThere(home)) || (await isThere(configFile))) return
+  throw new MusterError('ConfigInvalid', `there is no ${configFile}`, { hint: 'name it: muster --config FILE, or write one with: muster init' })
 }
 
 function createDesk(places: Places, json: boolean, temporal: Desk['temporal']): Desk {
   const secrets = createSecretResolver()
-  const prepareStore = async (config: Config, name: string) => {
-    const store = config.stores[name]
-    if (store?.type === 'directory') await createDirectoryStoreRoot(store)
-  }
+  const user = process.env['MUSTER_USER'] ?? userInfo().username
   return {
     out: createOutput({ json }),
     places,
-    user: process.env['MUSTER_USER'] ?? userInfo().username,
+    user,
     uiUrl: process.env['MUSTER_UI'] ?? 'http://127.0.0.1:8233',
     load: () => loadHere(places),
     treeEntries: async function* (manifest, store, identity) {
       yield* treeEntries((await loadHere(places)).config, secrets, manifest, store, identity)
     },
-    applied: async (hash) => readAppliedConfig(places, (await localTrust(places)).verifier, hash),
+    applied: async (hash) => {
+      await refuseWhereNothingIs(places)
+      const { verifier } = await localTrust(places)
+      const { config: whole, hash: found } = await readAppliedConfig(places, verifier, hash)
+      const stores = (names: readonly string[]) => Promise.all(names.map(async (name) => createStore(whole, name, secrets)))
+      return { config: await placedWhereActive(whole, { stores: await stores(Object.keys(whole.stores)), verifier }), whole, hash: found }
+    },
     store: async (config, name) => createStore(config, name, secrets),
     verifier: async () => (await localTrust(places)).verifier,
+    controlVerifier: async () => (await localTrust(places)).controlVerifier,
     decryption: (config, identityFile) => decryptionOf(config, identityFile),
+    signApproval: approvalSigner.sign,
     cacheOf: (host) => createDocumentCache(join(hostDirectory(places, host), 'catalog')),
     shipperStatus: (host) => shipperRequest(shipperSocket(places, host), 'status', undefined).catch(() => null),
     temporal,
+    auditWitnesses: () => auditWitnesses(places),
+    replayer: createReplayer(places),
+    recordReview: (config, system, review) => recordReview(places, { config, system, by: user, ...review }),
     async apply({ dryRun, withoutTemporal }) {
       const { config } = await loadHere(places)
-      const keyList = await ensureKeyList(places, config)
-      return applyConfig(
-        {
-          config,
-          control: await loadSigner(join(places.keys, keyFiles.control)),
-          verifier: (await localTrust(places)).verifier,
-          keyList,
-          store: async (name) => createStore(config, name, secrets),
-          prepareStore: (name) => prepareStore(config, name),
-          saveLocally: (hash, bytes) => saveAppliedConfig(places, hash, bytes),
-          temporal: withoutTemporal ? null : await temporal(),
-          by: 'control',
-          now: () => new Date(),
-        },
-        dryRun,
-      )
+      return applyHere(places, { config, temporal: withoutTemporal ? null : await temporal(), dryRun, requestedBy: user })
     },
     init: (options) => initialise(places, options),
+    openRepository: (options) => openRepository(places, options),
     doctor: (options) => examine(places, options),
     up: (options) => runUp(places, options),
+    goOffline: (options) => goOffline(places, options),
+    guard: (system, options) => guardHere(places, system, options),
+    guardLook: (system, options, say) => lookAtStores(places, system, options, say),
+    guardUnits: (system, options) => guardUnits(places, system, options),
+    diverged: (system, options) => divergedHere(places, system, options),
+    runInFront,
     shipper: ({ host, site }) => runHostShipper(places, host, site, untilStopped()),
     worker: (options) => runWorker(places, options),
   }

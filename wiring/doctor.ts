@@ -1,12 +1,15 @@
 /** `muster doctor`: is the set-up able to work? Looks at everything a backup and a restore rely on, and changes nothing of it. */
 import type { DoctorFinding } from '../clients/cli/desk.ts'
-import { examineConfiguration, examinePolicy } from './doctor/configuration.ts'
+import { examineConfiguration, examineHosts, examinePolicy } from './doctor/configuration.ts'
 import { examineCopies, examineSpace } from './doctor/copies-and-space.ts'
 import { examineDatabases } from './doctor/databases.ts'
+import { examineDnsRecords } from './doctor/dns.ts'
 import { createFindings, type Examined, type Findings } from './doctor/findings.ts'
+import { examineGuards } from './doctor/guards.ts'
 import { examineEncryption, examineKeys, hostsHere } from './doctor/keys.ts'
 import { examinePrograms } from './doctor/programs.ts'
 import { examineShippers } from './doctor/shipper.ts'
+import { examineRecoveryKits } from './doctor/recovery-kits.ts'
 import { examineStores } from './doctor/stores.ts'
 import { examineTemporal } from './doctor/temporal.ts'
 import { examineServices, examineTrees } from './doctor/trees-and-services.ts'
@@ -47,12 +50,16 @@ async function examineAll(findings: Findings, places: Places, only: string | nul
       'run muster doctor on the hosts themselves',
     )
   await step(findings, 'configuration', () => examinePolicy(findings, examined))
+  await step(findings, 'configuration', () => examineHosts(findings, examined))
   await step(findings, 'encryption', () => examineEncryption(findings, examined))
   const stores = (await step(findings, 'stores', () => examineStores(findings, examined))) ?? new Map()
+  await step(findings, 'recovery kit', () => examineRecoveryKits(findings, examined))
   await step(findings, 'copies', async () => examineCopies(findings, examined, stores))
   const databases = await step(findings, 'databases', () => examineDatabases(findings, examined))
   const trees = await step(findings, 'trees', () => examineTrees(findings, examined))
   await step(findings, 'services', () => examineServices(findings, examined))
+  await step(findings, 'guard', () => examineGuards(findings, examined))
+  await step(findings, 'dns', () => examineDnsRecords(findings, examined))
   await step(findings, 'staging', () => examineSpace(findings, examined, stores, new Map([...(databases ?? []), ...(trees ?? [])])))
   await step(findings, 'WAL shipper', () => examineShippers(findings, examined))
   await step(findings, 'temporal', () => examineTemporal(findings, examined))

@@ -13,7 +13,7 @@ import { createFile } from './create-file.ts'
 import { keyFiles, type Places } from './places.ts'
 import { createStore } from './stores.ts'
 import { keyListFile, localTrust, pinnedFingerprint, trustTools } from './trust.ts'
-import { within } from '../clients/within.ts'
+import { within } from '../repository/within.ts'
 
 const storeSeconds = 15
 

@@ -1,6 +1,10 @@
-/** Keeps one long-lived part running: started again with a growing pause when it ends, ended with its group when we stop. */
+/**
+ * Keeps one long-lived part running: started again with a growing pause when it ends, ended when we stop, and by the
+ * kernel when we are killed, so that no part goes on without a supervisor.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
+import { deathSignalWrapper } from '../adapters/process/launch.ts'
 
 export interface Part {
   readonly name: string
@@ -14,8 +18,6 @@ export interface Supervised {
   readonly name: string
   /** Ends it for good. */
   stop(): Promise<void>
-  /** Ends it so that it is started again at once, with a new configuration. */
-  restart(): void
   readonly pid: number | undefined
 }
 
@@ -32,7 +34,9 @@ export function supervise(part: Part, onEvent: (text: string) => void): Supervis
   const start = () => {
     const log = openSync(part.logFile, 'a', 0o600)
     const startedAt = Date.now()
-    child = spawn(part.command, [...part.args], { env: part.env, stdio: ['ignore', log, log], detached: false })
+    const [program = part.command, ...args] = [...deathSignalWrapper(), part.command, ...part.args]
+    child = spawn(program, args, { env: part.env, stdio: ['ignore', log, log], detached: false })
+    closeSync(log)
     ended = new Promise((resolve) => {
       child?.once('error', (error) => {
         onEvent(`${part.name} could not be started: ${error.message}`)
@@ -53,10 +57,6 @@ export function supervise(part: Part, onEvent: (text: string) => void): Supervis
     name: part.name,
     get pid() {
       return child?.pid
-    },
-    restart() {
-      pauseMs = firstPauseMs
-      child?.kill('SIGTERM')
     },
     async stop() {
       stopped = true

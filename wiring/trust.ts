@@ -6,9 +6,7 @@ import { publicKeyText } from '../adapters/crypto/public-key.ts'
 import { createVerifier, fingerprint } from '../adapters/crypto/signature.ts'
 import { parseArmored } from '../adapters/crypto/sshsig.ts'
 import { MusterError } from '../domain/failures.ts'
-import type { KeyList } from '../domain/repository-format.ts'
-import { openDocument } from '../repository/signed-document.ts'
-import { type Trust, type TrustTools, trustOf } from '../repository/trust.ts'
+import { type KeyDocument, openKeyChain, type Trust, type TrustTools, trustOf } from '../repository/trust.ts'
 import { keyFiles, type Places } from './places.ts'
 
 export const trustTools: TrustTools = { createVerifier, createRootVerifier }
@@ -40,15 +38,29 @@ export async function pinnedFingerprint(places: Places): Promise<string> {
   return text.trim()
 }
 
-export function keyListFile(places: Places): string {
-  return join(places.home, 'keys', '00000001.json')
+function keyFolder(places: Places): string {
+  return join(places.home, 'keys')
 }
 
-/** This host's own copy of the key list. */
+export function keyListFile(places: Places, sequence = 1): string {
+  return join(keyFolder(places), `${String(sequence).padStart(8, '0')}.json`)
+}
+
+/** This host's own copies of the key lists, in order; none where it was never given one. */
+export async function localKeyDocuments(places: Places): Promise<readonly KeyDocument[]> {
+  const documents: KeyDocument[] = []
+  for (;;) {
+    const place = keyListFile(places, documents.length + 1)
+    const bytes = await readFile(place).catch(() => null)
+    if (bytes === null) return documents
+    documents.push({ place, bytes })
+  }
+}
+
+/** This host's own copy of the key lists. */
 export async function localTrust(places: Places): Promise<Trust> {
-  const path = keyListFile(places)
-  const bytes = await readFile(path).catch(() => null)
-  if (bytes === null) throw new MusterError('KeyNotTrusted', `this host has no key list yet: ${path} is not there`, { hint: 'run: muster apply' })
-  const { value } = openDocument<KeyList>(createRootVerifier(await pinnedFingerprint(places)), 'keys', bytes, path)
-  return trustOf(value, trustTools)
+  const documents = await localKeyDocuments(places)
+  const newest = openKeyChain(documents, await pinnedFingerprint(places), trustTools).lists.at(-1)
+  if (!newest) throw new MusterError('KeyNotTrusted', `this host has no key list yet: ${keyListFile(places)} is not there`, { hint: 'run: muster apply' })
+  return trustOf(newest, trustTools)
 }

@@ -1,41 +1,49 @@
 /** `muster up`: Temporal's embedded server, one worker process and the WAL shipper on this host, on loopback, supervised. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { Connection } from '@temporalio/client'
 import { configHash } from '../config/canonical.ts'
+import type { Config } from '../domain/config.ts'
 import { MusterError } from '../domain/failures.ts'
 import { newestHash } from './applied-config.ts'
 import { packageRoot } from './agent.ts'
 import { loadHere } from './load-here.ts'
+import { guardedHost } from './guarded-host.ts'
+import { keepSchedules } from './keep-schedules.ts'
+import { openedHere } from './open/install.ts'
+import { claimState } from './one-supervisor.ts'
 import type { Places } from './places.ts'
 import { untilStopped } from './stop-signal.ts'
 import { type Supervised, supervise } from './supervise.ts'
 import { findTemporal } from './temporal-program.ts'
+import { upFile } from './up-here.ts'
 
 export interface UpOptions {
   readonly port: number
   readonly uiPort: number
+  /** Which host this is; the first of the configuration, or the one that a store was opened as, unless given. */
+  readonly host?: string
+  readonly site?: string
 }
 
 const retentionDays = 30
 
 export async function runUp(places: Places, options: UpOptions): Promise<void> {
   const signal = untilStopped()
-  const { config } = await loadHere(places)
-  const host = Object.values(config.sites)[0]?.hosts[0] ?? 'localhost'
-  const site = Object.keys(config.sites)[0] ?? 'primary'
+  const { host, site, config } = await whereUp(places, options)
   const logs = join(places.home, 'logs')
   await mkdir(logs, { recursive: true, mode: 0o711 })
   const address = `127.0.0.1:${options.port}`
   const env = { ...process.env, TEMPORAL_ADDRESS: address, MUSTER_HOME: places.home, MUSTER_KEYS: places.keys, MUSTER_CONFIG: places.configFile }
   const say = (text: string) => process.stderr.write(`${text}\n`)
-  await refuseTaken(options.port, 'Temporal')
+  const release = await claimState(places.home)
   const parts: Supervised[] = []
   const muster = (name: string, args: readonly string[]) =>
     parts.push(supervise({ name, command: process.execPath, args: [...entry(), ...args], env, logFile: join(logs, `${name}.log`) }, say))
   try {
+    await refuseTaken(options.port, 'Temporal')
     const temporal = await findTemporal()
     parts.push(
       supervise(
@@ -65,24 +73,32 @@ export async function runUp(places: Places, options: UpOptions): Promise<void> {
     await keepHistories(address, signal)
     muster('worker', ['worker', '--host', host, '--site', site, '--all'])
     process.env['TEMPORAL_ADDRESS'] = address
-    await applyWhenChanged(places, config, env)
+    if (config) await applyWhenChanged(places, config, env)
+    else void keepSchedules(places, address, site, say, signal).catch((error: unknown) => say(`schedules are not kept: ${String(error)}`))
     muster('shipper', ['shipper', '--host', host, '--site', site])
-    await writeFile(join(places.home, 'up.json'), JSON.stringify({ pid: process.pid, address, ui: `http://127.0.0.1:${options.uiPort}`, host, site }), {
+    await writeFile(upFile(places), JSON.stringify({ pid: process.pid, address, ui: `http://127.0.0.1:${options.uiPort}`, host, site }), {
       mode: 0o600,
     })
     say(`temporal ${address} (ui http://127.0.0.1:${options.uiPort}) · worker · WAL shipper\nstate in ${places.home}; stop with Ctrl-C`)
-    let applied = await newestHash(places)
-    while (!signal.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, 1000))
-      const newest = await newestHash(places)
-      if (newest !== applied) {
-        applied = newest
-        parts.find(({ name }) => name === 'shipper')?.restart()
-      }
-    }
+    if (options.port !== 7233 || options.uiPort !== 8233)
+      say(`in other terminals:  export TEMPORAL_ADDRESS=${address} MUSTER_UI=http://127.0.0.1:${options.uiPort}`)
+    if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   } finally {
     for (const part of parts.reverse()) await part.stop()
+    await rm(upFile(places), { force: true })
+    await release()
   }
+}
+
+/** With the configuration that is to be applied; null on a machine that was set up from a store, which works by what was applied. */
+async function whereUp(places: Places, options: UpOptions): Promise<{ readonly host: string; readonly site: string; readonly config: Config | null }> {
+  const opened = await openedHere(places)
+  if (opened) return { host: options.host ?? opened.host, site: options.site ?? opened.site, config: null }
+  if (options.host !== undefined && (await newestHash(places)) !== null) return { ...(await guardedHost(places, options)), config: null }
+  const { config } = await loadHere(places)
+  // A site without hosts is where a store stands; nothing of ours runs there.
+  const [first, { hosts } = { hosts: [] }] = Object.entries(config.sites).find(([, one]) => one.hosts.length > 0) ?? []
+  return { host: options.host ?? hosts[0] ?? 'localhost', site: options.site ?? first ?? 'primary', config }
 }
 
 /** This program again, built or from the sources. */
@@ -101,7 +117,7 @@ async function refuseTaken(port: number, what: string): Promise<void> {
   })
   if (taken)
     throw new MusterError('PreconditionFailed', `port ${port}, wanted for ${what}, is taken`, {
-      hint: 'is muster up running already? else choose another: muster up --port N --ui-port N',
+      hint: 'something else listens there; choose others: muster up --port N --ui-port N',
     })
 }
 
@@ -124,7 +140,7 @@ async function keepHistories(address: string, signal: AbortSignal): Promise<void
   }
 }
 
-async function applyWhenChanged(places: Places, config: Awaited<ReturnType<typeof loadHere>>['config'], env: NodeJS.ProcessEnv): Promise<void> {
+async function applyWhenChanged(places: Places, config: Config, env: NodeJS.ProcessEnv): Promise<void> {
   if ((await newestHash(places)) === configHash(config)) return
   const { runTool } = await import('../adapters/process/run-tool.ts')
   const passed = Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined))

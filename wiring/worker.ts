@@ -1,15 +1,19 @@
 /** `muster worker`: serves the queues of a host and, where asked, of a site and of workflows, until told to stop. */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { Client } from '@temporalio/client'
 import { NativeConnection } from '@temporalio/worker'
 import { connectConfig } from '../clients/connection.ts'
+import type { Agent } from '../activities/agent.ts'
 import { MusterError } from '../domain/failures.ts'
-import { buildWorkflowBundle } from '../workers/bundle.ts'
+import { createLogger } from '../observability/logger.ts'
+import { within } from '../repository/within.ts'
+import type { LoadedBundle } from '../workers/bundle.ts'
 import { createWorkers, runWorkers } from '../workers/worker.ts'
-import { createAgent, packageRoot } from './agent.ts'
+import { createAgent } from './agent.ts'
 import type { Places } from './places.ts'
+import { saveReplayKit } from './replay-kits.ts'
 import { quietTemporal } from './quiet-temporal.ts'
 import { untilStopped } from './stop-signal.ts'
+import { loadBundle } from './workflow-bundle.ts'
 
 export interface WorkerOptions {
   readonly host: string
@@ -25,8 +29,11 @@ export async function runWorker(places: Places, options: WorkerOptions): Promise
     throw new MusterError('TemporalUnreachable', `Temporal does not answer at ${connectionOptions.address ?? '127.0.0.1:7233'}`, { cause: error })
   })
   try {
-    const agent = await createAgent({ places, host: options.host, site: options.site })
-    const workers = await createWorkers({ connection, namespace, agent, roles: options.roles, bundle: options.roles.workflows ? await bundle() : { code: '' } })
+    const agent = await createAgent({ places, host: options.host, site: options.site, temporal: new Client({ connection, namespace }) })
+    await catchUp(agent)
+    const code = options.roles.workflows ? await loadBundle() : { code: '' }
+    if (options.roles.workflows) await keepKit(places, code, agent)
+    const workers = await createWorkers({ connection, namespace, agent, roles: options.roles, bundle: code })
     process.stderr.write(`worker of host ${options.host} is up\n`)
     await runWorkers(workers, signal)
   } finally {
@@ -34,8 +41,26 @@ export async function runWorker(places: Places, options: WorkerOptions): Promise
   }
 }
 
-/** The prebuilt bundle; built on the spot only when running from the sources. */
-async function bundle(): Promise<{ codePath: string } | { code: string }> {
-  const codePath = join(packageRoot(), 'dist', 'workflow-bundle.js')
-  return existsSync(codePath) ? { codePath } : buildWorkflowBundle()
+/** Longer than a store that answers needs; what it misses then it gets with the first run that names it. */
+const catchUpSeconds = 20
+
+/** An agent that was away at an apply learns of it before it takes work. A host without a configuration waits for one. */
+async function catchUp(agent: Agent): Promise<void> {
+  const log = createLogger({ room: 'config', host: agent.host })
+  try {
+    await within(catchUpSeconds, () => agent.takeConfig(null), 'the stores')
+  } catch (error) {
+    const told = error instanceof MusterError ? { problem: error.message, hint: error.hint } : { problem: error instanceof Error ? error.message : 'unknown' }
+    log.warn(told, 'could not look in the stores for a newer configuration')
+  }
+}
+
+/** Without it this code's runs cannot be replayed one day; that is no reason not to carry them out. */
+async function keepKit(places: Places, code: LoadedBundle, agent: Agent): Promise<void> {
+  try {
+    await saveReplayKit(places, code)
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error)
+    createLogger({ room: 'audit', host: agent.host }).warn({ problem }, 'could not keep the replay kit of this code')
+  }
 }

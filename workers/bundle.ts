@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundleWorkflowCode, type Logger } from '@temporalio/worker'
@@ -22,6 +23,27 @@ export function modulePath(relative: string): string {
   return existsSync(built) ? built : fileURLToPath(new URL(`${relative}.ts`, import.meta.url))
 }
 
+const mapComment = `\n//# sourceMappingURL=data:application/json;base64,${stubMap}\n`
+
+/** Code as a worker loads it: with the stub, which the SDK insists on. */
+export function withStubMap(code: string): string {
+  return `${code}${mapComment}`
+}
+
+/** The code of a bundle without the stub: what is hashed. */
+export function withoutStubMap(bundle: string): string {
+  return bundle.endsWith(mapComment) ? bundle.slice(0, -mapComment.length) : bundle
+}
+
+/** A bundle as workers take it: its text, or the file that has it. */
+export type LoadedBundle = { readonly code: string } | { readonly codePath: string }
+
+/** SHA-256 of a bundle's code without its source map. */
+export async function bundleHash(bundle: LoadedBundle): Promise<string> {
+  const text = 'code' in bundle ? bundle.code : await readFile(bundle.codePath, 'utf8')
+  return createHash('sha256').update(withoutStubMap(text)).digest('hex')
+}
+
 export async function buildWorkflowBundle(logger?: Logger): Promise<WorkflowBundle> {
   const workflowsPath = modulePath('../workflows/index')
   const { code } = await bundleWorkflowCode({
@@ -30,5 +52,5 @@ export async function buildWorkflowBundle(logger?: Logger): Promise<WorkflowBund
     ...(logger && { logger }),
     webpackConfigHook: (config) => ({ ...config, context: dirname(dirname(workflowsPath)), devtool: false }),
   })
-  return { code: `${code}\n//# sourceMappingURL=data:application/json;base64,${stubMap}\n`, hash: createHash('sha256').update(code).digest('hex') }
+  return { code: withStubMap(code), hash: createHash('sha256').update(code).digest('hex') }
 }

@@ -10,7 +10,7 @@ import { rescan } from './shipper-rescan.ts'
 import type { Rounds } from './shipper-rounds.ts'
 import { instanceStatus, problemOf } from './shipper-status.ts'
 
-/** @throws MusterError Timeout naming what is still missing; InvalidInput for a store it does not ship to */
+/** @throws MusterError Timeout naming what is still missing; CopiesMissing when every store has it and that is too few; InvalidInput for a store it does not ship to */
 export async function flush(parts: ShipperParts, rounds: Rounds, changes: Changes, request: FlushRequest): Promise<FlushAnswer> {
   const { place, lanes, required } = parts
   const unknown = request.stores?.find((name) => !lanes.some((lane) => lane.store.name === name))
@@ -20,6 +20,7 @@ export async function flush(parts: ShipperParts, rounds: Rounds, changes: Change
   for (;;) {
     await rounds.round()
     if (required.haveUntil(untilLsn, request.stores)) break
+    if (request.stores === undefined && required.allHave(untilLsn)) throw tooFew(parts, untilLsn)
     if (Date.now() >= deadlineMs) throw late(parts, untilLsn, request)
     await changes.next(Math.min(200, Math.max(1, deadlineMs - Date.now())))
   }
@@ -51,6 +52,16 @@ async function currentEnd(parts: ShipperParts, tick: boolean): Promise<Lsn> {
   if (received === null)
     throw receiving.problem ?? watch.problem ?? new MusterError('NotReadyYet', `nothing was received of ${place.system}/${place.component} yet`)
   return received
+}
+
+/** Waiting helps no more: nobody is left to bring another copy. */
+function tooFew({ place, lanes }: ShipperParts, untilLsn: Lsn): MusterError {
+  const stores = lanes.map((lane) => `${lane.store.name} (${lane.place ?? 'place unknown'})`).join(', ')
+  return new MusterError(
+    'CopiesMissing',
+    `every store has the WAL of ${place.system}/${place.component} up to ${formatLsn(untilLsn)}, and together they are too few copies: ${stores}`,
+    { hint: 'stores on one filesystem, network mount or bucket are one copy: put one of them elsewhere, or lower copies.required' },
+  )
 }
 
 function late(parts: ShipperParts, untilLsn: Lsn, request: FlushRequest): MusterError {

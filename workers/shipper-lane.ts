@@ -39,6 +39,7 @@ export class StoreLane {
   readonly #deps: ShipperDependencies
   readonly #work: LaneWork
   readonly #coverage = new Map<string, WalCoverage>()
+  #place: string | null = null
   #problem: MusterError | null = null
   #lastCommitAt: { readonly incarnation: string; readonly at: string } | null = null
   #busySinceMs: number | null = null
@@ -55,6 +56,11 @@ export class StoreLane {
     if (this.#problem !== null || this.#busySinceMs === null || Date.now() - this.#busySinceMs < slowMs) return this.#problem
     const seconds = Math.round((Date.now() - this.#busySinceMs) / 1000)
     return new MusterError('Timeout', `${this.store.name} has not finished one shipment for ${seconds} s`)
+  }
+
+  /** Where the store lies, as seen when it was last listed or written; null until then. */
+  get place(): string | null {
+    return this.#place
   }
 
   /** What the store has of an incarnation; null until it was listed. */
@@ -104,6 +110,7 @@ export class StoreLane {
       if (lease === null) continue
       try {
         await putWal(this.store, lease.staged, signal)
+        this.#place = await this.store.place()
         coverage.add(lease.staged.name)
         this.#note(source.incarnation, lease.staged.facts.lastCommitAt)
       } finally {
@@ -120,6 +127,7 @@ export class StoreLane {
    * spool from being shipped must prove it by their signatures.
    */
   async #list(incarnation: string): Promise<WalCoverage> {
+    this.#place = await this.store.place()
     const names = await listShipments(this.store, this.#work.place.system, this.#work.place.component, incarnation)
     const spooledFrom = this.#oldestSpooled(incarnation)
     const coverage = new WalCoverage()

@@ -13,10 +13,10 @@ const listingWaitMs = 5000
 
 export class RequiredStores {
   readonly #lanes: readonly StoreLane[]
-  readonly #isRequiredMet: (stores: ReadonlySet<string>) => boolean
+  readonly #isRequiredMet: (stores: ReadonlyMap<string, string>) => boolean
   readonly #state: () => InstanceState
 
-  constructor(lanes: readonly StoreLane[], isRequiredMet: (stores: ReadonlySet<string>) => boolean, state: () => InstanceState) {
+  constructor(lanes: readonly StoreLane[], isRequiredMet: (stores: ReadonlyMap<string, string>) => boolean, state: () => InstanceState) {
     this.#lanes = lanes
     this.#isRequiredMet = isRequiredMet
     this.#state = state
@@ -31,7 +31,7 @@ export class RequiredStores {
 
   /** End of what enough stores have, from what they are known to have now; null where that is nothing. */
   end(): Lsn | null {
-    return requiredEnd(this.ends(), this.#isRequiredMet)
+    return requiredEnd(this.ends(), (stores) => this.#areEnough(stores))
   }
 
   /**
@@ -51,21 +51,29 @@ export class RequiredStores {
   /** Whether enough stores reach an LSN, or each of those that are named. */
   haveUntil(untilLsn: Lsn, stores: readonly string[] | undefined): boolean {
     const there = new Set([...this.ends()].filter(([, end]) => end >= untilLsn).map(([store]) => store))
-    return stores === undefined ? this.#isRequiredMet(there) : stores.every((store) => there.has(store))
+    return stores === undefined ? this.#areEnough(there) : stores.every((store) => there.has(store))
+  }
+
+  /** Whether there is no store left that does not reach an LSN. */
+  allHave(untilLsn: Lsn): boolean {
+    const ends = this.ends()
+    return this.#lanes.every((lane) => lane.place !== null && (ends.get(lane.store.name) ?? 0n) >= untilLsn)
   }
 
   /** Whether enough stores have a whole segment. */
   haveSegment(incarnation: string, segment: string): boolean {
-    return this.#areEnough(this.#lanes.filter((lane) => lane.coverage(incarnation)?.hasWhole(segment) === true))
+    return this.#areEnough(namesOf(this.#lanes.filter((lane) => lane.coverage(incarnation)?.hasWhole(segment) === true)))
   }
 
   /** Whether enough stores have everything that is in a spool. */
   haveSpool(source: ShippingSource): boolean {
-    return this.#areEnough(this.#lanes.filter((lane) => hasAll(source, lane.coverage(source.incarnation))))
+    return this.#areEnough(namesOf(this.#lanes.filter((lane) => hasAll(source, lane.coverage(source.incarnation)))))
   }
 
-  #areEnough(lanes: readonly StoreLane[]): boolean {
-    return this.#isRequiredMet(new Set(lanes.map((lane) => lane.store.name)))
+  /** A store of which nobody has seen yet where it lies does not count: it may be where another one is. */
+  #areEnough(stores: ReadonlySet<string>): boolean {
+    const placed = this.#lanes.flatMap((lane) => (stores.has(lane.store.name) && lane.place !== null ? [[lane.store.name, lane.place] as const] : []))
+    return this.#isRequiredMet(new Map(placed))
   }
 
   /** Where the newest unbroken stretch begins: remembered, or read from the stores. */
@@ -76,4 +84,8 @@ export class RequiredStores {
     const stretches = this.#lanes.flatMap((lane) => lane.coverage(incarnation.incarnation)?.newestStretch(segmentSizeBytes) ?? [])
     return stretches.sort((a, b) => (a.endLsn > b.endLsn ? -1 : 1))[0]?.startLsn ?? null
   }
+}
+
+function namesOf(lanes: readonly StoreLane[]): ReadonlySet<string> {
+  return new Set(lanes.map((lane) => lane.store.name))
 }

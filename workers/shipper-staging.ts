@@ -14,6 +14,9 @@ import type { ShipperDependencies, ShipperInstance } from './shipper-types.ts'
 const keptIdle = 4
 const noTimes: CommitTimes = { firstCommitAt: null, lastCommitAt: null, lastCommitLsn: null }
 
+type StagingDependencies = Pick<ShipperDependencies, 'organisation' | 'host' | 'version' | 'encryption' | 'signer' | 'log'>
+type StagingInstance = Pick<ShipperInstance, 'system' | 'component' | 'stores'>
+
 interface Entry {
   readonly made: Promise<StagedWal | null>
   users: number
@@ -29,11 +32,11 @@ export class Staging {
   /** Per segment, the newest commit seen: a place where a record begins. */
   readonly #records = new Map<string, Lsn>()
   readonly #directory: string
-  readonly #deps: ShipperDependencies
-  readonly #instance: ShipperInstance
+  readonly #deps: StagingDependencies
+  readonly #instance: StagingInstance
   #count = 0
 
-  constructor(directory: string, deps: ShipperDependencies, instance: ShipperInstance) {
+  constructor(directory: string, deps: StagingDependencies, instance: StagingInstance) {
     this.#directory = directory
     this.#deps = deps
     this.#instance = instance
@@ -115,6 +118,8 @@ export class Staging {
       return staged
     } catch (error) {
       await rm(target, { force: true })
+      // Finished, and so renamed, between the look and the reading: no fault of any store.
+      if ((await stat(path).catch(() => null)) === null) return null
       throw error
     }
   }

@@ -41,6 +41,7 @@ export const noState: InstanceState = {
 export class KeptState {
   readonly #path: string
   #state: InstanceState = noState
+  #written: Promise<void> = Promise.resolve()
 
   constructor(path: string) {
     this.#path = path
@@ -58,7 +59,10 @@ export class KeptState {
   /** Seen at once; persisted when it resolves. */
   async change(change: Partial<InstanceState>): Promise<void> {
     this.#state = { ...this.#state, ...change }
-    await writeState(this.#path, this.#state)
+    // One after the other: a pause that is asked for may meet a look of the shipper's own.
+    const written = this.#written.then(() => writeState(this.#path, this.#state))
+    this.#written = written.catch(() => undefined)
+    await written
   }
 }
 

@@ -64,6 +64,7 @@ function lanesStatus(
       lastCommitAt: lane.lastCommitAt(incarnation),
       lagSeconds: end === null ? null : lag.lagSeconds(end, Date.now()),
       lagBytes: end === null || currentLsn === null ? null : Number(currentLsn > end ? currentLsn - end : 0n),
+      place: lane.place,
       missingSegments: missingSegments(lane, lanes, incarnation, source),
       problem: lane.problem?.message ?? null,
     }

@@ -5,6 +5,7 @@ import type { Encryption, Signer, Verifier } from '../adapters/crypto/crypto.ts'
 import type { Store } from '../adapters/store/store.ts'
 import type { WalConfig } from '../domain/config.ts'
 import type { Incarnation } from '../domain/repository-format.ts'
+import type { ActivityWatch } from './shipper-activity.ts'
 
 export interface ShipperEvent {
   readonly event: string
@@ -37,6 +38,8 @@ export interface ShipperDependencies {
    */
   readonly onGap: (gap: ShipperGap) => Promise<void>
   readonly log: (event: ShipperEvent) => void
+  /** Absent where every system is always active here. */
+  readonly activity?: ActivityWatch
 }
 
 export interface ShipperInstance {
@@ -44,8 +47,8 @@ export interface ShipperInstance {
   readonly component: string
   readonly wal: Pick<WalConfig, 'shipEverySeconds' | 'whenStoresAreOut' | 'reserveBytes'>
   readonly stores: readonly Store[]
-  /** Whether copies in these stores satisfy the required copies. */
-  readonly isRequiredMet: (stores: ReadonlySet<string>) => boolean
+  /** Whether copies in these stores, each with its place as observed, satisfy the required copies. */
+  readonly isRequiredMet: (stores: ReadonlyMap<string, string>) => boolean
   readonly openSource: (override: ConnectionOverride | null) => Promise<WalSource>
   /** A receiver that brought nothing for so long, although there was something, is killed; default 20. */
   readonly silentSeconds?: number

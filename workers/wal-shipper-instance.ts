@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FlushAnswer, FlushRequest, InstanceStatus, ResumeRequest } from '../adapters/component/postgresql/shipper-protocol.ts'
 import { adopt } from './shipper-adoption.ts'
+import { inactiveReason } from './shipper-activity.ts'
 import { Changes } from './shipper-changes.ts'
 import { flush } from './shipper-flush.ts'
 import { StoreLane } from './shipper-lane.ts'
@@ -46,11 +47,24 @@ export class InstanceShipper {
     await mkdir(this.#root, { recursive: true, mode: 0o711 })
     await this.#staging.clear()
     await kept.read()
+    await this.#standStillElsewhere()
     await watch
       .open()
       .then(() => reopen(this.#parts))
       .catch((error: unknown) => logProblem(this.#parts, 'spool-unread', error))
     await Promise.all([receiving.run(signal), this.#rounds.run(signal), ...lanes.map((lane) => lane.run(signal))])
+  }
+
+  /** Before anything is received: a server that comes back at a site that was left is not asked who it is. */
+  async #standStillElsewhere(): Promise<void> {
+    const { deps, kept } = this.#parts
+    if (!deps.activity || kept.state.paused !== null) return
+    if (await deps.activity.isActiveHere(this.system)) return
+    await kept.change({ paused: { reason: inactiveReason, at: new Date().toISOString() } })
+  }
+
+  complain(event: string, error: unknown): void {
+    logProblem(this.#parts, event, error)
   }
 
   // What is asked over the socket.

@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { ShipperStatus } from '../adapters/component/postgresql/shipper-protocol.ts'
 import { MusterError } from '../domain/failures.ts'
+import { watchActivity } from './shipper-activity.ts'
 import { flushRequest, pauseRequest, resumeRequest } from './shipper-questions.ts'
 import { listen } from './shipper-server.ts'
 import type { ShipperDependencies, ShipperInstance } from './shipper-types.ts'
@@ -45,7 +46,7 @@ export async function runShipper(deps: ShipperDependencies, instances: readonly 
     resume: async (ask) => find(resumeRequest(ask)).resume(resumeRequest(ask)),
   })
   try {
-    await Promise.all(shippers.map((one) => one.run(signal)))
+    await Promise.all([...shippers.map((one) => one.run(signal)), ...(deps.activity ? [watchActivity(deps.activity, shippers, signal)] : [])])
     if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   } finally {
     await server.close()

@@ -52,6 +52,19 @@ export function urgentOnHost(host: string, weight: ActivityWeight, limits: TimeL
   return proxyActivities<HostActivities>(options(`muster-host-${host}-urgent`, weight, limits, true))
 }
 
+/** Work on a host of a site that may be lost: whether its agent is there is said within seconds. */
+export function promptOnHost(host: string, weight: ActivityWeight, limits: TimeLimits): Proxied<HostActivities> {
+  return urgentOnHost(host, weight, { ...limits, agentSeconds: Math.min(limits.agentSeconds, lostAgentSeconds) })
+}
+
+/** Without an answer for so long an agent of a site that may be lost is taken for gone. */
+const lostAgentSeconds = 10
+
+/** Work of a site that says within seconds when nobody is there to do it. */
+export function promptOnSite(site: string, limits: TimeLimits): Proxied<SiteActivities> {
+  return proxyActivities<SiteActivities>(options(`muster-site-${site}`, 'control', limits, true))
+}
+
 /** Tries of one compensation: with the pauses between them about as long as any other short step. */
 const undoAttempts = 10
 

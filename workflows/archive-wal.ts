@@ -5,21 +5,25 @@
  *  2. archive   make the named point if one is asked for, tick, switch the segment where the role may, ship, wait for the required copies
  *  3. walk      gaps between the newest base backup and now
  *  4. a gap ⇒ alarm, and a new full backup
+ *  5. evidence, where there is more to tell than that everything is in order
  *
  * Additive: nothing to undo.
  */
 import { CancellationScope, isCancellation, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow'
 import type { ArchivedWal } from '../activities/host/archive-wal.ts'
 import type { BackupPlan, PlannedComponent } from '../activities/site/plan-backup.ts'
+import type { EvidenceOutcome } from '../domain/evidence.ts'
 import { defaultTimeLimits, type TimeLimits } from '../domain/time-limits.ts'
 import { onHost, onSite } from './activity-options.ts'
 import { backupSystem } from './backup-system.ts'
-import { failureOf, isFailure } from './failure-of.ts'
+import type { KeptEvidence } from './evidence.ts'
+import { failureOf, isFailure, type PlainFailure } from './failure-of.ts'
 import { type ArchiveWalInput, archiveWalMessage } from './messages.ts'
 import { createNotices, type Notices } from './notices.ts'
 import { fail, procedure } from './procedure.ts'
 import { createProgressBoard, type Outcome, type ProgressBoard } from './progress.ts'
 import { siteOfQueue } from './queues.ts'
+import { keepWalEvidence } from './wal-evidence.ts'
 
 export interface ArchiveWalResult {
   readonly system: string
@@ -27,6 +31,8 @@ export interface ArchiveWalResult {
   readonly databases: readonly ArchivedWal[]
   /** Workflow id of the full backup that a gap made necessary. */
   readonly backup: string | null
+  /** Where the evidence is; null where none is left, as by a run that found everything in order. */
+  readonly record: KeptEvidence
 }
 
 export const archiveWal = procedure('archiveWal', archiveWalMessage, async (input: ArchiveWalInput): Promise<ArchiveWalResult> => {
@@ -35,37 +41,44 @@ export const archiveWal = procedure('archiveWal', archiveWalMessage, async (inpu
   const noticesOf = (limits: TimeLimits, configHash: string | null) =>
     createNotices(site, limits, { configHash, system: input.system, procedure: 'archiveWal' })
   let notices = noticesOf(defaultTimeLimits, input.configHash ?? null)
+  let plan: BackupPlan | null = null
+  const found: Found = { databases: [], failures: [] }
+  const keep = (outcome: EvidenceOutcome, problem: PlainFailure | null) => keepWalEvidence({ input, site, board, notices, plan, found, outcome, problem })
   try {
     board.phase('planning')
-    const plan = await onSite(site).planBackup.executeWithOptions({ summary: `which databases ${input.system} has` }, [
+    plan = await onSite(site).planBackup.executeWithOptions({ summary: `which databases ${input.system} has` }, [
       { system: input.system, components: input.components ?? null, configHash: input.configHash ?? null },
     ])
     notices = noticesOf(plan.limits, plan.configHash)
     const planned = plan.waves.flat().filter(({ type }) => type === 'postgresql')
     if (planned.length === 0) throw fail('NothingToDo', `system "${input.system}" has no database whose WAL could be archived`)
     board.phase(`archiving ${planned.map(({ component }) => component).join(', ')}`)
-    const { databases, failures } = await archiveAll(input, plan, planned)
-    const gaps = databases.flatMap(({ component, gaps: found }) => found.map((gap) => `${component}: ${gap}`))
+    await archiveAll(input, plan, planned, found)
+    const { databases, failures } = found
+    const gaps = databases.flatMap(({ component, gaps: some }) => some.map((gap) => `${component}: ${gap}`))
     const backup = gaps.length > 0 ? await backUpAfter(gaps, input.system, plan.configHash, site, notices) : null
     if (failures.length > 0) throw failures[0]
-    const outcome: Outcome = gaps.length > 0 ? 'degraded' : 'succeeded'
+    const outcome = gaps.length > 0 ? 'degraded' : 'succeeded'
     board.phase(outcome)
     board.outcome(outcome)
     await notices.settled()
-    return { system: input.system, outcome, databases, backup }
+    const record = outcome === 'succeeded' && input.point === undefined ? null : await keep(outcome, null)
+    return { system: input.system, outcome, databases, backup, record }
   } catch (error) {
     if (!isFailure(error)) throw error
     await tellOfEnd(input.system, error, board, notices)
+    await keep(isCancellation(error) ? 'cancelled' : 'failed', failureOf(error))
     throw isCancellation(error) ? error : fail(failureOf(error).type, `archiving WAL of ${input.system} failed: ${failureOf(error).message}`)
   }
 })
 
-/** Every database is asked whatever becomes of the others. @returns what was archived, and what failed */
-async function archiveAll(
-  input: ArchiveWalInput,
-  plan: BackupPlan,
-  planned: readonly PlannedComponent[],
-): Promise<{ readonly databases: readonly ArchivedWal[]; readonly failures: readonly unknown[] }> {
+export interface Found {
+  readonly databases: ArchivedWal[]
+  readonly failures: unknown[]
+}
+
+/** Every database is asked whatever becomes of the others. */
+async function archiveAll(input: ArchiveWalInput, plan: BackupPlan, planned: readonly PlannedComponent[], found: Found): Promise<void> {
   const results = await Promise.allSettled(
     planned.map(({ component, host }) =>
       onHost(host, 'control', plan.limits).archiveWal.executeWithOptions({ summary: `archive WAL of ${component}` }, [
@@ -73,9 +86,9 @@ async function archiveAll(
       ]),
     ),
   )
-  return {
-    databases: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
-    failures: results.flatMap((result): unknown[] => (result.status === 'rejected' ? [result.reason] : [])),
+  for (const result of results) {
+    if (result.status === 'fulfilled') found.databases.push(result.value)
+    else found.failures.push(result.reason)
   }
 }
 

@@ -8,6 +8,7 @@
  *  5. release the staging
  *  6. judge                   are the required copies there? the rest is a debt
  *  7. notify
+ *  8. evidence                signed, in every store; also of a run that failed
  *
  * Additive from beginning to end: there is no point of no return.
  */
@@ -15,8 +16,12 @@ import { CancellationScope, CancelledFailure, isCancellation, workflowInfo } fro
 import type { BackupPlan, PlannedComponent } from '../activities/site/plan-backup.ts'
 import type { ProducedBackup } from '../activities/host/produce-backup.ts'
 import type { PublishedCopyResult } from '../activities/host/publish-copy.ts'
+import { countCopies, type PlacedCopy } from '../domain/copies.ts'
+import type { EvidenceStep } from '../domain/evidence.ts'
 import { defaultTimeLimits, type TimeLimits } from '../domain/time-limits.ts'
 import { onHost, onSite } from './activity-options.ts'
+import { type BackupEnding, keepBackupEvidence } from './backup-evidence.ts'
+import type { KeptEvidence } from './evidence.ts'
 import { failureOf, isFailure, type PlainFailure } from './failure-of.ts'
 import { type BackupSystemInput, backupSystemMessage } from './messages.ts'
 import { createNotices, type Notices } from './notices.ts'
@@ -31,7 +36,7 @@ export interface ComponentBackup {
   readonly outcome: Outcome
   readonly sizeBytes: number
   readonly plainSizeBytes: number
-  readonly copies: readonly { readonly store: string; readonly objects: number; readonly manifestSha256: string }[]
+  readonly copies: readonly { readonly store: string; readonly objects: number; readonly manifestSha256: string; readonly place?: string }[]
   readonly debts: readonly { readonly store: string; readonly problem: PlainFailure }[]
   readonly problem: PlainFailure | null
   /** Why the staging could not be freed; the next backup sweeps it. */
@@ -47,6 +52,8 @@ export interface BackupSystemResult {
   /** One recovery point: the backups of this run. */
   readonly components: readonly ComponentBackup[]
   readonly undelivered: readonly { readonly channel: string; readonly problem: string }[]
+  /** Where the evidence is; null where no store took it. */
+  readonly record: KeptEvidence
 }
 
 export const backupSystem = procedure('backupSystem', backupSystemMessage, async (input: BackupSystemInput): Promise<BackupSystemResult> => {
@@ -56,7 +63,9 @@ export const backupSystem = procedure('backupSystem', backupSystemMessage, async
     createNotices(site, limits, { configHash, system: input.system, procedure: 'backupSystem' })
   let notices = noticesOf(defaultTimeLimits, input.configHash ?? null)
   const components: ComponentBackup[] = []
-  let plan: BackupPlan
+  const steps: EvidenceStep[] = []
+  const ending = (end: Pick<BackupEnding, 'plan' | 'outcome' | 'problem'>): BackupEnding => ({ input, site, board, notices, components, steps, ...end })
+  let plan: BackupPlan | null = null
   try {
     board.phase('planning')
     plan = await onSite(site).planBackup.executeWithOptions({ summary: `plan the backup of ${input.system}` }, [
@@ -66,14 +75,18 @@ export const backupSystem = procedure('backupSystem', backupSystemMessage, async
     notices.send('started', 'info', `backup of ${input.system} started`, '')
     for (const wave of plan.waves) {
       board.phase(`backing up ${wave.map(({ component }) => component).join(', ')}`)
-      components.push(...(await backUpWave(plan, wave, input)))
+      components.push(...(await backUpWave(plan, wave, input, steps)))
     }
   } catch (error) {
     if (!isFailure(error)) throw error
     await tellOfEnd(input.system, error, board, notices)
+    await keepBackupEvidence(ending({ plan, outcome: isCancellation(error) ? 'cancelled' : 'failed', problem: failureOf(error) }))
     throw error
   }
-  return finish(input.system, plan, components, board, notices)
+  const { outcome, failure } = await judgeRun(input.system, components, board, notices)
+  const record = await keepBackupEvidence(ending({ plan, outcome, problem: null }))
+  if (failure) throw failure
+  return { system: input.system, outcome, configHash: plan.configHash, components, undelivered: await notices.settled(), record }
 })
 
 /** A run that ends without a judgement of its copies: it could not be planned, or was cancelled. */
@@ -87,9 +100,22 @@ async function tellOfEnd(system: string, error: unknown, board: ProgressBoard, n
   })
 }
 
-function backUpWave(plan: BackupPlan, wave: readonly PlannedComponent[], input: BackupSystemInput): Promise<readonly ComponentBackup[]> {
+function backUpWave(plan: BackupPlan, wave: readonly PlannedComponent[], input: BackupSystemInput, steps: EvidenceStep[]): Promise<readonly ComponentBackup[]> {
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled')
-  return together(wave.map((component) => () => backUp(plan, component, input)))
+  return together(wave.map((component) => () => timedBackUp(plan, component, input, steps)))
+}
+
+async function timedBackUp(plan: BackupPlan, planned: PlannedComponent, input: BackupSystemInput, steps: EvidenceStep[]): Promise<ComponentBackup> {
+  const startedAt = Date.now()
+  let ended: ComponentBackup | null = null
+  try {
+    ended = await backUp(plan, planned, input)
+    return ended
+  } finally {
+    const isGood = ended !== null && ended.outcome !== 'failed'
+    const name = `back up ${planned.component}`
+    steps.push({ name, startedAt: new Date(startedAt).toISOString(), seconds: (Date.now() - startedAt) / 1000, ...(!isGood && { failed: true }) })
+  }
 }
 
 async function backUp(plan: BackupPlan, planned: PlannedComponent, input: BackupSystemInput): Promise<ComponentBackup> {
@@ -163,26 +189,29 @@ async function release(limits: TimeLimits, host: string, system: string, compone
 function judge(plan: BackupPlan, planned: PlannedComponent, produced: ProducedBackup, copies: readonly Copy[]): ComponentBackup {
   const published = copies.flatMap((copy) => ('published' in copy ? [copy.published] : []))
   const debts = copies.flatMap((copy) => ('problem' in copy ? [{ store: copy.store, problem: copy.problem }] : []))
-  const facts = planned.stores.filter(({ store }) => published.some((copy) => copy.store === store))
-  const missing = [
-    facts.length < plan.required.total && `${facts.length} of ${plan.required.total} copies`,
-    facts.filter(({ offHost }) => offHost).length < plan.required.offHost && `too few off-host copies (${plan.required.offHost} required)`,
-    facts.filter(({ offSite }) => offSite).length < plan.required.offSite && `too few off-site copies (${plan.required.offSite} required)`,
-  ].filter((text) => text !== false)
-  const why = debts.map(({ store, problem }) => `${store}: ${problem.message}`).join('; ')
+  const { met, missing } = countCopies(plan.required, placed(planned, published))
+  const why = debts.map(({ store, problem }) => `${store}: ${problem.message}`)
   return {
     component: planned.component,
     backup: produced.backup,
-    outcome: missing.length > 0 ? 'failed' : debts.length > 0 ? 'degraded' : 'succeeded',
+    outcome: !met ? 'failed' : debts.length > 0 ? 'degraded' : 'succeeded',
     sizeBytes: produced.sizeBytes,
     plainSizeBytes: produced.plainSizeBytes,
-    copies: published.map(({ store, objects, manifestSha256 }) => ({ store, objects, manifestSha256 })),
+    copies: published.map(({ store, objects, manifestSha256, place }) => ({ store, objects, manifestSha256, ...(place !== undefined && { place }) })),
     debts,
-    problem: missing.length > 0 ? { type: 'CopiesMissing', message: `${missing.join(', ')} — ${why}` } : null,
+    problem: met ? null : { type: 'CopiesMissing', message: [missing, ...why].join('; ') },
     staging: null,
     startedAt: produced.startedAt,
     endedAt: produced.endedAt,
   }
+}
+
+/** An agent that does not say where its stores lie is believed to keep them apart, as all were before agents looked. */
+function placed(planned: PlannedComponent, published: readonly PublishedCopyResult[]): readonly PlacedCopy[] {
+  return planned.stores.flatMap(({ store, offHost, offSite }) => {
+    const copy = published.find((one) => one.store === store)
+    return copy ? [{ store, place: copy.place ?? `store:${store}`, offHost, offSite }] : []
+  })
 }
 
 function failedComponent(component: string, problem: PlainFailure): ComponentBackup {
@@ -190,26 +219,27 @@ function failedComponent(component: string, problem: PlainFailure): ComponentBac
   return { component, outcome: 'failed', problem, ...nothing }
 }
 
-async function finish(
+/** Tells people what became of the copies. */
+async function judgeRun(
   system: string,
-  plan: BackupPlan,
   components: readonly ComponentBackup[],
   board: ProgressBoard,
   notices: Notices,
-): Promise<BackupSystemResult> {
+): Promise<{ readonly outcome: 'succeeded' | 'degraded' | 'failed'; readonly failure: Error | null }> {
   const failed = components.filter(({ outcome }) => outcome === 'failed')
-  const outcome: Outcome = failed.length > 0 ? 'failed' : components.some(({ outcome }) => outcome === 'degraded') ? 'degraded' : 'succeeded'
+  const outcome = failed.length > 0 ? 'failed' : components.some((one) => one.outcome === 'degraded') ? 'degraded' : 'succeeded'
   board.phase(outcome)
   board.outcome(outcome)
   const lines = components.map(lineOf)
   if (outcome === 'failed') notices.send('failed', 'critical', `backup of ${system} failed`, lines.join('\n'))
   else notices.send('succeeded', outcome === 'degraded' ? 'warning' : 'info', `backup of ${system} ${outcome}`, lines.join('\n'))
-  const undelivered = await notices.settled()
-  if (failed.length > 0) {
-    const [first] = failed
-    throw fail(first?.problem?.type ?? 'MusterBug', `backup of ${system} (run ${workflowInfo().runId}) failed: ${lines.join('; ')}`)
+  await notices.settled()
+  const [first] = failed
+  if (!first) return { outcome, failure: null }
+  return {
+    outcome,
+    failure: fail(first.problem?.type ?? 'MusterBug', `backup of ${system} (run ${workflowInfo().runId}) failed: ${lines.join('; ')}`),
   }
-  return { system, outcome, configHash: plan.configHash, components, undelivered }
 }
 
 function lineOf({ component, problem, copies, staging }: ComponentBackup): string {

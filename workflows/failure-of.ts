@@ -15,7 +15,9 @@ export function failureOf(error: unknown): PlainFailure {
     const cause = error.cause
     if (cause instanceof TimeoutFailure) {
       const type = cause.timeoutType === TimeoutType.SCHEDULE_TO_START ? 'AgentAbsent' : 'Timeout'
-      const last = cause.cause ? `; before that: ${failureOf(cause.cause).message}` : ''
+      // The SDK reads a time-out without its cause, which the server does send: what the last attempt failed with.
+      const earlier = cause.failure?.cause?.message
+      const last = earlier ? `; before that: ${earlier}` : ''
       const what = type === 'AgentAbsent' ? 'no agent took the step' : 'the step did not end in time'
       return { type, message: `${what}: ${error.activityType}${last}` }
     }

@@ -7,6 +7,8 @@ import type { Message } from './procedure.ts'
 
 const Name = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be a name: lower-case letters, digits, - and _')
 const Hash = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits')
+/** Of a payload's 64 KiB; what is larger agents read from a store. */
+export const packedLimit = 48 * 1024
 const IsoTime = z.iso.datetime({ offset: true })
 
 /** Who asked, as the client says it; a claim, not a proof. */
@@ -38,6 +40,42 @@ export const ArchiveWalInput = z.strictObject({
 export type ArchiveWalInput = z.infer<typeof ArchiveWalInput>
 
 export const archiveWalMessage: Message<ArchiveWalInput> = { schema: ArchiveWalInput, example: { system: 'shop' } }
+
+export const InstallConfigInput = z.strictObject({
+  /** Hosts whose agents take it; each is told apart in the result. */
+  hosts: z.array(Name).max(500).optional(),
+  /** Sites whose workers take it. */
+  sites: z.array(Name).max(100).optional(),
+  /** The signed documents, packed by `muster apply`; agents look in the stores they know when absent. */
+  documents: z
+    .string()
+    .regex(/^[A-Za-z0-9+/]+={0,2}$/, 'must be what muster apply packed')
+    .max(packedLimit)
+    .optional(),
+  /** Until an agent that does not answer is owed it. */
+  waitSeconds: z.number().min(0.1).max(600).optional(),
+  requestedBy: RequestedBy,
+})
+export type InstallConfigInput = z.infer<typeof InstallConfigInput>
+
+export const installConfigMessage: Message<InstallConfigInput> = { schema: InstallConfigInput, example: { hosts: ['db1'] } }
+
+export const MonitorHealthInput = z.strictObject({
+  system: Name,
+  configHash: Hash.optional(),
+  requestedBy: RequestedBy,
+})
+export type MonitorHealthInput = z.infer<typeof MonitorHealthInput>
+
+export const monitorHealthMessage: Message<MonitorHealthInput> = { schema: MonitorHealthInput, example: { system: 'shop' } }
+
+export const ArchiveHistoriesInput = z.strictObject({
+  configHash: Hash.optional(),
+  requestedBy: RequestedBy,
+})
+export type ArchiveHistoriesInput = z.infer<typeof ArchiveHistoriesInput>
+
+export const archiveHistoriesMessage: Message<ArchiveHistoriesInput> = { schema: ArchiveHistoriesInput, example: { requestedBy: 'alice' } }
 
 const Into = z.strictObject({
   /** An absolute path that does not exist or is empty. */
@@ -99,12 +137,75 @@ export const recoverToPointInTimeMessage: Message<RecoverToPointInTimeInput> = {
   example: { system: 'shop', to: { time: '2026-11-21T02:14:00Z' }, planOnly: true },
 }
 
+export const DrillInput = z.strictObject({
+  system: Name,
+  /** `restore`: the newest moment; `pitr`: a moment within the window; `component`: one component. */
+  kind: z.enum(['restore', 'pitr', 'component']).default('restore'),
+  components: z.array(Name).min(1).max(50).optional(),
+  /** Where it is rehearsed; the host of the first component when absent. */
+  host: Name.optional(),
+  from: Name.optional(),
+  /** A recovery point by chance, however old. */
+  random: z.boolean().optional(),
+  /** A configured drill whose smoke command is run. */
+  drill: Name.optional(),
+  configHash: Hash.optional(),
+  requestedBy: RequestedBy,
+})
+export type DrillInput = z.infer<typeof DrillInput>
+
+export const drillMessage: Message<DrillInput> = { schema: DrillInput, example: { system: 'shop', kind: 'restore' } }
+
+const MoveCommon = {
+  system: Name,
+  /** Read the backups from this store instead of the fastest. */
+  from: Name.optional(),
+  /** Go on without these required stores. */
+  openWith: z.array(Name).max(20).optional(),
+  /** More than maxLoss may be lost. */
+  acceptLoss: z.boolean().optional(),
+  /** Show the plan and end. */
+  planOnly: z.boolean().optional(),
+  approve: Hash.optional(),
+  /** Expiry of the plan, as `planOnly` gave it: a plan with another expiry has another hash. */
+  expiresAt: IsoTime.optional(),
+  identityFile: z.string().startsWith('/').max(1024).optional(),
+  configHash: Hash.optional(),
+  requestedBy: RequestedBy,
+}
+
+/** From the site where the system is active to its other site. */
+export const MoveInput = z.strictObject(MoveCommon)
+export type MoveInput = z.infer<typeof MoveInput>
+
+export const moveMessage: Message<MoveInput> = { schema: MoveInput, example: { system: 'shop', planOnly: true } }
+
+export const AttestInput = z.strictObject({
+  /** Hash of the plan, as it was shown. */
+  plan: Hash,
+  person: z.string().min(1).max(128),
+  /** What was seen that shows that the old side serves nobody. */
+  statement: z.string().min(10).max(1000),
+  /** Of the person's SSH key, where the system asks for signed approvals: `muster fence RUN --print` makes it. */
+  signature: z.string().max(16_384).optional(),
+})
+export type AttestInput = z.infer<typeof AttestInput>
+
+export const attestMessage: Message<AttestInput> = {
+  schema: AttestInput,
+  example: { plan: '9c41…(64 hex digits)', person: 'alice', statement: 'I stand before db1: its power is off' },
+}
+
 export const ApproveInput = z.strictObject({
   /** Hash of the plan, as it was shown. */
   plan: Hash,
   person: z.string().min(1).max(128),
   decision: z.enum(['approve', 'reject']).default('approve'),
   note: z.string().max(1000).optional(),
+  /** One person for all who would be needed: needs a note that says why, and alarms everybody. */
+  breakGlass: z.boolean().optional(),
+  /** Of the person's SSH key, where the system asks for signed approvals: `muster approve HASH --print` makes it. */
+  signature: z.string().max(16_384).optional(),
 })
 export type ApproveInput = z.infer<typeof ApproveInput>
 
@@ -127,11 +228,34 @@ export const correctMessage: Message<CorrectInput> = {
   example: { action: 'retry', person: 'alice', reason: 'the store answers again' },
 }
 
-export const updateNames = { approve: 'approve', correct: 'correct' } as const
+export const updateNames = { approve: 'approve', correct: 'correct', attest: 'attest' } as const
+
+/** Why a run is paused, for whoever asks; null while it is not. */
+export const pausedQueryName = 'paused'
+
+export interface Paused {
+  readonly problem: string
+  readonly allowed: readonly CorrectInput['action'][]
+}
 
 /** Workflow types, as the Temporal UI shows them. */
-export const workflowTypes = ['backupSystem', 'archiveWal', 'restoreSystem', 'recoverToPointInTime'] as const
+export const workflowTypes = [
+  'backupSystem',
+  'archiveWal',
+  'restoreSystem',
+  'recoverToPointInTime',
+  'drill',
+  'failover',
+  'failback',
+  'switchover',
+  'installConfig',
+  'archiveHistories',
+  'monitorHealth',
+] as const
 export type WorkflowType = (typeof workflowTypes)[number]
+
+/** One at a time for an installation: what is applied later ends what is still under way. */
+export const installConfigId = 'install-config'
 
 /** Ids: what changes a system in place holds the system; everything else is free. */
 export function targetId(system: string): string {
@@ -140,6 +264,13 @@ export function targetId(system: string): string {
 
 // What runs answer with, for clients.
 export type { RestorePlan } from '../activities/host/restore/types.ts'
+export type { ArchiveHistoriesResult } from './archive-histories.ts'
 export type { ArchiveWalResult } from './archive-wal.ts'
+export type { DrillResult } from './drill.ts'
+export type { KeptEvidence } from './evidence.ts'
+export type { MonitorHealthResult } from './monitor-health.ts'
+export type { MoveResult } from './move/run-move.ts'
 export type { BackupSystemResult } from './backup-system.ts'
+export type { AnswerResult } from './restore/approval.ts'
+export type { AskedAgent, InstallConfigResult } from './install-config.ts'
 export type { RestoreResult } from './restore/run-restore.ts'

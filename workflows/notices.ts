@@ -13,10 +13,18 @@ export interface Undelivered {
   readonly problem: string
 }
 
+/** A notice that reached people, and on which channels. */
+export interface Delivered {
+  readonly event: NoticeEvent
+  readonly channels: readonly string[]
+}
+
 export interface Notices {
   send(event: NoticeEvent, severity: 'info' | 'warning' | 'critical', subject: string, body: string): void
   /** Waits for what was sent; @returns what could not be delivered. */
   settled(): Promise<readonly Undelivered[]>
+  /** What was delivered so far, in the order it was sent. */
+  delivered(): readonly Delivered[]
 }
 
 export function createNotices(
@@ -25,13 +33,17 @@ export function createNotices(
   about: { readonly configHash: string | null; readonly system: string; readonly procedure: string },
 ): Notices {
   const sent: Promise<readonly Undelivered[]>[] = []
+  const reached: { readonly event: NoticeEvent; channels: readonly string[] }[] = []
   const { workflowId } = workflowInfo()
   const deliver = async (event: NoticeEvent, severity: 'info' | 'warning' | 'critical', subject: string, body: string) => {
+    const told = { event, channels: [] as readonly string[] }
+    reached.push(told)
     try {
       const notice = { event, severity, system: about.system, procedure: about.procedure, run: workflowId, subject, body }
       const result = await onSite(site, 'notify', limits).notifyPeople.executeWithOptions({ summary: `notify: ${subject}` }, [
         { configHash: about.configHash, notice },
       ])
+      told.channels = result.delivered
       return result.failed
     } catch (error) {
       return [{ channel: 'all', problem: failureOf(error).message }]
@@ -44,5 +56,6 @@ export function createNotices(
     async settled() {
       return (await Promise.all(sent)).flat()
     },
+    delivered: () => reached.filter(({ channels }) => channels.length > 0),
   }
 }

@@ -15,22 +15,34 @@ const keys = {
 
 export type Outcome = 'succeeded' | 'degraded' | 'failed' | 'rolled-back' | 'cancelled' | 'refused'
 
+/** What an answer to the plan must be, for whoever gives it. */
+export interface PlanAsked {
+  readonly accept: 'claimed' | 'signed'
+  readonly count: number
+  readonly expiresAt: string
+}
+
 export interface ProgressBoard {
   phase(name: string): void
   /** Lines shown above the phases: the plan in short. */
   note(lines: readonly string[]): void
   outcome(outcome: Outcome): void
-  /** The hash that waits for approval, where clients find it without a worker. */
-  plan(hash: string): void
+  /** What waits for approval, where clients find it without a worker. */
+  plan(hash: string, asked: PlanAsked): void
+  /** Who has approved so far, where more than one has to. */
+  approvedBy(people: readonly string[]): void
+  /** Where the evidence of the run is, or why there is none. */
+  evidence(kept: { readonly key: string } | { readonly problem: string }): void
   readonly current: string
 }
 
-export function createProgressBoard(procedure: string, system: string): ProgressBoard {
+/** @param system null for a run that concerns none */
+export function createProgressBoard(procedure: string, system: string | null): ProgressBoard {
   const phases: string[] = []
   let notes: readonly string[] = []
   const show = () => {
     const done = phases.map((phase, index) => (index === phases.length - 1 ? `- **${phase}**` : `- ${phase} ✓`))
-    setCurrentDetails([`**${procedure}** · ${system}`, '', ...notes, '', ...done].join('\n'))
+    setCurrentDetails([system === null ? `**${procedure}**` : `**${procedure}** · ${system}`, '', ...notes, '', ...done].join('\n'))
   }
   return {
     get current() {
@@ -40,7 +52,7 @@ export function createProgressBoard(procedure: string, system: string): Progress
       if (phases.at(-1) === name) return
       phases.push(name)
       upsertSearchAttributes([
-        { key: keys.system, value: system },
+        ...(system === null ? [] : [{ key: keys.system, value: system }]),
         { key: keys.procedure, value: procedure },
         { key: keys.phase, value: name },
       ])
@@ -51,8 +63,14 @@ export function createProgressBoard(procedure: string, system: string): Progress
       notes = lines
       show()
     },
-    plan(hash) {
-      upsertMemo({ plan: hash })
+    plan(hash, asked) {
+      upsertMemo({ plan: hash, planAsked: { ...asked } })
+    },
+    approvedBy(people) {
+      upsertMemo({ approvedBy: [...people] })
+    },
+    evidence(kept) {
+      upsertMemo({ evidence: { ...kept } })
     },
     outcome(outcome) {
       upsertSearchAttributes([{ key: keys.outcome, value: outcome }])

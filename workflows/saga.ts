@@ -12,12 +12,14 @@ export interface CompensationFailure extends PlainFailure {
 export interface Saga {
   /** Call before the step: it may have happened even though its answer was lost. */
   before(compensation: string, undo: () => Promise<unknown>): void
+  /** The same, for what waits until everything else is undone. */
+  beforeAndUndoneLast(compensation: string, undo: () => Promise<unknown>): void
   /** From here on nothing is undone any more. */
   seal(): void
   readonly sealed: boolean
   /** How many compensations are registered. */
   readonly pending: number
-  /** Runs what was registered, newest first; what fails is returned, not thrown. */
+  /** Runs what was registered, newest first and what waits for the others last; what fails is returned, not thrown. */
   compensate(): Promise<{ readonly done: readonly string[]; readonly failed: readonly CompensationFailure[] }>
 }
 
@@ -27,6 +29,9 @@ export function createSaga(): Saga {
   return {
     before(name, undo) {
       steps.unshift({ name, undo })
+    },
+    beforeAndUndoneLast(name, undo) {
+      steps.push({ name, undo })
     },
     seal() {
       sealed = true

@@ -42,7 +42,8 @@ const flushSeconds = 60
  * Effect: a tick commit; WAL in the stores.
  * Idempotent: yes.
  * Heartbeat: each store walked.
- * Fails with: Unreachable when no shipper answers, Timeout when the required stores do not take it.
+ * Fails with: Unreachable when no shipper answers, Timeout when the required stores do not take it, CopiesMissing when
+ *   all have it and are too few, as stores in one place are.
  */
 export function archiveWal(agent: Agent) {
   return async (input: ArchiveWalInput, work: Work): Promise<ArchivedWal> => {

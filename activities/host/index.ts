@@ -1,7 +1,12 @@
 /** The activities of a host's queues: whatever touches a component or moves bytes. */
 import type { Agent } from '../agent.ts'
 import { atBoundary } from '../boundary.ts'
+import { installConfig } from '../install-config.ts'
 import { archiveWal } from './archive-wal.ts'
+import { planDrill } from './drill/plan-drill.ts'
+import { releaseDrill } from './drill/release-drill.ts'
+import { smokeDrill } from './drill/smoke-drill.ts'
+import { giveBack, takeOver } from './move/take-over.ts'
 import { payDebts } from './pay-debts.ts'
 import { produceBackup } from './produce-backup.ts'
 import { publishCopy } from './publish-copy.ts'
@@ -12,8 +17,9 @@ import { observeTargets } from './restore/observe-targets.ts'
 import { planRestore } from './restore/plan-restore.ts'
 import { protectAgain, protectOld } from './restore/protect.ts'
 import { holdAtTarget, prefetchWal, restoreDatabaseAside, restoreTreeAside } from './restore/restore-aside.ts'
+import { keepSafetySet } from './restore/safety-set.ts'
 import { awaitHealthy, startService, stopService } from './restore/services.ts'
-import { discardAside, keepNewerFiles, keepSafetySet, placeElsewhere, runAfter, swapBack, swapIn } from './restore/swap.ts'
+import { discardAside, keepNewerFiles, placeElsewhere, runAfter, swapBack, swapIn } from './restore/swap.ts'
 import { saveTail } from './restore/tail.ts'
 
 export function createHostActivities(agent: Agent) {
@@ -22,13 +28,16 @@ export function createHostActivities(agent: Agent) {
     awaitHealthy: atBoundary(agent, awaitHealthy(agent)),
     checkRestored: atBoundary(agent, checkRestored(agent)),
     discardAside: atBoundary(agent, discardAside(agent)),
+    giveBack: atBoundary(agent, giveBack(agent)),
     holdAtTarget: atBoundary(agent, holdAtTarget(agent)),
+    installConfig: atBoundary(agent, installConfig(agent)),
     keepNewerFiles: atBoundary(agent, keepNewerFiles(agent)),
     keepSafetySet: atBoundary(agent, keepSafetySet(agent)),
     observeTargets: atBoundary(agent, observeTargets(agent)),
     openDatabase: atBoundary(agent, openDatabase(agent)),
     placeElsewhere: atBoundary(agent, placeElsewhere(agent)),
     payDebts: atBoundary(agent, payDebts(agent)),
+    planDrill: atBoundary(agent, planDrill(agent)),
     planRestore: atBoundary(agent, planRestore(agent)),
     prefetchWal: atBoundary(agent, prefetchWal(agent)),
     produceBackup: atBoundary(agent, produceBackup(agent)),
@@ -36,12 +45,14 @@ export function createHostActivities(agent: Agent) {
     protectAgain: atBoundary(agent, protectAgain(agent)),
     protectOld: atBoundary(agent, protectOld(agent)),
     publishCopy: atBoundary(agent, publishCopy(agent)),
+    releaseDrill: atBoundary(agent, releaseDrill(agent)),
     releaseStaging: atBoundary(agent, releaseStaging(agent)),
     replayTail: atBoundary(agent, replayTail(agent)),
     restoreDatabaseAside: atBoundary(agent, restoreDatabaseAside(agent)),
     restoreTreeAside: atBoundary(agent, restoreTreeAside(agent)),
     runAfter: atBoundary(agent, runAfter(agent)),
     saveTail: atBoundary(agent, saveTail(agent)),
+    smokeDrill: atBoundary(agent, smokeDrill(agent)),
     startClosed: atBoundary(agent, startClosed(agent)),
     startOldDatabase: atBoundary(agent, startOldDatabase(agent)),
     startService: atBoundary(agent, startService(agent)),
@@ -50,6 +61,7 @@ export function createHostActivities(agent: Agent) {
     stopService: atBoundary(agent, stopService(agent)),
     swapBack: atBoundary(agent, swapBack(agent)),
     swapIn: atBoundary(agent, swapIn(agent)),
+    takeOver: atBoundary(agent, takeOver(agent)),
   }
 }
 

@@ -7,6 +7,7 @@ import { replayableUntil } from '../../domain/wal-shipments.ts'
 import { readCatalog } from '../../repository/catalog.ts'
 import { copyBackup, copyShipment } from '../../repository/copy-between.ts'
 import { incarnationsNeeded } from '../../repository/recovery-choice.ts'
+import { removeStaging } from '../../repository/staging.ts'
 import { listShipments } from '../../repository/wal-publish.ts'
 import { type Agent, componentOf } from '../agent.ts'
 import type { Work } from '../boundary.ts'
@@ -39,8 +40,11 @@ export function payDebts(agent: Agent) {
     const paid: { store: string; what: string }[] = []
     const owed: { store: string; problem: string }[] = []
     let bytes = 0
+    const stagingDirectory = join(agent.hostDirectory, 'staging', `debts.${input.system}.${input.component}`)
+    // An attempt that died leaves the object it was at.
+    await removeStaging(stagingDirectory)
     const options = {
-      stagingDirectory: join(agent.hostDirectory, 'staging', `debts.${input.system}.${input.component}`),
+      stagingDirectory,
       signal: work.signal,
       onProgress: (chunk: number) => {
         bytes += chunk
@@ -64,6 +68,7 @@ export function payDebts(agent: Agent) {
         owed.push({ store: to.name, problem: error.message })
       }
     }
+    await removeStaging(stagingDirectory)
     return { paid: paid.slice(0, 50), owed }
   }
 }

@@ -27,6 +27,8 @@ export interface ProducedBackup {
   /** Staging folders of dead attempts that were removed. */
   readonly swept: number
   readonly stopPoint: string | null
+  /** Versions of the programs that made it. Absent in histories of before evidence named them. */
+  readonly tools?: Readonly<Record<string, string>>
 }
 
 /**
@@ -152,5 +154,6 @@ function summarise(manifest: Manifest, swept: number): ProducedBackup {
     plainSizeBytes: manifest.type === 'postgresql' ? manifest.postgresql.dataSizeBytes : manifest.files.dataSizeBytes,
     swept,
     stopPoint: manifest.type === 'postgresql' ? manifest.postgresql.endLsn : null,
+    tools: manifest.writer.tools,
   }
 }

@@ -17,6 +17,8 @@ export interface PublishCopyInput {
 export interface PublishedCopyResult extends PublishedCopy {
   /** Unpublished attempts of earlier runs that were found in the store, and removed. */
   readonly sweptAttempts: readonly string[]
+  /** Where the store lay when it took the copy, as `Store.place` says. */
+  readonly place?: string
 }
 
 /**
@@ -34,7 +36,7 @@ export function publishCopy(agent: Agent) {
     const directory = stagingDirectory(agent, input.system, input.component, input.backup)
     const manifest = await readStaged(directory)
     const store = await agent.store(config, input.store)
-    const sweptAttempts = await sweepUnpublished(store, input.system, input.component, runShort(work.runId))
+    const sweptAttempts = await sweepUnpublished(store, input.system, input.component, runShort(work.runId), new Date(manifest.startedAt))
     const published = await publish(store, await agent.signer(), manifest, directory, {
       signal: work.signal,
       onProgress: (doneBytes, totalBytes) => {
@@ -42,6 +44,6 @@ export function publishCopy(agent: Agent) {
         void keepHold(agent, input.system, input.component)
       },
     })
-    return { ...published, sweptAttempts }
+    return { ...published, sweptAttempts, place: await store.place() }
   }
 }

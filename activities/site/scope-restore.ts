@@ -1,4 +1,5 @@
 import { MusterError } from '../../domain/failures.ts'
+import { defaultTimeLimits, type TimeLimits } from '../../domain/time-limits.ts'
 import { type Agent, systemOf } from '../agent.ts'
 import type { Work } from '../boundary.ts'
 
@@ -8,6 +9,8 @@ export interface RestoreScope {
   readonly components: readonly { readonly component: string; readonly host: string }[]
   /** In stop order. */
   readonly services: readonly { readonly service: string; readonly host: string }[]
+  /** Of the configuration; absent in old histories. */
+  readonly limits?: TimeLimits
 }
 
 /**
@@ -34,6 +37,6 @@ export function scopeRestore(agent: Agent) {
     })
     const services = [...system.services].reverse().map(({ name, host }) => ({ service: name, host }))
     const hosts = [...new Set([...components, ...services].map(({ host }) => host))]
-    return { configHash: hash, hosts, components, services }
+    return { configHash: hash, hosts, components, services, limits: config.limits ?? defaultTimeLimits }
   }
 }

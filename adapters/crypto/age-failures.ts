@@ -19,7 +19,7 @@ export function explainDecryption(exit: ToolExit, identityFile: string): MusterE
   if (/reading ""|unknown identity type|malformed secret key|no secret keys found/.test(said)) {
     return new MusterError('IdentityMissing', `cannot read an age identity from ${identityFile}`, { cause: exit })
   }
-  if (/header|payload|unexpected EOF|MAC|stanza|chunk|trailing data|intro|armor/.test(said)) {
+  if (/failed to parse|illegal base64|header|payload|unexpected EOF|MAC|stanza|chunk|trailing data|intro|armor/.test(said)) {
     return new MusterError('ChecksumMismatch', 'the encrypted bytes are damaged or cut off: age refused them', {
       cause: exit,
     })

@@ -7,13 +7,18 @@ import { flushFile } from './durable-file.ts'
  * @throws MusterError IdentityMissing when there is none to read
  */
 export async function ageRecipientOf(identityFile: string): Promise<string> {
+  const [recipient] = await ageRecipientsOf(identityFile)
+  if (recipient !== undefined) return recipient
+  throw new MusterError('IdentityMissing', `there is no age identity in ${identityFile}`)
+}
+
+/** The recipients of every identity in a file. @throws MusterError IdentityMissing when it cannot be read */
+export async function ageRecipientsOf(identityFile: string): Promise<readonly string[]> {
   const { stdout } = await runTool('age-keygen', ['-y', identityFile], {
     timeoutSeconds: 30,
     explainFailure: (exit) => new MusterError('IdentityMissing', `cannot read an age identity from ${identityFile}`, { cause: exit }),
   })
-  const recipient = stdout.split('\n').find((line) => line.startsWith('age1'))
-  if (recipient !== undefined) return recipient
-  throw new MusterError('IdentityMissing', `there is no age identity in ${identityFile}`)
+  return stdout.split('\n').filter((line) => line.startsWith('age1'))
 }
 
 /**

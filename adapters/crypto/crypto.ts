@@ -49,3 +49,25 @@ export interface Verifier {
    */
   verify(kind: SignedKind, text: Uint8Array, armor: string, at?: string): { readonly publicKey: string }
 }
+
+/** Proves what a person signed. */
+export interface ApprovalVerifier {
+  /**
+   * @param request `publicKey` as the configuration has it, `text` as the person must have signed it
+   * @returns fingerprint of the key
+   * @throws MusterError ApprovalRejected
+   */
+  verify(request: {
+    readonly person: string
+    readonly publicKey: string
+    readonly text: string
+    readonly signature: string
+    readonly signal?: AbortSignal
+  }): Promise<string>
+}
+
+/** Signs in the name of the person at the terminal. */
+export interface ApprovalSigner {
+  /** `keyFile` null: the usual file of that key, else the SSH agent. @throws MusterError SecretMissing */
+  sign(request: { readonly publicKey: string; readonly keyFile: string | null; readonly text: string }): Promise<string>
+}

@@ -22,6 +22,11 @@ export async function readPrivateKey(path: string): Promise<PrivateKey> {
   const text = await readFile(path, 'latin1').catch((cause: NodeJS.ErrnoException) => {
     throw new MusterError('SecretMissing', `the private key file ${path} cannot be read (${cause.code})`, { cause })
   })
+  return parsePrivateKey(text, path)
+}
+
+/** The same for a text; `path` is for messages. @throws MusterError PreconditionFailed */
+export function parsePrivateKey(text: string, path: string): PrivateKey {
   try {
     return parse(text)
   } catch (cause) {

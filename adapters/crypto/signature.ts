@@ -1,7 +1,7 @@
 import { MusterError } from '../../domain/failures.ts'
 import { type SignedKind, signatureNamespaces } from '../../domain/repository-format.ts'
 import type { Signer, Verifier } from './crypto.ts'
-import { readPrivateKey } from './private-key.ts'
+import { parsePrivateKey, type PrivateKey, readPrivateKey } from './private-key.ts'
 import { parsePublicKey, publicKeyText } from './public-key.ts'
 import { matches, parseArmored, type SshSignature, signArmored } from './sshsig.ts'
 
@@ -24,7 +24,15 @@ export interface TrustedSigner {
  * @throws MusterError SecretMissing (no such file), PreconditionFailed (passphrase, other type, damaged)
  */
 export async function loadSigner(privateKeyFile: string): Promise<Signer> {
-  const { key, rawPublicKey } = await readPrivateKey(privateKeyFile)
+  return signerWith(await readPrivateKey(privateKeyFile))
+}
+
+/** The same with the text of such a file. `place` is for messages. @throws MusterError PreconditionFailed */
+export function parseSigner(text: string, place: string): Signer {
+  return signerWith(parsePrivateKey(text, place))
+}
+
+function signerWith({ key, rawPublicKey }: PrivateKey): Signer {
   return {
     publicKey: publicKeyText(rawPublicKey),
     sign: (kind, text) => signArmored(key, rawPublicKey, signatureNamespaces[kind], text),
@@ -47,17 +55,17 @@ export function createVerifier(trusted: readonly TrustedSigner[]): Verifier {
     verify(kind, text, armor, at) {
       const signature = readSignature(kind, armor)
       if (!matches(signature, text)) {
-        throw new MusterError('SignatureInvalid', `the signature of the ${kind} is not of this text`)
+        throw new MusterError('SignatureInvalid', `the signature of the ${wordsFor(kind)} is not of this text`)
       }
       const publicKey = publicKeyText(signature.rawPublicKey)
       const candidates = signers.filter((signer) => signer.publicKey === publicKey && signer.kinds.includes(kind))
       if (candidates.length === 0) {
-        throw new MusterError('KeyNotTrusted', `the ${kind} was signed by ${publicKey}, which is not trusted for it`)
+        throw new MusterError('KeyNotTrusted', `the ${wordsFor(kind)} was signed by ${publicKey}, which is not trusted for it`)
       }
       const atMs = at === undefined ? undefined : moment(at)
       if (!candidates.some((signer) => countsAt(signer, atMs))) {
         const when = at === undefined ? 'now' : `at ${at}`
-        throw new MusterError('KeyNotTrusted', `the ${kind} was signed by ${publicKey}, which is not valid ${when}`)
+        throw new MusterError('KeyNotTrusted', `the ${wordsFor(kind)} was signed by ${publicKey}, which is not valid ${when}`)
       }
       return { publicKey }
     },
@@ -74,14 +82,19 @@ function readSignature(kind: SignedKind, armor: string): SshSignature {
   try {
     signature = parseArmored(armor)
   } catch (cause) {
-    throw new MusterError('SignatureInvalid', `the signature of the ${kind} cannot be read: ${(cause as Error).message}`, {
+    throw new MusterError('SignatureInvalid', `the signature of the ${wordsFor(kind)} cannot be read: ${(cause as Error).message}`, {
       cause,
     })
   }
   const expected = signatureNamespaces[kind]
   if (signature.namespace === expected) return signature
   const found = JSON.stringify(signature.namespace.slice(0, 60))
-  throw new MusterError('SignatureInvalid', `the signature of the ${kind} is made for ${found}, not for ${expected}`)
+  throw new MusterError('SignatureInvalid', `the signature of the ${wordsFor(kind)} is made for ${found}, not for ${expected}`)
+}
+
+/** `recoveryKit` → `recovery kit`. */
+function wordsFor(kind: SignedKind): string {
+  return signatureNamespaces[kind].slice('muster-'.length).replaceAll('-', ' ')
 }
 
 function moment(time: string): number {

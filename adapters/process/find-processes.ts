@@ -52,10 +52,10 @@ export async function endLabelled(label: string, options: { readonly graceSecond
 export async function endProcess(identity: ProcessIdentity, options: { readonly graceSeconds?: number } = {}): Promise<void> {
   const graceSeconds = options.graceSeconds ?? 5
   if (graceSeconds > 0) {
-    send(identity, 'SIGTERM')
+    signalProcess(identity, 'SIGTERM')
     if (await isGoneWithin(identity, graceSeconds)) return
   }
-  send(identity, 'SIGKILL')
+  signalProcess(identity, 'SIGKILL')
   if (await isGoneWithin(identity, killSeconds)) return
   throw new MusterError('Timeout', `process ${identity.pid} (${identity.command}) still runs after SIGKILL`, {
     hint: 'it probably waits for a disk or a network mount that does not answer; mend that first',
@@ -117,7 +117,8 @@ function realDirectory(directory: string): string {
   return readOrEmpty(() => realpathSync(directory), resolve(directory))
 }
 
-function send(identity: ProcessIdentity, signal: NodeJS.Signals): void {
+/** Sends a signal to exactly this process, and none when it has ended. @throws MusterError PreconditionFailed without the right to */
+export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): void {
   if (!runs(identity)) return
   try {
     process.kill(identity.pid, signal)

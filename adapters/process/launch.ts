@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { basename, delimiter, join, resolve } from 'node:path'
 import { MusterError } from '../../domain/failures.ts'
+import { withoutNetwork } from './network-namespace.ts'
+import { allowsPrivateMounts, type PrivateMount, privateMountWords } from './private-mounts.ts'
 import { userToBecome } from './operating-system-user.ts'
 import type { ToolOptions } from './process.ts'
 
@@ -16,9 +18,10 @@ export interface Launch {
   readonly identity: { readonly uid?: number; readonly gid?: number }
 }
 
-type LaunchOptions = Pick<ToolOptions, 'cwd' | 'env' | 'runAs' | 'label' | 'kind'> & {
+type LaunchOptions = Pick<ToolOptions, 'cwd' | 'env' | 'runAs' | 'label' | 'kind' | 'noNetwork'> & {
   /** Whether the kernel kills the process when the agent ends. */
   readonly diesWithAgent: boolean
+  readonly mounts?: readonly PrivateMount[]
 }
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -50,9 +53,23 @@ export function prepareLaunch(command: string, args: readonly string[], options:
     ...(user && abilities.user ? [`--reuid=${user.userId}`, `--regid=${user.groupId}`, '--init-groups'] : []),
     ...(options.diesWithAgent && abilities.deathSignal ? ['--pdeathsig', 'KILL'] : []),
   ]
-  const line = [...(setpriv.length > 0 ? [abilities.path, ...setpriv, '--'] : []), ...(options.kind === 'kind' ? kindWrappers() : []), program, ...args]
+  const isolated = options.noNetwork ? (withoutNetwork(systemProgram('unshare')) ?? []) : []
+  const line = [
+    ...mountWords(options.mounts ?? []),
+    ...isolated,
+    ...(setpriv.length > 0 ? [abilities.path, ...setpriv, '--'] : []),
+    ...(options.kind === 'kind' ? kindWrappers() : []),
+    program,
+    ...args,
+  ]
   const identity = user && !abilities.user ? { uid: user.userId, gid: user.groupId } : {}
   return { program: basename(command), file: line[0] ?? program, args: line.slice(1), env, cwd, identity }
+}
+
+/** The words before a command by which the kernel kills it when the process that started it has ended; none where no `setpriv` can. */
+export function deathSignalWrapper(): readonly string[] {
+  const { path, deathSignal } = setprivAbilities()
+  return deathSignal ? [path, '--pdeathsig', 'KILL', '--'] : []
 }
 
 function findProgram(command: string, path: string, cwd: string): string {
@@ -99,7 +116,14 @@ function kindWrappers(): string[] {
   return [...(nice ? [nice, '-n', '10'] : []), ...(ionice ? [ionice, '-t', '-c', '2', '-n', '7'] : [])]
 }
 
-function systemProgram(name: string): string | undefined {
+function mountWords(mounts: readonly PrivateMount[]): readonly string[] {
+  if (mounts.length === 0) return []
+  const unshare = systemProgram('unshare')
+  if (unshare !== undefined && allowsPrivateMounts(unshare)) return privateMountWords(unshare, mounts)
+  throw new MusterError('PreconditionFailed', `this host does not let the agent keep a process out of ${mounts[0]?.path}`, { hint: 'run the agent as root' })
+}
+
+export function systemProgram(name: string): string | undefined {
   return defaultPath
     .split(delimiter)
     .map((directory) => join(directory, name))

@@ -18,6 +18,8 @@ export interface ToolOptions {
    */
   readonly label?: string
   readonly signal?: AbortSignal
+  /** Asked in the moment of the start, with nothing in between: throws where it must not be started any more. */
+  readonly mayStart?: () => void
   readonly stdin?: Readable | string | Uint8Array
   /**
    * `capture` (default; more than 1 MiB is a failure), `stream` to read `tool.stdout`, `discard`, or an
@@ -28,6 +30,8 @@ export interface ToolOptions {
   readonly timeoutSeconds?: number
   /** Exit codes that are no failure; default [0]. */
   readonly okExitCodes?: readonly number[]
+  /** In a network namespace of its own, where this host allows one. */
+  readonly noNetwork?: boolean
   /** nice 10, ionice best-effort 7. */
   readonly kind?: 'kind' | 'normal'
   /**

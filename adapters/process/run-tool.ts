@@ -11,11 +11,12 @@ import { cancelled } from './tool-failures.ts'
  * Descendants that made a session of their own (daemons) are not the tool's. Call it from the main thread:
  * the death signal comes when the starting thread ends.
  * @throws MusterError CommandFailed (not found, not startable), PreconditionFailed (user, directory, output
- * file), Cancelled (the signal had been given before)
+ * file), Cancelled (the signal had been given before), what `mayStart` throws
  */
 export function startTool(command: string, args: readonly string[], options: ToolOptions = {}): RunningTool {
   if (options.signal?.aborted) throw cancelled(command, options.signal)
   const launch = prepareLaunch(command, args, { ...options, diesWithAgent: true })
+  options.mayStart?.()
   return new Tool(launch.program, spawnTool(launch, options.stdout ?? 'capture'), options)
 }
 

@@ -37,16 +37,16 @@ export function createCommandService(config: ServiceConfig, control: CommandCont
       })
       return exitCode === 0 ? 'running' : 'stopped'
     },
-    async start(signal) {
+    async start(signal, mayAct) {
       if ((await service.observe(signal)) === 'running') return
       const { startTimeoutSeconds: timeoutSeconds } = config
-      await run(control.start, { timeoutSeconds, leavesServices: true, ...given(signal) }).catch(explainLauncher(config.name))
+      await run(control.start, { timeoutSeconds, leavesServices: true, ...given(signal, mayAct) }).catch(explainLauncher(config.name))
       await awaitState(service, 'running', timeoutSeconds, signal)
     },
-    async stop(signal) {
+    async stop(signal, mayAct) {
       if ((await service.observe(signal)) === 'stopped') return
       const { stopTimeoutSeconds: timeoutSeconds } = config
-      await run(control.stop, { timeoutSeconds, leavesServices: true, ...given(signal) })
+      await run(control.stop, { timeoutSeconds, leavesServices: true, ...given(signal, mayAct) })
       await awaitState(service, 'stopped', timeoutSeconds, signal)
     },
     async health(signal) {
@@ -68,6 +68,6 @@ function explainLauncher(name: string) {
   }
 }
 
-function given(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
-  return signal ? { signal } : {}
+function given(signal: AbortSignal | undefined, mayStart?: () => void): Pick<ToolOptions, 'signal' | 'mayStart'> {
+  return { ...(signal && { signal }), ...(mayStart && { mayStart }) }
 }

@@ -26,11 +26,12 @@ const lookSeconds = 30
 export function createSystemdService(config: ServiceConfig, control: SystemdControl, systemctl: string): ServiceAdapter {
   const { name, startTimeoutSeconds, stopTimeoutSeconds } = config
   const { unit } = control
-  const run = (args: readonly string[], timeoutSeconds: number, signal?: AbortSignal) =>
+  const run = (args: readonly string[], timeoutSeconds: number, signal?: AbortSignal, mayStart?: () => void) =>
     runTool(systemctl, ['--no-ask-password', ...args, '--', unit], {
       timeoutSeconds,
       leavesServices: true,
       ...(signal && { signal }),
+      ...(mayStart && { mayStart }),
     })
 
   async function look(signal?: AbortSignal): Promise<UnitState> {
@@ -48,9 +49,9 @@ export function createSystemdService(config: ServiceConfig, control: SystemdCont
   }
 
   /** A start job that fails is told apart from a systemctl that may not, or cannot, start it. */
-  async function order(signal?: AbortSignal): Promise<void> {
+  async function order(signal?: AbortSignal, mayAct?: () => void): Promise<void> {
     try {
-      await run(['start'], startTimeoutSeconds, signal)
+      await run(['start'], startTimeoutSeconds, signal, mayAct)
     } catch (error) {
       const seen = toolExitOf(error) ? await look(signal) : null
       throw seen?.active === 'failed' ? didNotStart(unit, seen, error) : error
@@ -63,10 +64,10 @@ export function createSystemdService(config: ServiceConfig, control: SystemdCont
       // A unit on its way up or down still holds files and sockets.
       return isStopped(await look(signal)) ? 'stopped' : 'running'
     },
-    async start(signal) {
+    async start(signal, mayAct) {
       if (isUp(await look(signal))) return
       const deadline = performance.now() + startTimeoutSeconds * 1000
-      await order(signal)
+      await order(signal, mayAct)
       for (;;) {
         const isLastLook = performance.now() >= deadline
         const seen = await look(signal)
@@ -75,9 +76,9 @@ export function createSystemdService(config: ServiceConfig, control: SystemdCont
         await pause(name, signal)
       }
     },
-    async stop(signal) {
+    async stop(signal, mayAct) {
       if (isStopped(await look(signal))) return
-      await run(['stop'], stopTimeoutSeconds, signal)
+      await run(['stop'], stopTimeoutSeconds, signal, mayAct)
       await awaitState(service, 'stopped', stopTimeoutSeconds, signal)
     },
     async health(signal) {

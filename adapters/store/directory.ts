@@ -10,6 +10,7 @@ import { listFolder, statObject } from './directory-list.ts'
 import { type DirectoryRoot, findRoot, proveSameRoot } from './directory-root.ts'
 import { putBytesInto, putFileInto } from './directory-write.ts'
 import { guardStream } from './guarded-stream.ts'
+import { networkSource } from './mount-source.ts'
 import { checkKey, checkPrefix, temporaryFolder } from './object-key.ts'
 import { checkSmall, missing, readAtMost, smallObjectBytes } from './small-object.ts'
 import type { ObjectStat, PutFile, PutOutcome, Store, StoreProbe, TransferOptions } from './store.ts'
@@ -98,12 +99,16 @@ class DirectoryStore implements Store {
     return this.at(`sweeping ${prefix}`, true, (root) => sweep(join(root.path, temporaryFolder), prefix, before))
   }
 
+  async place(): Promise<string> {
+    return this.at('looking where it lies', false, placeOf)
+  }
+
   async probe(options: { readonly write: boolean }): Promise<StoreProbe> {
     let reached: { readonly freeBytes: number; readonly place: string } | null = null
     try {
       const root = await findRoot(this.config)
       const facts = await statfs(root.path)
-      reached = { freeBytes: facts.bavail * facts.bsize, place: `device:${root.device}` }
+      reached = { freeBytes: facts.bavail * facts.bsize, place: await placeOf(root) }
       await access(root.path, constants.R_OK | constants.W_OK | constants.X_OK)
       if (options.write) await this.tryWriting()
       return { reachable: true, writable: true, ...reached, problem: null }
@@ -146,6 +151,11 @@ class DirectoryStore implements Store {
       throw await explain(error, root.path, doing, writing)
     }
   }
+}
+
+async function placeOf(root: DirectoryRoot): Promise<string> {
+  const source = await networkSource(root.path)
+  return source === null ? `device:${root.device}` : `network:${source}`
 }
 
 async function sweep(folder: string, prefix: string, before: Date): Promise<number> {

@@ -116,9 +116,13 @@ class S3Store implements Store {
     })
   }
 
-  async probe(options: { readonly write: boolean }): Promise<StoreProbe> {
+  async place(): Promise<string> {
     const { server, bucket } = this.s3.place
-    const facts = { freeBytes: null, place: `s3:${server.toLowerCase().replace(/\/+$/, '')}/${bucket}` }
+    return `s3:${server.toLowerCase().replace(/\/+$/, '')}/${bucket}`
+  }
+
+  async probe(options: { readonly write: boolean }): Promise<StoreProbe> {
+    const facts = { freeBytes: null, place: await this.place() }
     let reachable = false
     try {
       await proveBucket(this.s3)

@@ -31,7 +31,7 @@ export interface StoreProbe {
   readonly reachable: boolean
   readonly writable: boolean
   readonly freeBytes: number | null
-  /** Same text for two stores ⇒ they are one copy (device number, or endpoint + bucket). */
+  /** As `Store.place` says; of a store that cannot be reached, something of its own. */
   readonly place: string
   /** A sentence for a person where something is wrong, else null. */
   readonly problem: string | null
@@ -73,6 +73,13 @@ export interface Store {
 
   /** Ends uploads under a prefix that were begun before a time and never finished; returns how many. */
   sweepUnfinished(prefix: string, before: Date): Promise<number>
+
+  /**
+   * Where the store lies, observed now from this host. The same text for two stores ⇒ what they hold would be lost
+   * together, and is one copy: one filesystem, one mounted source, one bucket. Hard links are one copy by the same rule.
+   * @throws MusterError StoreNotMounted, Unreachable
+   */
+  place(): Promise<string>
 
   /** Looks whether the store can work; never throws for what it reports. Writes and removes one probe object when `write`. */
   probe(options: { readonly write: boolean }): Promise<StoreProbe>

@@ -4,6 +4,7 @@ import { formatSize } from '../../domain/durations.ts'
 import type { ArchiveWalResult, BackupSystemResult } from '../../workflows/messages.ts'
 import { startRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
+import { evidenceLine } from './evidence-line.ts'
 import { follow } from './follow.ts'
 
 export function addBackup(program: Command, desk: () => Desk): void {
@@ -27,6 +28,8 @@ export function addBackup(program: Command, desk: () => Desk): void {
           out.line(`  ${one.component.padEnd(12)} full backup ${formatSize(one.sizeBytes)} → ${one.copies.map(({ store }) => store).join(', ')}`)
           for (const { store, problem } of one.debts) out.line(`  ${''.padEnd(12)} owed to ${store}: ${problem.message}`)
         }
+        const evidence = evidenceLine(result.record)
+        if (evidence) out.line(evidence)
         out.line(`${result.outcome} in ${seconds.toFixed(1)} s`)
       })
     })
@@ -50,6 +53,7 @@ export function addArchiveWal(program: Command, desk: () => Desk): void {
           out.line(`  ${one.component}: in the required stores to ${one.requiredLsn}, last commit ${one.lastCommitAt ?? 'unknown'}`)
           for (const gap of one.gaps) out.line(`    GAP ${gap}`)
         }
+        if (result.record) out.line(evidenceLine(result.record) ?? '')
         out.line(`${result.outcome} in ${seconds.toFixed(1)} s`)
       })
     })

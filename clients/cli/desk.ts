@@ -2,14 +2,19 @@
 import type { Client } from '@temporalio/client'
 import type { AppliedConfig } from '../applied.ts'
 import type { ShipperStatus } from '../../adapters/component/postgresql/shipper-protocol.ts'
-import type { Decryption, Verifier } from '../../adapters/crypto/crypto.ts'
+import type { ApprovalSigner, Decryption, Verifier } from '../../adapters/crypto/crypto.ts'
 import type { Store } from '../../adapters/store/store.ts'
 import type { LoadedConfig } from '../../config/load.ts'
+import type { Witness } from '../../domain/audit-judgement.ts'
 import type { Config } from '../../domain/config.ts'
 import type { FilesManifest } from '../../domain/repository-format.ts'
 import type { TreeEntry } from '../../domain/tree-index.ts'
 import type { DocumentCache } from '../../repository/document-cache.ts'
 import type { ApplyResult } from '../apply.ts'
+import type { Replayer } from '../audit-replay.ts'
+import type { DivergedReport } from './diverged.ts'
+import type { GuardAnswer, GuardOptions, PrintedUnits } from './guard.ts'
+import type { OpenedRepository, OpenRepositoryOptions } from './open.ts'
 import type { Output } from './output.ts'
 
 export interface Desk {
@@ -25,13 +30,23 @@ export interface Desk {
   applied(hash: string | null): Promise<AppliedConfig>
   store(config: Config, name: string): Promise<Store>
   verifier(): Promise<Verifier>
+  /** Believes control keys alone. */
+  controlVerifier(): Promise<Verifier>
   decryption(config: Config, identityFile: string | null): Promise<Decryption>
+  /** Signs in the name of the person at the terminal. */
+  readonly signApproval: ApprovalSigner['sign']
   cacheOf(host: string): DocumentCache
   /** Entries of a tree backup, from its index; decrypted with the identity on this host. */
   treeEntries?(manifest: FilesManifest, storeName: string, identityFile: string | null): AsyncIterable<TreeEntry>
   /** Null when no shipper answers on this host. */
   shipperStatus(host: string): Promise<ShipperStatus | null>
   temporal(): Promise<Client>
+  /** What this host remembers of audit chains. */
+  auditWitnesses(): Promise<readonly Witness[]>
+  /** Replays archived histories. */
+  readonly replayer: Replayer
+  /** Notes, with the control key, that a person has looked at a run. @throws MusterError SecretMissing */
+  recordReview(config: Config, system: string, review: { readonly workflowId: string; readonly run: string; readonly note: string }): Promise<void>
   apply(options: { readonly dryRun: boolean; readonly withoutTemporal: boolean }): Promise<ApplyResult>
   init(options: {
     readonly organisation: string
@@ -41,8 +56,27 @@ export interface Desk {
     readonly force: boolean
     readonly dataDirectory?: string | null
   }): Promise<InitResult>
+  /** Sets this machine up from one store. @throws MusterError; then nothing was written */
+  openRepository(options: OpenRepositoryOptions): Promise<OpenedRepository>
   doctor(options: { readonly system: string | null }): Promise<readonly DoctorFinding[]>
-  up(options: { readonly uiPort: number; readonly port: number }): Promise<void>
+  up(options: { readonly uiPort: number; readonly port: number; readonly host?: string; readonly site?: string }): Promise<void>
+  /** Starts an embedded Temporal with this host's agent, unless they run; from then on `temporal` is that one. */
+  goOffline(options: {
+    /** Site that the system would move to: must be the one of this machine. */
+    readonly goesTo: string
+    readonly port: number
+    readonly uiPort: number
+    readonly say: (text: string) => void
+  }): Promise<{ readonly ui: string }>
+  /** Why this host may serve the system. @throws MusterError where it may not, or where that cannot be known */
+  guard(system: string, options: GuardOptions): Promise<GuardAnswer>
+  /** What each store says, a JSON line as soon as it has answered. */
+  guardLook(system: string, options: { readonly host?: string }, say: (line: string) => void): Promise<void>
+  guardUnits(system: string, options: { readonly host?: string; readonly site?: string }): Promise<PrintedUnits>
+  /** What this host committed after its site was fenced. */
+  diverged(system: string, options: { readonly host?: string }): Promise<DivergedReport>
+  /** Runs a command with our terminal and signals. @returns its exit code */
+  runInFront(words: readonly string[]): Promise<number>
   shipper(options: { readonly host: string; readonly site: string }): Promise<void>
   worker(options: {
     readonly host: string

@@ -1,7 +1,7 @@
 /** Follows a run to its end: step, rate, ETA. `Ctrl-C` leaves it going. */
 import type { WorkflowHandle } from '@temporalio/client'
 import { formatDuration, formatSize } from '../../domain/durations.ts'
-import { lookAtRun, type RunProgress } from '../runs.ts'
+import { lookAtRun, type RunProgress, waysOn } from '../runs.ts'
 import type { Output } from './output.ts'
 
 export interface Followed<T> {
@@ -24,25 +24,42 @@ export async function follow<T>(handle: WorkflowHandle, out: Output, onPhase?: (
   process.once('SIGINT', leave)
   const looking = (async () => {
     let phase = ''
+    let problem = ''
     while (!done) {
       const progress = await lookAtRun(handle).catch(() => null)
       if (progress && !done) {
         if (progress.phase !== phase) onPhase?.(progress.phase)
         phase = progress.phase
         out.progress(describeProgress(progress, rates))
+        const told = progress.paused?.problem ?? ''
+        if (progress.paused && told !== problem) tellPause(out, handle.workflowId, progress.paused)
+        problem = told
       }
       await new Promise((resolve) => setTimeout(resolve, out.isTerminal ? 500 : 1000))
     }
   })()
   try {
     const result = (await handle.result()) as T
-    return { result, seconds: (Date.now() - startedAt) / 1000 }
+    const took = await handle.describe().then(
+      ({ startTime, closeTime }) => (closeTime ? closeTime.getTime() - startTime.getTime() : null),
+      () => null,
+    )
+    return { result, seconds: (took ?? Date.now() - startedAt) / 1000 }
   } finally {
     done = true
     process.off('SIGINT', leave)
     await looking
     out.progressDone()
   }
+}
+
+function tellPause(out: Output, run: string, paused: NonNullable<RunProgress['paused']>): void {
+  out.progressDone()
+  process.stderr.write(
+    `  waits for a person: ${paused.problem}\n${waysOn(run, paused)
+      .map((text) => `    ${text}\n`)
+      .join('')}`,
+  )
 }
 
 export function describeProgress(progress: RunProgress, rates: Rates): string {

@@ -55,13 +55,47 @@ export interface ToldFailure {
 /** What an error is to a person: type, what happened, what to do. Looks through the wrappers of Temporal's client. */
 export function explain(error: unknown): ToldFailure {
   for (let one: unknown = error; one instanceof Error; one = one.cause) {
-    if (one instanceof MusterError) return { type: one.type, message: one.message, hint: one.hint, exitCode: failures[one.type].exitCode }
+    if (one instanceof MusterError) return told(one.type, one.message, one.hint)
     const type = 'type' in one && typeof one.type === 'string' ? one.type : ''
     if (isFailureType(type)) {
       const [detail] = 'details' in one && Array.isArray(one.details) ? (one.details as { hint?: string }[]) : []
-      return { type, message: one.message, hint: detail?.hint ?? failures[type].hint, exitCode: failures[type].exitCode }
+      return told(type, one.message, detail?.hint)
     }
+    const known = ofTemporal(one)
+    if (known) return known
   }
   const message = error instanceof Error ? error.message : String(error)
-  return { type: 'MusterBug', message, hint: failures.MusterBug.hint, exitCode: failures.MusterBug.exitCode }
+  return told('MusterBug', message)
+}
+
+/** A hint that the message ends with already is not said twice. */
+function told(type: FailureType, message: string, hint: string = failures[type].hint): ToldFailure {
+  const twice = `; ${hint}`
+  return { type, message: message.endsWith(twice) ? message.slice(0, -twice.length) : message, hint, exitCode: failures[type].exitCode }
+}
+
+/** What Temporal's client throws, by name: this room has only some of its classes. */
+function ofTemporal(error: Error): ToldFailure | null {
+  switch (error.name) {
+    case 'WorkflowNotFoundError': {
+      if (/already completed/.test(error.message)) return told('PreconditionFailed', 'the run has ended already', 'muster status shows what runs')
+      const id = 'workflowId' in error ? String(error.workflowId) : ''
+      return told('UnknownName', `there is no run "${id}"`, 'muster status shows what runs')
+    }
+    case 'CancelledFailure':
+      return told('Cancelled', 'the run was cancelled')
+    case 'TerminatedFailure':
+      return told('Cancelled', 'the run was terminated in Temporal', 'it could not clean up: see "Finishing by hand" in docs/operating.md')
+    case 'TimeoutFailure':
+      return told('Timeout', error.message)
+    case 'ServiceError':
+      return isOutage(error.cause) ? told('TemporalUnreachable', 'Temporal does not answer any more; runs go on as soon as it is back') : null
+    default:
+      return null
+  }
+}
+
+/** UNAVAILABLE and DEADLINE_EXCEEDED of gRPC. */
+function isOutage(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && (cause.code === 14 || cause.code === 4)
 }

@@ -4,11 +4,13 @@ import type { Config } from '../../domain/config.ts'
 import { formatDuration } from '../../domain/durations.ts'
 import { MusterError } from '../../domain/failures.ts'
 import { checkRepository, type RepositoryFindings } from '../repository-check.ts'
+import { noCache } from '../../repository/document-cache.ts'
 import type { Desk } from './desk.ts'
+import { addOpen } from './open.ts'
 import type { Output } from './output.ts'
 
 export function addRepository(program: Command, desk: () => Desk): void {
-  const repository = program.command('repository').description('look at what one store holds')
+  const repository = program.command('repository').description('look at what one store holds, or begin again from it')
   repository
     .command('check')
     .description('read every document of a store and prove it; exit code 1 when something is wrong')
@@ -19,6 +21,7 @@ export function addRepository(program: Command, desk: () => Desk): void {
     .description('the same, after forgetting what was read of it before: the catalog is rebuilt from this store alone')
     .argument('<store>')
     .action((store: string) => readRepository(desk(), store, true))
+  addOpen(repository, desk)
 }
 
 /** @throws MusterError UnknownName; what the store throws */
@@ -30,7 +33,9 @@ export async function readRepository(desk: Desk, name: string, forget: boolean):
   const hosts = Object.values(config.sites).flatMap((site) => site.hosts)
   if (forget) for (const host of hosts) await desk.cacheOf(host).forget(name)
   const store = await desk.store(config, name)
-  const deps = { config, verifier: await desk.verifier(), cache: desk.cacheOf(hosts[0] ?? 'localhost'), onProgress: (text: string) => out.progress(text) }
+  // What was read once is believed elsewhere; here the store itself is asked.
+  const cache = forget ? desk.cacheOf(hosts[0] ?? 'localhost') : noCache
+  const deps = { config, verifier: await desk.verifier(), cache, onProgress: (text: string) => out.progress(text) }
   const found = await checkRepository(deps, store).finally(() => out.progressDone())
   out.result({ ...found, rebuilt: forget }, () => showRepository(out, found, new Date()))
   if (found.problems.length > 0) process.exitCode = 1
@@ -55,7 +60,9 @@ function showRepository(out: Output, found: RepositoryFindings, now: Date): void
       `  ${one.system.padEnd(12)} ${one.backups} backups${one.newestBackup ? `, newest ${one.newestBackup}` : ''} · ${one.shipments} pieces of WAL · ${one.records} control records`,
     )
   }
-  out.line(`  ${found.configs} configurations · ${found.keyLists} key lists · ${found.unpublished} unpublished backups`)
+  out.line(
+    `  ${found.configs} configurations · ${found.ownRecords} records of applying them · ${found.forecasts} forecasts · ${found.kits} recovery kits · ${found.keyLists} key lists · ${found.unpublished} unpublished backups`,
+  )
   const age =
     found.newestRecordAt === null
       ? 'there is no control record'

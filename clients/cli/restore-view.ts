@@ -1,7 +1,10 @@
 /** The plan of a restore as a person reads it at three in the morning, and what came of it. */
 import { formatDuration, formatSize } from '../../domain/durations.ts'
-import { describeTarget } from '../../domain/decision.ts'
+import { describeRecordSet, describeValues } from '../../domain/dns.ts'
+import { besideTexts, describeTarget } from '../../domain/decision.ts'
+import { lossText } from '../../domain/forecast.ts'
 import type { RestorePlan, RestoreResult } from '../../workflows/messages.ts'
+import { evidenceLine } from './evidence-line.ts'
 import type { Output } from './output.ts'
 
 const stepTexts: Readonly<Record<string, string>> = {
@@ -20,6 +23,16 @@ const stepTexts: Readonly<Record<string, string>> = {
   commit: 'commit: the safety set is recorded',
   'full-backup': 'a full backup follows',
   place: 'place the copy in its directory',
+  fence: 'fence the old side: its agents stop it, else the fence command, else people say so in writing',
+  'final-trees': 'back the trees up once nobody changes them, and restore that backup at the other site',
+  gate: 'gate: approval, fence, tail and checks are all there',
+  dns: 'DNS: each record is replaced if it still is as planned, and seen at every server that counts',
+  'take-over': 'take over: the old lives are fenced, this site is the active one',
+}
+
+function wordsOf({ mode, procedure, move }: RestorePlan['decision']): string {
+  if (move) return `${procedure} from ${move.from} to ${move.to}`
+  return mode === 'in-place' ? 'in place' : mode
 }
 
 export function showPlan(
@@ -28,7 +41,7 @@ export function showPlan(
   about: { readonly type: string; readonly input: Readonly<Record<string, unknown>>; readonly uiUrl: string; readonly final: boolean },
 ): void {
   const { decision, forecast } = plan
-  out.line(`  ${decision.system} ${decision.mode === 'in-place' ? 'in place' : decision.mode}, to ${describeTarget(decision.target)}`)
+  out.line(`  ${decision.system} ${wordsOf(decision)}, to ${describeTarget(decision.target)}`)
   for (const point of forecast.recoveryPoint) {
     const skew = point.skewSeconds === null ? '' : `  (skew ${formatDuration(Math.abs(point.skewSeconds))})`
     out.line(`    ${point.component.padEnd(12)} ${point.at ?? ''}${skew}  ${point.why}`)
@@ -43,18 +56,24 @@ export function showPlan(
     const method =
       one.type === 'postgresql' ? `${one.directory} (${one.setAside})` : one.members.map((member) => `${member.into} (${member.setAside})`).join(', ')
     out.line(`  ${one.component.padEnd(14)}backup ${one.backup} from ${one.fromStore}; set aside: ${method}`)
+    for (const text of besideTexts(one)) out.line(`${' '.repeat(16)}${text}`)
   }
+  for (const { expected, wanted } of decision.move?.dns ?? [])
+    out.line(`  DNS           ${describeRecordSet(expected)} becomes ${describeValues(wanted.values)}`)
   for (const { path, neededBytes, freeBytes } of forecast.space)
     out.line(`  space         ${formatSize(neededBytes)} at ${path}, ${formatSize(freeBytes)} free`)
-  out.line(`  loss now      ${forecast.loss.now}`)
-  out.line(`  after tail    ${forecast.loss.afterTail}`)
+  out.line(`  loss now      ${lossText(forecast.loss.now, forecast.loss.nowSeconds)}`)
+  out.line(`  after tail    ${lossText(forecast.loss.afterTail, forecast.loss.afterTailSeconds)}`)
   for (const { source, found, detail } of forecast.tailSources) out.line(`  tail          ${source}: ${found ? 'found' : 'not found'}, ${detail}`)
+  for (const { store, problem } of forecast.storesOut) out.line(`  store out     ${store}: ${problem}`)
   for (const warning of forecast.warnings) out.line(`  warning       ${warning}`)
+  if (forecast.omitted > 0) out.line(`  and           ${forecast.omitted} more lines, in the stored forecast`)
+  out.line(`  forecast      ${forecast.key}, in ${forecast.stores.join(', ') || 'no store'}`)
   out.line()
   out.line(`  plan ${plan.decisionHash}   expires ${decision.expiresAt}`)
   if (about.final) {
     out.line(
-      `  run it:           muster restore … --yes ${plan.decisionHash.slice(0, 12)}@${decision.expiresAt}   or without --yes, and: muster approve ${plan.decisionHash.slice(0, 12)}`,
+      `  run it:           muster restore … --yes ${plan.decisionHash.slice(0, 12)}@${decision.expiresAt}   or without --yes: it shows its plan and waits for: muster approve`,
     )
     const id = decision.mode === 'elsewhere' ? `aside/${decision.system}/…` : `target/${decision.system}`
     out.line(
@@ -69,5 +88,7 @@ export function showRestored(out: Output, result: RestoreResult, seconds: number
   for (const check of result.checks) out.line(`    check ${check.name}: ${check.detail}`)
   for (const { path, safetyPath } of result.safety) out.line(`    old data of ${path} is kept in ${safetyPath}`)
   if (result.backup) out.line(`    full backup: ${result.backup}`)
+  const evidence = evidenceLine(result.record)
+  if (evidence) out.line(`  ${evidence}`)
   out.line(`${result.outcome} in ${seconds.toFixed(1)} s`)
 }

@@ -4,6 +4,7 @@ import { MusterError } from '../../domain/failures.ts'
 import { toMicros } from '../../domain/times.ts'
 import type { RestoreResult } from '../../workflows/messages.ts'
 import { type RunRequest, startRun } from '../runs.ts'
+import { parseYes, planMatching, tellWhatToApprove } from './approve-here.ts'
 import type { Desk } from './desk.ts'
 import { follow } from './follow.ts'
 import { showPlan, showRestored } from './restore-view.ts'
@@ -73,13 +74,15 @@ async function restore(desk: Desk, system: string, options: RestoreOptions): Pro
     return
   }
   showPlan(out, plan, { type, input, uiUrl: desk.uiUrl, final: false })
-  const approve = yes && matching(yes.plan, plan.decisionHash)
+  const approve = yes && planMatching(yes.plan, plan.decisionHash)
   const host = config.systems[system]?.components[(options.component ?? [])[0] ?? '']?.host ?? 'localhost'
   const id: RunRequest['id'] = options.into ? { aside: { host, directory: options.into } } : 'target'
   const handle = await startRun(client, {
     type,
     system,
-    input: { ...input, ...(approve && { approve: plan.decisionHash, expiresAt: plan.decision.expiresAt }) },
+    site,
+    // With the expiry of what was shown, the run's own plan is the same text and has the same hash.
+    input: { ...input, expiresAt: plan.decision.expiresAt, ...(approve && { approve: plan.decisionHash }) },
     id,
   })
   if (!options.wait)
@@ -87,26 +90,16 @@ async function restore(desk: Desk, system: string, options: RestoreOptions): Pro
       out.line(`started ${handle.workflowId}\n  watch it: muster watch ${handle.workflowId}`),
     )
   const { result, seconds } = await follow<RestoreResult>(handle, out, (phase) => {
-    if (phase === 'waiting for approval') out.line(`  waits for approval. They run:  muster approve ${plan.decisionHash.slice(0, 12)}`)
+    if (phase === 'waiting for approval') void tellWhatToApprove(desk, handle, plan.decisionHash)
   })
   out.result({ workflowId: handle.workflowId, seconds, ...result }, () => showRestored(out, result, seconds))
 }
 
-function parseYes(text: string): { plan: string; expiresAt: string } {
-  const [plan = '', expiresAt = ''] = text.split('@')
-  if (!/^[0-9a-f]{4,64}$/.test(plan) || Number.isNaN(Date.parse(expiresAt))) {
-    throw new MusterError('InvalidInput', `--yes takes a plan as --plan prints it: HASH@EXPIRY, not "${text}"`)
-  }
-  return { plan, expiresAt }
-}
-
-/** The plan is made anew when the run starts; a person names what was shown. */
-function matching(given: string, hash: string): string {
-  if (hash.startsWith(given) && given.length >= 4) return hash
-  throw new MusterError('PlanChanged', `the plan is now ${hash.slice(0, 12)}, not ${given}; nothing was changed`, { hint: 'look at the plan again: --plan' })
-}
+const targetOptions = ['to', 'toLsn', 'toName', 'backup', 'back'] as const
 
 function inputOf(system: string, options: RestoreOptions, user: string): Record<string, unknown> {
+  const given = targetOptions.filter((name) => options[name] !== undefined).map((name) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`)
+  if (given.length > 1) throw new MusterError('InvalidInput', `${given.join(' and ')} each name what to go back to`, { hint: 'give one of them' })
   const to = options.to ? { time: toMicros(options.to) } : options.toLsn ? { lsn: options.toLsn } : options.toName ? { name: options.toName } : null
   if (options.port && !options.into) throw new MusterError('InvalidInput', '--port goes with --into')
   return {

@@ -1,4 +1,8 @@
 import type { Command } from 'commander'
+import { MusterError } from '../../domain/failures.ts'
+import type { AskedAgent } from '../../workflows/messages.ts'
+import type { ApplyResult } from '../apply.ts'
+import { kitLines } from './kit-view.ts'
 import type { Desk } from './desk.ts'
 
 export function addUp(program: Command, desk: () => Desk): void {
@@ -7,7 +11,11 @@ export function addUp(program: Command, desk: () => Desk): void {
     .description("run everything on this host: Temporal's embedded server, worker, WAL shipper")
     .option('--port <port>', 'of Temporal, on loopback', '7233')
     .option('--ui-port <port>', 'of the Temporal UI, on loopback', '8233')
-    .action(async (options: { port: string; uiPort: string }) => desk().up({ port: Number(options.port), uiPort: Number(options.uiPort) }))
+    .option('--host <host>', 'this host, as the config names it; the first of it, or the one that a store was opened as, unless given')
+    .option('--site <site>', 'its site')
+    .action(async ({ port, uiPort, ...where }: { port: string; uiPort: string; host?: string; site?: string }) =>
+      desk().up({ port: Number(port), uiPort: Number(uiPort), ...where }),
+    )
 }
 
 export function addWorker(program: Command, desk: () => Desk): void {
@@ -37,17 +45,32 @@ export function addWorker(program: Command, desk: () => Desk): void {
 export function addApply(program: Command, desk: () => Desk): void {
   program
     .command('apply')
-    .description('sign the configuration, store it everywhere, and make the schedules equal to it')
+    .description('sign the configuration, bring it to every store and agent, and make the schedules equal to it')
     .option('--dry-run', 'show what would change')
-    .option('--without-temporal', 'leave the schedules out')
+    .option('--without-temporal', 'leave the schedules and the agents of other hosts out')
     .action(async (options: { dryRun?: boolean; withoutTemporal?: boolean }) => {
       const { out, apply, load } = desk()
       for (const warning of (await load()).warnings) out.warn(warning)
       const result = await apply({ dryRun: options.dryRun ?? false, withoutTemporal: options.withoutTemporal ?? false })
       out.result(result, () => {
         out.line(`${options.dryRun ? 'would apply' : 'applied'} ${result.configHash.slice(0, 12)}`)
-        for (const { store, ok, problem } of result.stores) out.line(`  ${store.padEnd(12)} ${ok ? '✓' : `owed: ${problem}`}`)
+        for (const { store, ok, problem } of result.stores) out.line(`  store ${store.padEnd(14)} ${ok ? '✓' : `owed: ${problem}`}`)
+        for (const kit of result.kits) for (const line of kitLines(kit)) out.line(`  ${line}`)
+        for (const agent of result.agents) out.line(`  ${agent.kind.padEnd(5)} ${agent.name.padEnd(14)} ${agentText(agent)}`)
         for (const { id, change, every } of result.schedules) out.line(`  ${change.padEnd(7)} ${id}${every ? `  (${every})` : ''}`)
       })
+      const refused = result.agents.find(({ state }) => state === 'refused')
+      if (refused?.problem) throw new MusterError(refused.problem.type, refusalText(result), { hint: 'mend what the agent says, then apply again' })
     })
+}
+
+function agentText({ state, problem }: AskedAgent): string {
+  if (state === 'has') return '✓'
+  if (state === 'refused') return `refused: ${problem?.message}`
+  return `owed: ${problem?.message}; it fetches it when it starts (muster worker)`
+}
+
+function refusalText({ configHash, agents }: ApplyResult): string {
+  const all = agents.filter(({ state }) => state === 'refused').map(({ kind, name, problem }) => `${kind} ${name}: ${problem?.message}`)
+  return `${configHash.slice(0, 12)} is in the stores, but not on every agent that answers, so schedules were left as they are: ${all.join('; ')}`
 }

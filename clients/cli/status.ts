@@ -5,10 +5,13 @@ import type { Config } from '../../domain/config.ts'
 import { formatDuration, formatSize } from '../../domain/durations.ts'
 import { MusterError } from '../../domain/failures.ts'
 import type { ComponentProtection, Reason } from '../../domain/protection.ts'
-import { gatherProtection, type SystemStatus } from '../protection.ts'
+import { type ConfigurationView, type HostConfiguration, viewConfiguration } from '../config-view.ts'
+import { type KitStatus, viewKits } from '../recovery-kits.ts'
+import { gatherProtection, type ReviewDue, type SystemStatus } from '../protection.ts'
 import { createPaint, type Paint } from './colour.ts'
 import type { Desk } from './desk.ts'
 import type { Output } from './output.ts'
+import { kitItemText } from '../../domain/recovery-kit.ts'
 import { shortDay, shortTime } from './times.ts'
 
 export function addStatus(program: Command, desk: () => Desk): void {
@@ -17,16 +20,31 @@ export function addStatus(program: Command, desk: () => Desk): void {
     .description('what is protected and what is not, and why; exit code 0 when all is')
     .argument('[system]')
     .action(async (system: string | undefined) => {
-      const found = await systemStatus(desk(), system ?? null)
-      process.exitCode = found.every(({ word }) => word === 'protected') ? 0 : 1
+      const { systems, behind, kits } = await systemStatus(desk(), system ?? null)
+      process.exitCode = systems.every(({ word }) => word === 'protected') && behind.length === 0 && kits.every(isUsable) ? 0 : 1
     })
 }
 
+export interface Status {
+  readonly systems: readonly SystemStatus[]
+  /** Hosts that have not said that they have the applied configuration. */
+  readonly behind: readonly HostConfiguration[]
+  readonly kits: readonly KitStatus[]
+}
+
 /** Prints, and gives back what was printed. @throws MusterError UnknownName | ConfigInvalid */
-export async function systemStatus(desk: Desk, only: string | null): Promise<readonly SystemStatus[]> {
+export async function systemStatus(desk: Desk, only: string | null): Promise<Status> {
   const { out } = desk
-  const { config, hash } = await desk.applied(null)
+  const { config, whole, hash } = await desk.applied(null)
   const now = new Date()
+  const kitViews = viewKits({ config: whole, controlVerifier: await desk.controlVerifier(), store: (name) => desk.store(config, name) })
+  const configurations = viewConfiguration({
+    config,
+    verifier: await desk.verifier(),
+    controlVerifier: await desk.controlVerifier(),
+    store: (name) => desk.store(config, name),
+    timeoutSeconds: 20,
+  })
   const systems = await gatherProtection(
     {
       config,
@@ -46,11 +64,53 @@ export async function systemStatus(desk: Desk, only: string | null): Promise<rea
     },
     only === null ? Object.keys(config.systems) : [known(config, only)],
   )
-  out.result({ at: now.toISOString(), configHash: hash, systems }, () => {
+  const configuration = await configurations
+  const behind = hostsBehind(configuration, hash)
+  const kits = await kitViews
+  out.result({ at: now.toISOString(), configHash: hash, configuration, kits, systems }, () => {
     const paint = createPaint(out)
     for (const system of systems) showSystem(out, paint, system, now)
+    showBehind(out, paint, configuration, behind, now)
+    for (const kit of kits) showKit(out, paint, kit, now)
   })
-  return systems
+  return { systems, behind, kits }
+}
+
+/** Where there is one host, it is this one, and what is applied here it has. */
+function hostsBehind({ applied, hosts }: ConfigurationView, here: string): readonly HostConfiguration[] {
+  if (hosts.length === 1 && applied?.configHash === here) return []
+  return hosts.filter(({ isCurrent }) => !isCurrent)
+}
+
+function showBehind(out: Output, paint: Paint, { applied }: ConfigurationView, behind: readonly HostConfiguration[], now: Date): void {
+  if (behind.length === 0) return
+  out.line(`configuration ${applied?.configHash.slice(0, 12)}, applied ${shortTime(applied?.at ?? '', now)}`)
+  for (const { host, taken } of behind) {
+    const has = taken === null ? 'never said that it took one' : `has ${taken.configHash.slice(0, 12)}, taken ${shortTime(taken.at, now)}`
+    out.line(`    ${paint.warn('!')} ${host} ${has}`)
+    out.line(`      → muster worker --host ${host}   on that host; it fetches the configuration when it starts`)
+  }
+}
+
+/** A store that is out is told of as a store; another one has it. */
+function isUsable({ madeAt, lacks, stores }: KitStatus): boolean {
+  return madeAt !== null && lacks.length === 0 && stores.length > 0
+}
+
+function isWhole({ madeAt, lacks, owed }: KitStatus): boolean {
+  return madeAt !== null && lacks.length === 0 && owed.length === 0
+}
+
+/** `kit of dr     6 of 6, made Tue 04:00 (near, offsite)`: what a machine there could begin with, when everything else is gone. */
+function showKit(out: Output, paint: Paint, kit: KitStatus, now: Date): void {
+  const all = kit.holds.length + kit.lacks.length
+  out.line(
+    `kit of ${kit.site.padEnd(12)} ${kit.madeAt === null ? 'there is none' : `${kit.holds.length} of ${all}, made ${shortTime(kit.madeAt, now)}${where(kit.stores)}`}`,
+  )
+  if (isWhole(kit)) return
+  for (const { item } of kit.lacks.slice(0, 5)) out.line(`    ${paint.warn('!')} lacks ${kitItemText(item)}`)
+  for (const { store, problem } of kit.owed) out.line(`    ${paint.warn('!')} store ${store}: ${problem}`)
+  out.line(`      → muster apply   where the keys and secrets are; muster doctor says what is missing and why`)
 }
 
 /** @throws MusterError UnknownName */
@@ -75,14 +135,29 @@ function showSystem(out: Output, paint: Paint, system: SystemStatus, now: Date):
           ? paint.good('protected    ')
           : 'protected    '
   const lost = system.lostNowSeconds === null ? 'lost now: cannot be told' : `lost now ${formatDuration(system.lostNowSeconds)}`
-  out.line(`${system.system.padEnd(12)} ${system.priority}   ${word}   ${lost}${system.hasObjective ? '' : '   no objective set'}`)
+  out.line(`${system.system.padEnd(12)} ${system.priority}   ${word}   ${lost}   ${provenText(system, now)}${system.hasObjective ? '' : '   no objective set'}`)
   for (const component of system.components) showComponent(out, paint, system, component, now)
   for (const reason of system.reasons.filter(({ component }) => component === null)) showReason(out, paint, reason, '  ')
+  for (const review of system.reviewsDue) showReview(out, paint, review, now)
   for (const run of system.running) out.line(`  running     ${run.type} · ${run.phase}   → muster watch ${run.workflowId}`)
   const next = system.nextRuns.map(({ name, every, at }) => `${name} ${at === null ? every : `in ${formatDuration((Date.parse(at) - now.getTime()) / 1000)}`}`)
   if (next.length > 0) out.line(`  next        ${next.join(' · ')}`)
   for (const set of system.safetySets)
-    out.line(`  safety set  ${set.component}, ${formatSize(set.sizeBytes)} in ${set.safetyPath} until ${shortDay(set.keepUntil, now)}   run ${set.run}`)
+    out.line(
+      `  safety set  ${set.component}, ${formatSize(set.sizeBytes)} in ${set.safetyPath}${set.except ? ` (all but ${set.except.join(', ')})` : ''} until ${shortDay(set.keepUntil, now)}   run ${set.run}`,
+    )
+}
+
+function showReview(out: Output, paint: Paint, { workflowId, run, at, why }: ReviewDue, now: Date): void {
+  out.line(`  ${paint.warn('!')} review due  ${workflowId}, ${shortTime(at, now)}: ${why}`)
+  out.line(`    → muster audit review ${run} --note TEXT`)
+}
+
+/** `back in ~12s   last proven Tue 04:00 (drill)`: what the newest rehearsal took, and when that was. */
+function provenText({ lastProven }: SystemStatus, now: Date): string {
+  if (!lastProven) return 'never proven'
+  const back = lastProven.rtoSeconds === null ? '' : `back in ~${formatDuration(Math.ceil(lastProven.rtoSeconds))}   `
+  return `${back}last proven ${shortTime(lastProven.at, now)} (${lastProven.kind} drill)`
 }
 
 function showComponent(out: Output, paint: Paint, system: SystemStatus, component: ComponentProtection, now: Date): void {
@@ -100,15 +175,30 @@ function showReason(out: Output, paint: Paint, { word, text, next }: Reason, ind
   out.line(`${indent}  → ${next}`)
 }
 
-/** `windows 1 Nov 02:00 → now (local, nas −12 s)`: how far back and, per store, how much later than now it ends. */
-function windowText(system: SystemStatus, { component, lostPerStore }: ComponentProtection, now: Date): string {
+/**
+ * `windows 1 Nov 02:00 → now (local, nas −12 s)`: how far back without a gap and, per store, how much later than now it ends.
+ * What lies before a gap is another window, for `muster list` to show.
+ */
+export function windowText(
+  system: Pick<SystemStatus, 'system' | 'windows'>,
+  { component, lostPerStore }: Pick<ComponentProtection, 'component' | 'lostPerStore'>,
+  now: Date,
+): string {
   const mine = system.windows.filter((window) => window.component === component && window.inService)
-  const oldest = mine.map(({ fromAt }) => fromAt).sort()[0]
+  const newest = Object.keys(lostPerStore).flatMap(
+    (store) =>
+      mine
+        .filter((window) => window.store === store)
+        .sort((a, b) => (a.untilAt < b.untilAt ? -1 : 1))
+        .at(-1) ?? [],
+  )
+  const oldest = newest.map(({ fromAt }) => fromAt).sort()[0]
   if (oldest === undefined) return 'windows  none'
+  const before = mine.some(({ untilAt }) => untilAt < oldest) ? `, a gap, and before it: muster list ${system.system}` : ''
   const stores = Object.entries(lostPerStore).map(([store, seconds]) =>
     seconds === null ? `${store} none` : seconds < 1 ? store : `${store} −${formatDuration(seconds)}`,
   )
-  return `windows  ${shortTime(oldest, now)} → now (${stores.join(', ')})`
+  return `windows  ${shortTime(oldest, now)} → now (${stores.join(', ')})${before}`
 }
 
 function where(stores: readonly string[]): string {

@@ -12,6 +12,8 @@ export interface WriterConfig {
   readonly connection: ShopConnection
   readonly record: string
   readonly everyMs: number
+  /** Numbers begin behind it; 0 where absent. */
+  readonly behind?: number
 }
 
 /** One line of the record; times in milliseconds since 1970, by this machine's clock. */
@@ -23,7 +25,7 @@ export interface Marker {
 
 const config = JSON.parse(readFileSync(process.argv[2] as string, 'utf8')) as WriterConfig
 let stopped = false
-let number = 0
+let number = config.behind ?? 0
 process.on('SIGTERM', () => {
   stopped = true
 })

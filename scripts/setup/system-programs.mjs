@@ -12,9 +12,13 @@ const parts = [
   { name: 'age', packages: () => ['age'], find: async () => bothOf('age', 'age-keygen') },
   { name: 'tar', packages: () => ['tar'], find: findGnuTar },
   { name: 'ssh-keygen', packages: () => ['openssh-client'], find: async () => bothOf('ssh-keygen') },
-  { name: 'setpriv', packages: () => ['util-linux'], find: async () => bothOf('setpriv', 'flock') },
+  { name: 'setpriv', packages: () => ['util-linux'], find: async () => bothOf('setpriv', 'flock', 'unshare') },
   { name: 'ip', packages: () => ['iproute2'], find: async () => bothOf('ip') },
   { name: 'jq', packages: () => ['jq'], find: () => firstVersion('jq', ['--version']) },
+  { name: 'knot', packages: () => ['knot'], find: findKnot },
+  { name: 'nsupdate', packages: () => ['bind9-dnsutils'], find: async () => bothOf('nsupdate', 'dig') },
+  { name: 'libfaketime', packages: () => ['libfaketime'], find: findFaketime },
+  { name: 'python3', packages: () => ['python3-venv'], find: findPython },
 ]
 
 /** Looks for the programs that the system's package manager brings; installs what is missing when it may. */
@@ -37,7 +41,8 @@ export async function ensureSystemPrograms(progress) {
   for (const part of missing) packages.push(...(await part.packages(root)))
   if (!root) throw withoutRight(names, packages)
   const postgres = packages.some((name) => name.startsWith('postgresql'))
-  await (postgres ? withoutMainCluster(names, () => install(packages, names)) : install(packages, names))
+  await withoutServices(() => (postgres ? withoutMainCluster(names, () => install(packages, names)) : install(packages, names)))
+  if (packages.includes('knot')) await keepFromStarting('knot')
   for (const part of missing) {
     if ((await part.find()) === undefined) {
       throw new SetupError(part.name, 'still not found after its package was installed', [installLine(packages)])
@@ -78,6 +83,28 @@ async function withoutMainCluster(names, work) {
   }
 }
 
+/**
+ * Debian starts a service with the package that brings it, and nobody asked for a DNS server on port 53. Where the
+ * administrator has a rule for that, it decides.
+ */
+async function withoutServices(work) {
+  const policy = '/usr/sbin/policy-rc.d'
+  if (existsSync(policy)) return work()
+  writeFileSync(policy, '#!/bin/sh\n# while muster installs programs for its tests\nexit 101\n', { mode: 0o755 })
+  try {
+    await work()
+  } finally {
+    rmSync(policy, { force: true })
+  }
+}
+
+/** Not now, and not at the next boot either. */
+async function keepFromStarting(unit) {
+  if (onPath('systemctl') === undefined) return
+  // The first also where systemd does not run, as in an image that is being built; the second only where it does.
+  for (const verb of ['disable', 'stop']) await run('systemctl', [verb, unit])
+}
+
 /** The distribution's own major version, or the oldest new enough one it offers. */
 async function postgresqlPackages() {
   for (const major of versions.postgresql.aptMajors) {
@@ -102,7 +129,9 @@ function withoutRight(names, packages) {
       'echo "create_main_cluster = false" | sudo tee /etc/postgresql-common/createcluster.d/no-main.conf',
     )
   }
-  commands.push(`sudo ${installLine(packages)}`, 'npm run setup')
+  commands.push(`sudo ${installLine(packages)}`)
+  if (packages.includes('knot')) commands.push('sudo systemctl disable --now knot    # tests start their own')
+  commands.push('npm run setup')
   return new SetupError(names, 'not installed, and only root can install packages', commands)
 }
 
@@ -110,7 +139,7 @@ function withoutApt(names) {
   const { minimumMajor } = versions.postgresql
   return new SetupError(names, 'not installed, and this system has no apt-get', [
     `# with this system's package manager: PostgreSQL ${minimumMajor} or newer (server and client), zstd, age,`,
-    '# GNU tar, the OpenSSH client, util-linux, iproute2, jq; then',
+    '# GNU tar, the OpenSSH client, util-linux, iproute2, jq, Knot DNS, nsupdate and dig, libfaketime, Python 3 with venv; then',
     'npm run setup',
   ])
 }
@@ -141,6 +170,25 @@ async function findPostgresql() {
 async function findGnuTar() {
   const { code, output } = await run('tar', ['--version'])
   return code === 0 && output.includes('GNU tar') ? /\d+(?:\.\d+)+/.exec(output)?.[0] : undefined
+}
+
+/** Only root's PATH leads to it. */
+async function findKnot() {
+  const path = onPath('knotd') ?? ['/usr/sbin/knotd', '/usr/local/sbin/knotd'].find((place) => existsSync(place))
+  return path === undefined ? undefined : (/\d+(?:\.\d+)+/.exec((await run(path, ['--version'])).output)?.[0] ?? '')
+}
+
+/** A library: it gives one server of the tests another clock. */
+async function findFaketime() {
+  const folders = existsSync('/usr/lib') ? readdirSync('/usr/lib').filter((name) => name.includes('-linux-')) : []
+  const paths = ['', ...folders].map((folder) => join('/usr/lib', folder, 'faketime', 'libfaketimeMT.so.1'))
+  return paths.some((path) => existsSync(path)) ? '' : undefined
+}
+
+/** Debian's Python makes no environment of its own until a package is added. */
+async function findPython() {
+  const { code, output } = await run('python3', ['-c', 'import sys, venv, ensurepip; print(sys.version)'])
+  return code === 0 ? /\d+(?:\.\d+)+/.exec(output)?.[0] : undefined
 }
 
 async function firstVersion(program, args) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createService } from '../../adapters/service/create.ts'
@@ -112,13 +112,16 @@ describe('a service controlled by commands', () => {
     await assert.rejects(readFile(touched), { code: 'ENOENT' })
   })
 
-  it('runs the commands as the configured user', async function () {
-    if (process.geteuid?.() !== 0) return void assert.rejects(service({ runAs: 'root' }).start())
+  it('runs the commands as the configured user, and refuses one that the agent may not become', async () => {
     await chmod(directory, 0o777)
-    const asNobody = service({ runAs: 'nobody' })
-    await asNobody.start()
-    assert.equal((await readFile(join(directory, 'user'), 'utf8')).trim(), 'nobody')
-    await asNobody.stop()
+    const asRoot = process.geteuid?.() === 0
+    const runAs = asRoot ? 'nobody' : userInfo().username
+    const configured = service({ runAs })
+    await configured.start()
+    assert.equal((await readFile(join(directory, 'user'), 'utf8')).trim(), runAs)
+    await configured.stop()
+    const refused = asRoot ? 'no-such-user' : 'root'
+    await assert.rejects(service({ runAs: refused }).start(), { type: 'PreconditionFailed', message: new RegExp(refused) })
   })
 })
 

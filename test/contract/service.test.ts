@@ -51,6 +51,19 @@ for (const [vendor, prepare] of Object.entries(vendors)) {
       assert.equal(await bench.orders(), 1)
     })
 
+    it('is told nothing once somebody else has taken over, however late that is', async () => {
+      const { service } = bench
+      const late = () => {
+        throw new MusterError('EpochSuperseded', 'a newer attempt has taken over', { hint: 'none' })
+      }
+      await assert.rejects(service.start(undefined, late), failure('EpochSuperseded', /taken over/))
+      assert.equal(await bench.orders(), 0)
+      await service.start()
+      await assert.rejects(service.stop(undefined, late), failure('EpochSuperseded', /taken over/))
+      assert.equal(await bench.orders(), 1)
+      assert.equal(await service.observe(), 'running')
+    })
+
     it('is healthy exactly when it runs, without a check of its own', async () => {
       const { service } = bench
       assert.equal((await service.health()).healthy, false)

@@ -6,8 +6,10 @@ import { runTool } from '../../adapters/process/run-tool.ts'
 import { createDirectoryStoreRoot } from '../../adapters/store/directory.ts'
 import type { PutFile, Store } from '../../adapters/store/store.ts'
 import { MusterError } from '../../domain/failures.ts'
-import { type Mount, directoryConfig, directoryStore, makeFolder, mountTmpfs, removeFolder } from '../support/store-labs.ts'
-import { failsWith, keysOf, makeFile, putAndCancel, sha256 } from './store-suite.ts'
+import { failsWith } from '../support/fails-with.ts'
+import { type Mount, mountTmpfs } from '../support/mounts.ts'
+import { directoryConfig, directoryStore, makeFolder, removeFolder } from '../support/store-labs.ts'
+import { keysOf, makeFile, putAndCancel, sha256 } from './store-suite.ts'
 
 describe('a directory store in trouble', () => {
   let folder: string
@@ -56,8 +58,7 @@ describe('a directory store in trouble', () => {
 
   it('copies a file that someone else owns, who could change it later', async () => {
     await mkdir(path)
-    const file = await makeFile(folder, 1000)
-    await chown(file.path, 65534, 65534)
+    const file = await someoneElsesFile(folder)
     await directoryStore(path).putFile('a/file', file)
     const copy = await stat(join(path, 'a/file'))
     assert.equal(copy.uid, process.geteuid?.())
@@ -233,6 +234,8 @@ describe('a directory store in trouble', () => {
     mounts.push(await mountTmpfs(other, 4))
     const elsewhere = await directoryStore(other).probe({ write: false })
     assert.notEqual(probe.place, elsewhere.place)
+    assert.equal(await directoryStore(other).place(), elsewhere.place)
+    await assert.rejects(directoryStore(join(folder, 'gone')).place(), failsWith('Unreachable'))
     assert.ok((elsewhere.freeBytes ?? 0) > 3_000_000 && (elsewhere.freeBytes ?? 0) <= 4_200_000)
   })
 
@@ -261,4 +264,15 @@ async function assertOut(store: Store, file: PutFile, type: 'StoreNotMounted' | 
   assert.equal(probe.reachable, false)
   assert.equal(probe.writable, false)
   assert.ok(probe.problem)
+}
+
+/** Root gives one away; everybody else takes one that every system has. */
+async function someoneElsesFile(folder: string): Promise<PutFile> {
+  if (process.geteuid?.() === 0) {
+    const file = await makeFile(folder, 1000)
+    await chown(file.path, 65534, 65534)
+    return file
+  }
+  const bytes = await readFile('/etc/passwd')
+  return { path: '/etc/passwd', sizeBytes: bytes.length, sha256: sha256(bytes) }
 }

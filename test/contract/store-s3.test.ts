@@ -6,10 +6,12 @@ import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { createS3Store } from '../../adapters/store/s3.ts'
 import type { Store } from '../../adapters/store/store.ts'
 import { MusterError } from '../../domain/failures.ts'
+import { failsWith } from '../support/fails-with.ts'
 import { type S3Proxy, startS3Proxy } from '../support/s3-proxy.ts'
 import { type S3Server, startS3Server } from '../support/s3-server.ts'
-import { type Mount, makeFolder, mountTmpfs, removeFolder, s3Config, s3Store } from '../support/store-labs.ts'
-import { failsWith, keysOf, makeFile, putAndCancel, sha256 } from './store-suite.ts'
+import { type Mount, mountTmpfs } from '../support/mounts.ts'
+import { makeFolder, removeFolder, s3Config, s3Store } from '../support/store-labs.ts'
+import { keysOf, makeFile, putAndCancel, sha256 } from './store-suite.ts'
 
 const partBytes = 16 * 1024 * 1024
 const soon = (): Date => new Date(Date.now() + 60_000)

@@ -5,7 +5,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import type { PutFile, Store } from '../../adapters/store/store.ts'
-import { type FailureType, MusterError } from '../../domain/failures.ts'
+import { failsWith } from '../support/fails-with.ts'
 
 export interface StoreLab {
   readonly store: Store
@@ -24,15 +24,6 @@ export async function makeFile(folder: string, sizeBytes: number, content = rand
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
-}
-
-export function failsWith(type: FailureType, message: RegExp = /./) {
-  return (error: unknown): true => {
-    assert.ok(error instanceof MusterError, String(error))
-    assert.equal(error.type, type, error.message)
-    assert.match(error.message, message)
-    return true
-  }
 }
 
 export async function keysOf(store: Store, prefix: string): Promise<string[]> {
@@ -270,6 +261,7 @@ export function storeSuite(kind: string, open: () => Promise<StoreLab>): void {
         const probe = await store.probe({ write })
         assert.deepEqual({ ...probe, freeBytes: 0, place: '' }, { reachable: true, writable: true, freeBytes: 0, place: '', problem: null })
         assert.match(probe.place, /^(device|s3):/)
+        assert.equal(await store.place(), probe.place)
       }
       assert.deepEqual(await keysOf(store, ''), before)
     })

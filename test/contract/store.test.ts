@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { startS3Server } from '../support/s3-server.ts'
-import { directoryStore, makeFolder, mountTmpfs, removeFolder, s3Store } from '../support/store-labs.ts'
+import { mountTmpfs } from '../support/mounts.ts'
+import { directoryStore, makeFolder, removeFolder, s3Store } from '../support/store-labs.ts'
 import { mkdir } from 'node:fs/promises'
 import { storeSuite } from './store-suite.ts'
 

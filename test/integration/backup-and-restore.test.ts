@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import pg from 'pg'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { BackupSystemResult } from '../../workflows/backup-system.ts'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
-import { createCluster, freePort, type TestCluster } from '../support/postgres-cluster.ts'
+import { askPostgres } from '../support/ask-postgres.ts'
+import { createCluster, freePort, type TestCluster, serverUser } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
 describe('backup and restore of a database and a tree, nothing scripted', function () {
@@ -55,6 +55,11 @@ describe('backup and restore of a database and a tree, nothing scripted', functi
     const input = { system: 'shop', to: { time: moment }, requestedBy: 'alice' }
     const planned = await run<RestoreResult>('recoverToPointInTime', { ...input, planOnly: true })
     assert.match(planned.plan.decisionHash, /^[0-9a-f]{64}$/)
+    const { loss } = planned.plan.forecast
+    assert.ok(loss.nowSeconds !== null && loss.nowSeconds >= 0.05 && loss.nowSeconds < 60, `${loss.nowSeconds} s since the moment that comes back`)
+    const newest = (await run<RestoreResult>('restoreSystem', { system: 'shop', planOnly: true })).plan.forecast.loss
+    assert.ok(newest.nowSeconds !== null && newest.nowSeconds < 60, `${newest.nowSeconds} s since the newest commit in a store`)
+    assert.equal(newest.afterTailSeconds, 0)
     const handle = await env.client.workflow.start('recoverToPointInTime', { taskQueue: 'muster', workflowId: 'target/shop', args: [input] })
     await waitFor('approval', async () => (await handle.describe()).memo?.['phase'] === 'waiting for approval')
     const { memo } = await handle.describe()
@@ -154,6 +159,49 @@ describe('backup and restore of a database and a tree, nothing scripted', functi
     await run('archiveWal', { system: 'shop' })
   })
 
+  it('leaves the safety sets alone when it restores beside what is in service', async () => {
+    const moment = await momentAfter('insert into markers (n) values (350)')
+    const { safety } = await pitr(moment)
+    const kept = safety.filter(({ sizeBytes }) => sizeBytes > 0).map(({ safetyPath }) => safetyPath)
+    assert.equal(kept.length, 2)
+    for (const [component, directory] of [
+      ['database', join(cluster.base, 'beside')],
+      ['uploads', join(rig.base, 'beside')],
+    ] as const) {
+      const input = { system: 'shop', components: [component], into: { directory } }
+      const result = await run<RestoreResult>('restoreSystem', input, `aside/shop/localhost/beside-${component}`)
+      assert.equal(result.outcome, 'succeeded')
+      await access(directory)
+    }
+    for (const path of kept) await access(path)
+    assert.deepEqual(
+      [...(await readdir(cluster.base)), ...(await readdir(rig.base))].filter((name) => name.includes('-into-')),
+      [],
+    )
+  })
+
+  it('replays what only the stopped server had, although its last segment holds no commit', async () => {
+    await rig.stopShipper()
+    await cluster.sql('insert into markers (n) values (400)')
+    await cluster.sql('select pg_switch_wal()')
+    await cluster.sql('checkpoint')
+    const approval = await planFor('restoreSystem', { components: ['database'] })
+    const input = { system: 'shop', components: ['database'], requestedBy: 'alice', ...approval }
+    const handle = await env.client.workflow.start('restoreSystem', { taskQueue: 'muster', workflowId: 'target/shop', args: [input] })
+    await waitFor('the swap', async () => {
+      const { memo, status } = await handle.describe()
+      if (status.name !== 'RUNNING') await handle.result()
+      return ['swap', 'start closed', 'protect again'].includes(String(memo?.['phase']))
+    })
+    await rig.startShipper()
+    const result = await followed((await handle.result()) as RestoreResult)
+    assert.equal(result.outcome, 'succeeded')
+    assert.deepEqual(
+      (await numbers()).filter((n) => n >= 400),
+      [400],
+    )
+  })
+
   async function numbers(): Promise<number[]> {
     return (await cluster.sql<{ n: number }>('select n from markers order by n')).map(({ n }) => n)
   }
@@ -194,13 +242,8 @@ describe('backup and restore of a database and a tree, nothing scripted', functi
   }
 
   async function queryAt(port: number, sql: string): Promise<number> {
-    const client = new pg.Client({ host: '127.0.0.1', port, user: 'muster', database: 'postgres', password: "it's: a \\\\secret" })
-    await client.connect()
-    try {
-      return (await client.query(sql)).rows[0].n
-    } finally {
-      await client.end()
-    }
+    const role = { user: 'muster', password: "it's: a \\\\secret" }
+    return (await askPostgres<{ n: number }>({ host: '127.0.0.1', port, database: 'postgres', ...role }, sql))[0]?.n as number
   }
 })
 
@@ -229,7 +272,7 @@ systems:
         type: postgresql
         dataDirectory: ${cluster.directory}
         connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${cluster.config.runAs ?? 'postgres'}
+        runAs: ${serverUser}
         binDirectory: ${cluster.config.binDirectory}
         checkpoint: fast
         wal: { shipEvery: 1s }

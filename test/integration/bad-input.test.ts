@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { runTool } from '../../adapters/process/run-tool.ts'
 import { explain } from '../../clients/cli/output.ts'
 import { startRun } from '../../clients/runs.ts'
 import { failures } from '../../domain/failures.ts'
-import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
+import type { RestoreResult } from '../../workflows/messages.ts'
+import { createCluster, type TestCluster, serverUser } from '../support/postgres-cluster.ts'
+import { mountTmpfs } from '../support/mounts.ts'
 import { createRig, type Rig, startTemporal } from '../support/rig.ts'
 
 describe('bad input ends with a clear error, and changes nothing', function () {
@@ -113,6 +117,35 @@ describe('bad input ends with a clear error, and changes nothing', function () {
     assert.equal(await readFile(join(directory, 'precious'), 'utf8'), 'x')
   })
 
+  it('a target that lies in what is protected, in a store, in the state of Muster, or around them', async () => {
+    const nested = await elsewhere({ into: { directory: join(cluster.directory, 'copy') } })
+    assert.equal(nested.type, 'WrongTarget')
+    assert.match(nested.message, /copy lies inside .*, which is protected as shop\/database/)
+    assert.match((await elsewhere({ into: { directory: join(rig.base, 'stores', 'local', 'copy') } })).message, /which is the store "local"/)
+    assert.match((await elsewhere({ into: { directory: join(rig.places.home, 'hosts', 'localhost', 'copy') } })).message, /its own state/)
+    assert.match((await elsewhere({ into: { directory: rig.base } })).message, /holds .*, which/)
+  })
+
+  it('a port that belongs to the database in service, and one that is taken', async () => {
+    const directory = join(rig.base, 'copy-port')
+    const own = await elsewhere({ into: { directory, port: cluster.port } })
+    assert.equal(own.type, 'WrongTarget')
+    assert.match(own.message, /belongs to shop\/database/)
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      const { port } = server.address() as AddressInfo
+      assert.equal((await elsewhere({ into: { directory, port } })).type, 'TargetRunning')
+    } finally {
+      server.close()
+    }
+  })
+
+  it('an approval by a viewer, or by a name that nobody has: the plan names who may', async () => {
+    const { plan: made } = (await run('restoreSystem', { system: 'shop', planOnly: true, requestedBy: 'alice' })) as RestoreResult
+    assert.deepEqual(made.decision.approvals.approvers, ['alice'])
+  })
+
   it('a second restore of the same target names the run that holds it', async () => {
     const first = await startRun(env.client, { type: 'restoreSystem', system: 'shop', input: { system: 'shop', requestedBy: 'alice' }, id: 'target' })
     await assert.rejects(startRun(env.client, { type: 'restoreSystem', system: 'shop', input: { system: 'shop' }, id: 'target' }), (error) => {
@@ -142,6 +175,10 @@ describe('bad input ends with a clear error, and changes nothing', function () {
       const told = await elsewhere({ from: 'local' })
       assert.equal(told.type, 'ChecksumMismatch')
       assert.match(told.message, /base\.tar\.zst/)
+      assert.deepEqual(
+        (await readdir(rig.base)).filter((name) => name.startsWith('.muster')),
+        [],
+      )
     } finally {
       await rm(path)
       await writeFile(path, bytes)
@@ -203,14 +240,13 @@ describe('bad input ends with a clear error, and changes nothing', function () {
 
   it('not enough space to restore names the megabytes', async () => {
     const small = join(rig.base, 'small')
-    await mkdir(small)
-    await runTool('mount', ['-t', 'tmpfs', '-o', 'size=5m', 'tmpfs', small])
+    const mount = await mountTmpfs(small, 5, 'mode=1777')
     try {
       const told = await elsewhere({ into: { directory: join(small, 'copy') } })
       assert.equal(told.type, 'NotEnoughSpace')
       assert.match(told.message, /needs \d+ MB beside .* \d+ MB are free/)
     } finally {
-      await runTool('umount', [small])
+      await mount.unmount()
     }
   })
 
@@ -244,6 +280,7 @@ stores:
   local: { type: directory, path: ${base}/stores/local }
   nas: { type: directory, path: ${base}/stores/nas }
 encryption: { identity: "file:${base}/keys/identity.txt" }
+people: { alice: { email: alice@example.com }, eve: { role: viewer } }
 limits: { retry: 1s, copy: 2s, control: 10s, transfer: 10s }
 systems:
   shop:
@@ -252,7 +289,7 @@ systems:
         type: postgresql
         dataDirectory: ${cluster.directory}
         connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${cluster.config.runAs ?? 'postgres'}
+        runAs: ${serverUser}
         binDirectory: ${cluster.config.binDirectory}
         checkpoint: fast
         wal: { shipEvery: 1s }

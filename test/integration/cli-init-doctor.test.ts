@@ -2,20 +2,14 @@ import assert from 'node:assert/strict'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadSigner } from '../../adapters/crypto/signature.ts'
-import { createSecretResolver } from '../../adapters/secret/resolver.ts'
-import { createDirectoryStoreRoot } from '../../adapters/store/directory.ts'
-import { applyConfig } from '../../clients/apply.ts'
 import type { DoctorFinding } from '../../clients/cli/desk.ts'
 import { groupFindings } from '../../clients/cli/doctor.ts'
+import { applyHere } from '../../wiring/apply.ts'
 import { examine } from '../../wiring/doctor.ts'
 import { initialise, type InitOptions } from '../../wiring/init.ts'
 import { ensureKeyList } from '../../wiring/keys.ts'
 import { loadHere } from '../../wiring/load-here.ts'
 import { keyFiles, type Places } from '../../wiring/places.ts'
-import { saveAppliedConfig } from '../../wiring/applied-config.ts'
-import { createStore } from '../../wiring/stores.ts'
-import { localTrust } from '../../wiring/trust.ts'
 import { createCluster, freePort, type TestCluster } from '../support/postgres-cluster.ts'
 
 /** A place of its own for one installation: configuration, state, keys, a tree, stores. */
@@ -72,26 +66,7 @@ describe('muster init and muster doctor', function () {
 
   async function apply(): Promise<void> {
     const { places } = home
-    const { config } = await loadHere(places)
-    const keyList = await ensureKeyList(places, config)
-    await applyConfig(
-      {
-        config,
-        control: await loadSigner(join(places.keys, keyFiles.control)),
-        verifier: (await localTrust(places)).verifier,
-        keyList,
-        store: async (name) => createStore(config, name, createSecretResolver()),
-        prepareStore: async (name) => {
-          const store = config.stores[name]
-          if (store?.type === 'directory') await createDirectoryStoreRoot(store)
-        },
-        saveLocally: (hash, bytes) => saveAppliedConfig(places, hash, bytes),
-        temporal: null,
-        by: 'control',
-        now: () => new Date(),
-      },
-      false,
-    )
+    await applyHere(places, { config: (await loadHere(places)).config, temporal: null })
   }
 
   describe('init', () => {

@@ -22,7 +22,7 @@ import { hostDirectory, shipperSocket } from '../../wiring/places.ts'
 import { createStore } from '../../wiring/stores.ts'
 import { treeEntries } from '../../wiring/tree-entries.ts'
 import { localTrust } from '../../wiring/trust.ts'
-import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
+import { createCluster, type TestCluster, serverUser } from '../support/postgres-cluster.ts'
 import { flipByte } from '../support/postgres-backup.ts'
 import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
@@ -77,11 +77,15 @@ describe('muster status, list, ls and repository on a real system', function () 
   function deskWith(out: Output): Desk {
     const { agent, places } = rig
     const secrets = createSecretResolver()
-    const part: Pick<Desk, 'out' | 'applied' | 'store' | 'verifier' | 'cacheOf' | 'shipperStatus' | 'temporal' | 'treeEntries' | 'decryption'> = {
+    const part: Pick<
+      Desk,
+      'out' | 'applied' | 'store' | 'verifier' | 'controlVerifier' | 'cacheOf' | 'shipperStatus' | 'temporal' | 'treeEntries' | 'decryption'
+    > = {
       out,
       applied: (hash) => agent.config(hash),
       store: async (config, name) => createStore(config, name, secrets),
       verifier: async () => (await localTrust(places)).verifier,
+      controlVerifier: async () => (await localTrust(places)).controlVerifier,
       cacheOf: (host) => createDocumentCache(join(hostDirectory(places, host), 'catalog')),
       shipperStatus: (host) => shipperRequest(shipperSocket(places, host), 'status', undefined).catch(() => null),
       decryption: decryptionOf,
@@ -236,6 +240,8 @@ describe('muster status, list, ls and repository on a real system', function () 
     assert.ok((await muster<SystemListing>('list', 'shop')).value.components[1]?.backups.some(({ state }) => state === 'unpublished'))
     await rename(join(rig.base, 'manifest.json'), join(uploads, 'manifest.json'))
 
+    // What is shipped after the damage would be the newest, and the damaged one no end of a window.
+    await rig.stopShipper()
     const incarnations = join(nas, 'wal', 'shop', 'database')
     const indexes = join(incarnations, (await readdir(incarnations))[0] as string, 'index')
     const newest = (await readdir(indexes)).sort().at(-1) as string
@@ -246,11 +252,11 @@ describe('muster status, list, ls and repository on a real system', function () 
     const ends = (store: string) => lied.system.windows.find((window) => window.store === store)?.untilLsn ?? ''
     assert.ok(ends('nas') < ends('local'))
     await flipByte(join(await folder('database'), 'manifest.json'), 100)
-    await rm(join(hostDirectory(rig.places, 'localhost'), 'catalog'), { recursive: true })
     const found = await muster<RepositoryFindings>('repository', 'check', 'nas')
     assert.equal(found.exitCode, 1)
     assert.deepEqual(found.value.problems.map(({ key }) => key.split('/').at(-1)).sort(), [newest, 'manifest.json'].sort())
     assert.match(found.text, /✗ backups\/shop\/database\/.*signature/)
+    await rm(join(hostDirectory(rig.places, 'localhost'), 'catalog'), { recursive: true })
     const now = await status()
     assert.match(now.text, /backup \S+ is damaged in nas: the signature of the manifest is not of this text/)
     assert.equal(
@@ -264,6 +270,10 @@ describe('muster status, list, ls and repository on a real system', function () 
   })
 
   it('doctor finds workers, streaming and slots in order, histories kept too briefly and schedules missing', async () => {
+    await rig.startShipper()
+    await waitFor('the stream', async () =>
+      (await rig.agent.postgresql.shipperRequest(rig.agent.shipperSocket, 'status', undefined)).instances.every(({ state }) => state === 'streaming'),
+    )
     const before = process.env['TEMPORAL_ADDRESS']
     process.env['TEMPORAL_ADDRESS'] = env.address
     try {
@@ -334,7 +344,7 @@ systems:
         type: postgresql
         dataDirectory: ${cluster.directory}
         connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${cluster.config.runAs ?? 'postgres'}
+        runAs: ${serverUser}
         binDirectory: ${cluster.config.binDirectory}
         checkpoint: fast
         wal: { shipEvery: 1s }

@@ -5,7 +5,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { ArchiveWalResult } from '../../workflows/archive-wal.ts'
 import type { BackupSystemResult } from '../../workflows/backup-system.ts'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
-import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
+import { createCluster, type TestCluster, serverUser } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal } from '../support/rig.ts'
 
 describe('a store that was out', function () {
@@ -48,10 +48,14 @@ describe('a store that was out', function () {
     )
     assert.equal((await manifestsIn('local')).length, 1)
     await rename(join(rig.base, 'stores', 'nas.away'), join(rig.base, 'stores', 'nas'))
+    const staging = join(rig.places.home, 'hosts', 'localhost', 'staging')
+    await mkdir(join(staging, 'debts.shop.uploads'))
+    await writeFile(join(staging, 'debts.shop.uploads', 'left'), 'by an attempt that was killed')
     const second = await run<BackupSystemResult>('backupSystem', { system: 'shop', components: ['uploads'] })
     assert.equal(second.outcome, 'succeeded')
     assert.deepEqual(await manifestsIn('nas'), await manifestsIn('local'))
     assert.equal((await manifestsIn('nas')).length, 2)
+    assert.deepEqual(await readdir(staging), [])
   })
 
   it('takes no part when a named point is made and recovered to', async () => {
@@ -97,7 +101,7 @@ systems:
         type: postgresql
         dataDirectory: ${cluster.directory}
         connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${cluster.config.runAs ?? 'postgres'}
+        runAs: ${serverUser}
         binDirectory: ${cluster.config.binDirectory}
         checkpoint: fast
         wal: { shipEvery: 1s }

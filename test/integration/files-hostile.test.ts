@@ -7,6 +7,7 @@ import { produceTree } from '../../adapters/component/files/produce.ts'
 import { restoreTree } from '../../adapters/component/files/restore.ts'
 import { serialiseEntry, serialiseHeader, type TreeEntry, treeIndexFormat } from '../../domain/tree-index.ts'
 import { collect, labelled, type MadeMember, makeTar, newRig, rejectsWith, type Rig, write } from './files-rig.ts'
+import { mountTmpfs } from '../support/mounts.ts'
 
 describe('restoring an archive that was made to harm', function () {
   this.timeout(60_000)
@@ -212,12 +213,12 @@ describe('restoring a tree', function () {
     for (const name of ['a', 'b', 'c']) write(rig.source, name, execFileSync('head', ['-c', '900000', '/dev/urandom']))
     await produce()
     mkdirSync(rig.target)
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'muster-test', rig.target])
+    const mount = await mountTmpfs(rig.target, 2)
     try {
       await assert.rejects(restore(), rejectsWith('DiskFull', /no space left on the disk of .*target/))
       assert.deepEqual(readdirSync(rig.staging), [])
     } finally {
-      execFileSync('umount', [rig.target])
+      await mount.unmount()
     }
   })
 

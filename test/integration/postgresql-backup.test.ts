@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { access, chmod, copyFile, mkdir, readFile, readdir, stat, truncate, writeFile } from 'node:fs/promises'
+import { access, copyFile, mkdir, readFile, readdir, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { produceBaseBackup } from '../../adapters/component/postgresql/produce.ts'
 import { restoreBaseBackup } from '../../adapters/component/postgresql/restore.ts'
@@ -7,6 +7,7 @@ import { processesUsing } from '../../adapters/process/find-processes.ts'
 import { runTool } from '../../adapters/process/run-tool.ts'
 import type { Progress, WorkOptions } from '../../adapters/component/component.ts'
 import { PlainObjects } from '../support/plain-objects.ts'
+import { mountTmpfs } from '../support/mounts.ts'
 import { type TestBackup, flipByte, takeBackup } from '../support/postgres-backup.ts'
 import { type TestCluster, createCluster } from '../support/postgres-cluster.ts'
 
@@ -114,11 +115,9 @@ describe('a base backup of PostgreSQL and its restore', function () {
   })
 
   it('says that the disk is full, for a backup and for a restore', async () => {
-    if (process.geteuid?.() !== 0) throw new Error('this test mounts a small disk: run it as root')
     const disk = await cluster.makeDirectory('small-disk')
-    await runTool('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk])
+    const mount = await mountTmpfs(disk, 2, 'mode=0755')
     try {
-      await chmod(disk, 0o755)
       await assert.rejects(restoreInto('small-disk/restore'), { type: 'DiskFull' })
       await runTool('rm', ['-rf', join(disk, 'restore')])
       const order = { label: 'full', stagingDirectory: join(disk, 'staging') }
@@ -126,7 +125,7 @@ describe('a base backup of PostgreSQL and its restore', function () {
       await assert.rejects(produceBaseBackup(cluster.instance, order, sink), { type: 'DiskFull' })
       assert.deepEqual(await readdir(order.stagingDirectory), [])
     } finally {
-      await runTool('umount', [disk])
+      await mount.unmount()
     }
   })
 

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
-import { rename, writeFile } from 'node:fs/promises'
+import { rename, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { awaitHeld } from '../../adapters/component/postgresql/held.ts'
-import type { Quarantine } from '../../adapters/component/postgresql/quarantine.ts'
+import { type Quarantine, quarantineClusterName } from '../../adapters/component/postgresql/quarantine.ts'
 import { quarantinedProcesses } from '../../adapters/component/postgresql/quarantined-server.ts'
 import type { RecoveryTarget } from '../../adapters/component/postgresql/recovery-settings.ts'
 import { startRecovery } from '../../adapters/component/postgresql/recovery.ts'
+import { endProcess, processesUsing } from '../../adapters/process/find-processes.ts'
+import { startService } from '../../adapters/process/start-service.ts'
+import { parseLsn, segmentName } from '../../domain/wal.ts'
 import { copyWal } from '../support/postgres-backup.ts'
-import type { TestCluster } from '../support/postgres-cluster.ts'
+import { clusterUser, type TestCluster } from '../support/postgres-cluster.ts'
 import { type RecoveryRig, createRecoveryRig } from '../support/recovery-rig.ts'
 
 describe('a recovery of PostgreSQL that meets trouble', function () {
@@ -50,6 +53,18 @@ describe('a recovery of PostgreSQL that meets trouble', function () {
       type: 'RecoveryTargetUnreachable',
       message: /before the end of the base backup/,
     })
+  })
+
+  it('is not led astray by a shipped segment with a hole where the backup has it whole', async () => {
+    const directory = await copyWal(cluster, 'wal-with-hole')
+    const { startLsn, segmentSizeBytes } = rig.backup.manifest.postgresql
+    // Received up to the middle of the backup, as when receiving was stopped to protect the database.
+    const begun = Number(parseLsn(startLsn) % BigInt(segmentSizeBytes)) + 64
+    const path = join(directory, segmentName(1, parseLsn(startLsn), segmentSizeBytes))
+    await truncate(path, begun)
+    await truncate(path, segmentSizeBytes)
+    const quarantine = await rig.heldAt({ kind: 'end' }, directory)
+    assert.equal(await rig.markers(quarantine), '1,2,3,4')
   })
 
   it('stops, and promotes nothing, when the WAL directory vanishes', async () => {
@@ -99,6 +114,18 @@ describe('a recovery of PostgreSQL that meets trouble', function () {
       type: 'TargetRunning',
     })
     await cluster.sql('select 1')
+  })
+
+  it('is seen from the first moment of its start, when a process has no arguments yet', async () => {
+    const directory = await cluster.makeDirectory('starting')
+    const quarantine = { directory, socketDirectory: directory, port: 5432, logFile: join(cluster.base, 'starting.log') }
+    const runAs = clusterUser === undefined ? {} : { runAs: clusterUser }
+    for (let starts = 0; starts < 150; starts++) {
+      const line = `sleep 30; exit # ${quarantineClusterName}`
+      const identity = await startService('/bin/sh', ['-c', line], { cwd: directory, logFile: quarantine.logFile, ...runAs })
+      for (let looks = 0; looks < 3; looks++) assert.notDeepEqual(await quarantinedProcesses(quarantine), [], `start ${starts}, look ${looks}`)
+      for (const user of [identity, ...(await processesUsing(directory))]) await endProcess(user, { graceSeconds: 0 })
+    }
   })
 
   it('goes on after the copy was killed, and with a configuration that this host cannot read', async () => {

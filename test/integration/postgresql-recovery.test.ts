@@ -9,7 +9,9 @@ import { withQuarantined } from '../../adapters/component/postgresql/quarantined
 import { quarantinedProcesses, stopQuarantined } from '../../adapters/component/postgresql/quarantined-server.ts'
 import { clearRecoverySettings } from '../../adapters/component/postgresql/recovery-settings.ts'
 import { startRecovery } from '../../adapters/component/postgresql/recovery.ts'
-import { copyWal } from '../support/postgres-backup.ts'
+import { copyStoppedWal, endOfStoppedWal } from '../../adapters/component/postgresql/stopped-wal.ts'
+import { formatLsn } from '../../domain/wal.ts'
+import { copyWal, serverTime } from '../support/postgres-backup.ts'
 import type { TestCluster } from '../support/postgres-cluster.ts'
 import { type RecoveryRig, createRecoveryRig } from '../support/recovery-rig.ts'
 
@@ -61,7 +63,7 @@ describe('a restored PostgreSQL recovers in quarantine, holds and is promoted', 
     // Neither production's archive nor its synchronous standby heard of it.
     await assert.rejects(access(join(cluster.base, 'archive', '00000002.history')))
     await assert.rejects(access(join(cluster.base, 'pid')))
-    await stopQuarantined(cluster.instance, quarantine)
+    await stopQuarantined(quarantine)
     assert.deepEqual(await quarantinedProcesses(quarantine), [])
     await clearRecoverySettings(quarantine.directory)
     await clearRecoverySettings(quarantine.directory)
@@ -94,11 +96,50 @@ describe('a restored PostgreSQL recovers in quarantine, holds and is promoted', 
     assert.equal((await promoteHeld(cluster.instance, quarantine)).timelineId, 2)
   })
 
+  it('replays what a stopped server still had in its own pg_wal, though only that server may read it there', async () => {
+    const quarantine = await rig.heldAt({ kind: 'end' }, await copyWal(cluster, 'wal-tail'))
+    const first = await rig.markers(quarantine)
+    await cluster.sql('insert into marker values (70)')
+    await cluster.stop()
+    try {
+      const workDirectory = await cluster.makeDirectory('tail')
+      const facts = await inspectDataDirectory(cluster.instance, cluster.directory)
+      assert.ok(facts)
+      const wal = await endOfStoppedWal(cluster.instance, join(cluster.directory, 'pg_wal'), { ...facts, fromLsn: 0n, workDirectory })
+      await copyStoppedWal(cluster.instance, wal, join(cluster.base, 'wal-tail'))
+      assert.ok(wal.endLsn !== null && wal.lastCommitLsn !== null && wal.endLsn > wal.lastCommitLsn)
+      await awaitHeld(cluster.instance, quarantine, { target: { kind: 'end' }, untilLsn: formatLsn(wal.endLsn) })
+      // Looking again for more of what it has read must not end it either.
+      await awaitHeld(cluster.instance, quarantine, { target: { kind: 'end' } })
+      assert.equal(await rig.markers(quarantine), `${first},70`)
+    } finally {
+      await cluster.start()
+    }
+  })
+
+  it('does not wait for a table that was dropped right after the moment: the copy holds its lock until it is promoted', async () => {
+    await cluster.sql('create table orders (n int); insert into orders values (1); grant select on orders to muster')
+    const moment = await serverTime(cluster)
+    await cluster.sql('select pg_sleep(0.05)')
+    await cluster.sql('drop table orders')
+    const quarantine = await rig.heldAt({ kind: 'time', time: moment }, await copyWal(cluster, 'wal-drop'))
+    const checks = [
+      { sql: 'select count(*) from orders', min: 1 },
+      { sql: 'select count(*) from marker', min: 1000 },
+    ]
+    const ask = () => runChecks(cluster.instance, quarantine, checks, { now: new Date(moment) })
+    const [locked, free] = await ask()
+    assert.deepEqual([locked?.ok, locked?.value, free?.ok], [true, null, false], JSON.stringify([locked, free]))
+    assert.match(locked?.detail ?? '', /not asked while held/)
+    await promoteHeld(cluster.instance, quarantine)
+    assert.deepEqual((await ask())[0], { name: 'select count(*) from orders', value: 1, ok: true, detail: '1' })
+  })
+
   it('follows a timeline that was begun by an earlier recovery', async () => {
     const first = await rig.heldAt({ kind: 'time', time: rig.afterTwo })
     await promoteHeld(cluster.instance, first)
     await withQuarantined(cluster.instance, first, (client) => client.query('begin read write; insert into marker values (20); commit'))
-    await stopQuarantined(cluster.instance, first)
+    await stopQuarantined(first)
     const walDirectory = await copyWal(cluster, 'wal-two')
     for (const name of (await readdir(join(first.directory, 'pg_wal'))).filter((entry) => entry.startsWith('00000002'))) {
       await copyFile(join(first.directory, 'pg_wal', name), join(walDirectory, name))

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { closedQuarantine, proveOpen, startClosed } from '../../adapters/component/postgresql/closed.ts'
 import type { PostgresqlInstance } from '../../adapters/component/postgresql/instance.ts'
 import { observeServer } from '../../adapters/component/postgresql/observe.ts'
+import { findPostmaster, stopFast } from '../../adapters/component/postgresql/postmaster.ts'
 import { withQuarantined } from '../../adapters/component/postgresql/quarantined-connection.ts'
 import { stopQuarantined } from '../../adapters/component/postgresql/quarantined-server.ts'
 import { startServer, stopServer } from '../../adapters/component/postgresql/server.ts'
 import { findLabelled } from '../../adapters/process/find-processes.ts'
 import { runTool } from '../../adapters/process/run-tool.ts'
+import { MusterError } from '../../domain/failures.ts'
 import type { PostgresqlServerControl } from '../../domain/config.ts'
 import { type TestCluster, clusterUser, createCluster } from '../support/postgres-cluster.ts'
 
@@ -23,7 +26,7 @@ describe('the server of a component is started, closed, opened and stopped', fun
   })
   after(() => cluster.destroy())
   afterEach(async () => {
-    await stopServer(cluster.instance).catch(() => stopQuarantined(cluster.instance, closedQuarantine(cluster.instance, place)))
+    await stopServer(cluster.instance).catch(() => stopQuarantined(closedQuarantine(cluster.instance, place)))
   })
 
   const controlledBy = (server: PostgresqlServerControl): PostgresqlInstance => ({
@@ -58,6 +61,30 @@ describe('the server of a component is started, closed, opened and stopped', fun
     assert.equal((await observeServer(cluster.instance)).state, 'stopped')
   })
 
+  it('does not stop a server that somebody else started after it was looked for', async () => {
+    await startServer(cluster.instance)
+    const seen = await findPostmaster(cluster.directory, (await observeServer(cluster.instance)).processes)
+    assert.ok(seen)
+    await cluster.stop()
+    await cluster.start()
+    stopFast(seen)
+    await sleep(500)
+    await cluster.sql('select 1')
+  })
+
+  it('tells a server nothing once somebody else has taken over', async () => {
+    const mayAct = () => {
+      throw new MusterError('EpochSuperseded', 'a newer attempt has taken over')
+    }
+    await startServer(cluster.instance)
+    await assert.rejects(stopServer(cluster.instance, { mode: 'fast' }, { mayAct }), { type: 'EpochSuperseded' })
+    await cluster.sql('select 1')
+    await cluster.stop()
+    await assert.rejects(startServer(cluster.instance, { mayAct }), { type: 'EpochSuperseded' })
+    await assert.rejects(startClosed(cluster.instance, place, {}, { mayAct }), { type: 'EpochSuperseded' })
+    assert.equal((await observeServer(cluster.instance)).state, 'stopped')
+  })
+
   it('serves it closed: writable over the private socket and reachable by nothing else', async () => {
     const facts = await startClosed(cluster.instance, place, { label: 'closed-test' })
     assert.equal(facts.inRecovery, false)
@@ -70,7 +97,7 @@ describe('the server of a component is started, closed, opened and stopped', fun
     await assert.rejects(startServer(cluster.instance), { type: 'TargetRunning', message: /closed/ })
     assert.ok((await findLabelled('closed-test')).length > 0)
     await startClosed(cluster.instance, place)
-    await stopQuarantined(cluster.instance, quarantine)
+    await stopQuarantined(quarantine)
     await startServer(cluster.instance)
     await proveOpen(cluster.instance)
     assert.deepEqual(await findLabelled('closed-test'), [])
@@ -108,7 +135,7 @@ describe('the server of a component is started, closed, opened and stopped', fun
   it('does not run a second server beside one that was started otherwise', async () => {
     await startServer(cluster.instance)
     await assert.rejects(startClosed(cluster.instance, place), { type: 'TargetRunning' })
-    await assert.rejects(stopQuarantined(cluster.instance, closedQuarantine(cluster.instance, place)), {
+    await assert.rejects(stopQuarantined(closedQuarantine(cluster.instance, place)), {
       type: 'TargetRunning',
     })
     await cluster.sql('select 1')

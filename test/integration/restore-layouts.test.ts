@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { runTool } from '../../adapters/process/run-tool.ts'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
-import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
+import { type Mount, mountTmpfs } from '../support/mounts.ts'
+import { contentOf } from '../support/content-of.ts'
+import { createCluster, type TestCluster, serverUser } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
 describe('restore of a database with a tablespace whose data directory is a mount point', function () {
@@ -12,13 +14,14 @@ describe('restore of a database with a tablespace whose data directory is a moun
   let env: TestWorkflowEnvironment
   let cluster: TestCluster
   let rig: Rig
+  let mount: Mount
   let yaml: (checks: string) => string
 
   before(async () => {
     env = await startTemporal()
     cluster = await createCluster({ tablespace: true })
     await cluster.sql('create table markers (n int primary key) tablespace side; grant select on markers to muster')
-    await moveOntoMount(cluster)
+    mount = await moveOntoMount(cluster)
     rig = await createRig({
       env,
       yaml: (base) => {
@@ -31,7 +34,7 @@ describe('restore of a database with a tablespace whose data directory is a moun
   after(async () => {
     await rig?.stop()
     await cluster?.stop().catch(() => undefined)
-    await runTool('umount', ['--lazy', cluster.directory], { okExitCodes: [0, 1, 32] })
+    await mount?.unmount()
     await cluster?.destroy()
     await env?.teardown()
   })
@@ -87,6 +90,52 @@ describe('restore of a database with a tablespace whose data directory is a moun
     await env.client.workflow.getHandle(result.backup ?? '').result()
   })
 
+  it('gives a tablespace that is younger than the backup a directory of its own, and keeps the old one as it was', async () => {
+    const before = await momentNow()
+    // A recovery stops at the first commit after its moment, and making a tablespace is in the WAL before its commit.
+    await cluster.sql('insert into markers values (50)')
+    const place = await cluster.makeDirectory('young')
+    await cluster.sql(`create tablespace young location '${place}'`)
+    await cluster.sql('create table late (n int) tablespace young; insert into late select generate_series(1, 1000)')
+    const good = await momentNow()
+    await cluster.sql('update late set n = n + 1000')
+    await cluster.sql('checkpoint')
+    const kept = await contentOf(place)
+    if (process.geteuid?.() !== 0) {
+      await assert.rejects(recover(good), (error: Error) => /made after the backup/.test(String((error.cause as Error).message)))
+      await cluster.sql('drop table late')
+      await cluster.sql('drop tablespace young')
+      return
+    }
+    const result = await recover(good)
+    assert.equal(result.outcome, 'succeeded')
+    assert.deepEqual(await cluster.sql('select min(n), max(n), count(*)::int from late'), [{ min: 1, max: 1000, count: 1000 }])
+    const youngs = await youngPlaces()
+    assert.equal(youngs.length, 1)
+    assert.notEqual(youngs[0], place)
+    assert.deepEqual(await contentOf(place), kept)
+    assert.ok(result.safety.some(({ safetyPath }) => safetyPath === place))
+    await cluster.stop()
+    await cluster.start()
+    await cluster.sql('insert into late values (7)')
+    await env.client.workflow.getHandle(result.backup ?? '').result()
+
+    // Pinned to the backup before it was made: its directory is not replayed, and none is left.
+    const earlier = await recover(before)
+    assert.deepEqual(await youngPlaces(), [])
+    assert.deepEqual((await readdir(cluster.base)).filter((name) => name.startsWith('young')).sort(), ['young', basename(youngs[0] ?? '')].sort())
+    await env.client.workflow.getHandle(earlier.backup ?? '').result()
+  })
+
+  async function momentNow(): Promise<string> {
+    const [row] = await cluster.sql<{ now: Date }>('select clock_timestamp() as now')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    return (row as { now: Date }).now.toISOString()
+  }
+
+  const youngPlaces = async () =>
+    (await cluster.sql<{ path: string }>("select pg_tablespace_location(oid) as path from pg_tablespace where spcname = 'young'")).map(({ path }) => path)
+
   it('leaves its work directory out of the next base backup, and that backup restores', async () => {
     await cluster.sql('insert into markers values (100)')
     await env.client.workflow.execute('backupSystem', { taskQueue: 'muster', workflowId: 'backup/2', args: [{ system: 'shop' }] })
@@ -106,15 +155,15 @@ describe('restore of a database with a tablespace whose data directory is a moun
 })
 
 /** Puts the data directory on a filesystem of its own. */
-async function moveOntoMount(cluster: TestCluster): Promise<void> {
+async function moveOntoMount(cluster: TestCluster): Promise<Mount> {
   await cluster.stop()
   const kept = join(cluster.base, 'data.before')
   await runTool('mv', [cluster.directory, kept])
-  await mkdir(cluster.directory)
-  await runTool('mount', ['-t', 'tmpfs', '-o', 'size=600m', 'tmpfs', cluster.directory])
+  const mount = await mountTmpfs(cluster.directory, 600)
   await runTool('cp', ['--archive', '--no-target-directory', kept, cluster.directory])
   await runTool('rm', ['-rf', kept])
   await cluster.start()
+  return mount
 }
 
 function yamlFor(base: string, cluster: TestCluster, checks: string): string {
@@ -131,7 +180,7 @@ systems:
         type: postgresql
         dataDirectory: ${cluster.directory}
         connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${cluster.config.runAs ?? 'postgres'}
+        runAs: ${serverUser}
         binDirectory: ${cluster.config.binDirectory}
         checkpoint: fast
         wal: { shipEvery: 1s }

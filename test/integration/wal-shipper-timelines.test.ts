@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { cp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseLsn, parseTimelineHistory, segmentStart } from '../../domain/wal.ts'
+import { formatLsn, parseLsn, parseTimelineHistory, segmentStart } from '../../domain/wal.ts'
 import { replayableUntil } from '../../domain/wal-shipments.ts'
 import { listShipments, readWalIndex } from '../../repository/wal-fetch.ts'
 import type { Store } from '../../adapters/store/store.ts'
@@ -100,6 +100,33 @@ describe('WAL shipper across timelines', function () {
     assert.equal(status.incarnation, 'restored')
     assert.deepEqual(await lab.gaps(), [])
     assert.ok(replayableUntil(await listShipments(lab.stores[0] as Store, 'test', 'database', 'restored'), fork) > fork)
+  })
+
+  it('lets an old life go on under another name, whose file of the segment they share is not undone by the older one', async () => {
+    await lab.cluster.sql('insert into marks(id) values (1)')
+    await lab.flush({ stores: ['one', 'two'] })
+    await lab.pause()
+    const facts = await (await openWalSource(lab.cluster.instance, null)).identify()
+    const from = segmentStart(facts.currentLsn, segmentSizeBytes)
+    const newIncarnation = {
+      component: 'database',
+      incarnation: 'goes-on',
+      systemIdentifier: facts.systemIdentifier,
+      timelineId: 1,
+      parent: 'life1',
+      forkLsn: formatLsn(facts.currentLsn),
+      forkAt: null,
+      host: 'localhost',
+      registeredAt: new Date().toISOString(),
+    }
+    await lab.resume({ newIncarnation })
+    await eventually('streaming', async () => (await lab.status()).incarnation === 'goes-on' && (await lab.status()).state === 'streaming')
+    await lab.cluster.sql('insert into marks(id) values (2)')
+    await lab.flush({ stores: ['one', 'two'] })
+    const directory = join(lab.cluster.base, 'fetched')
+    const { files, endLsn } = await lab.fetch(0, directory, from, 'goes-on')
+    await lab.fetch(0, directory, from, 'life1')
+    await compareWithServer(lab, directory, files, endLsn)
   })
 
   it('does not ship a server that was set back without a new timeline', async () => {

@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { History } from '@temporalio/common/lib/proto-utils.js'
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js'
-import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker'
+import { Worker } from '@temporalio/worker'
 import { DeterminismViolationError } from '@temporalio/workflow'
 import { workflowTypes } from '../../workflows/messages.ts'
+import { changedBundle } from '../support/changed-bundle.ts'
 import { workflowBundle } from '../support/rig.ts'
 import { quietly } from '../support/scripted-activities.ts'
 
-const root = join(import.meta.dirname, '..', '..')
 const folder = join(import.meta.dirname, 'histories')
-const quiet = new DefaultLogger('ERROR')
 
 interface Recorded {
   /** Workflow type and outcome: `backupSystem.degraded`. */
@@ -41,23 +40,6 @@ function started(history: History) {
   const attributes = history.events?.[0]?.workflowExecutionStartedEventAttributes
   assert.ok(attributes, 'a history begins with the start of its run')
   return attributes
-}
-
-/** The bundle of the workflows after one line of one file is replaced. */
-async function bundleWith(file: string, line: string, replacement: string): Promise<string> {
-  const copy = await mkdtemp(join(tmpdir(), 'muster-changed-'))
-  try {
-    await cp(join(root, 'workflows'), join(copy, 'workflows'), { recursive: true })
-    await mkdir(join(copy, 'workers'))
-    for (const name of ['domain', 'activities', 'observability', 'node_modules']) await symlink(join(root, name), join(copy, name))
-    const path = join(copy, 'workflows', file)
-    const before = await readFile(path, 'utf8')
-    assert.equal(before.split(line).length, 2, `${file} has not exactly one "${line}" to change`)
-    await writeFile(path, before.replace(line, replacement))
-    return (await bundleWorkflowCode({ workflowsPath: join(copy, 'workflows', 'index.ts'), logger: quiet })).code
-  } finally {
-    await rm(copy, { recursive: true, force: true })
-  }
 }
 
 /** What a history says: its text, and what its payloads hold. */
@@ -91,7 +73,8 @@ describe('the recorded histories', function () {
   it('hold each workflow, and each of its ways to end', () => {
     const ends = (type: string) => new Set(named(type).map(({ text }) => /EVENT_TYPE_WORKFLOW_EXECUTION_(COMPLETED|FAILED|CANCELED)/.exec(text)?.[1] ?? 'none'))
     for (const type of workflowTypes) assert.ok(named(type).length > 0, `there is no history of ${type}`)
-    for (const type of ['backupSystem', 'archiveWal', 'restoreSystem']) assert.deepEqual([...ends(type)].toSorted(), ['CANCELED', 'COMPLETED', 'FAILED'], type)
+    for (const type of ['backupSystem', 'archiveWal', 'restoreSystem', 'installConfig', 'archiveHistories', 'monitorHealth'])
+      assert.deepEqual([...ends(type)].toSorted(), ['CANCELED', 'COMPLETED', 'FAILED'], type)
   })
 
   it('name no path and no host of a machine, in clear or inside a payload', () => {
@@ -122,7 +105,7 @@ describe('the recorded histories', function () {
   })
 
   it('do not replay when a step of a workflow is gone', async () => {
-    const changed = await bundleWith('backup-system.ts', "    notices.send('started', 'info', `backup of ${input.system} started`, '')\n", '')
+    const changed = await changedBundle('backup-system.ts', "    notices.send('started', 'info', `backup of ${input.system} started`, '')\n", '')
     const failed = await replay(changed, [...named('backupSystem'), ...named('archiveWal')])
     // Those that end before that step are the same.
     const unaffected = ['backupSystem.invalid-input', 'backupSystem.plan-failed']
@@ -138,7 +121,7 @@ describe('the recorded histories', function () {
   it('do not replay when a workflow has a new step', async () => {
     const step = '    await onSite(site).notifyPeople()\n'
     const line = '    plan = await onSite(site).planBackup'
-    const failed = await replay(await bundleWith('backup-system.ts', line, `${step}${line}`), named('backupSystem'))
+    const failed = await replay(await changedBundle('backup-system.ts', line, `${step}${line}`), named('backupSystem'))
     assert.deepEqual(
       [...failed.keys()].toSorted(),
       named('backupSystem')

@@ -70,6 +70,7 @@ export function createFolderStore(name: string, root: string): Store {
       await rm(path(key), { force: true })
     },
     sweepUnfinished: async () => 0,
+    place: async () => root,
     probe: async () => ({ reachable: true, writable: true, freeBytes: null, place: root, problem: null }),
   }
 }

@@ -7,7 +7,10 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findLabelPrefix } from '../../adapters/process/find-processes.ts'
 import type { ProcessIdentity } from '../../adapters/process/process.ts'
+import { enterNamespacesUnlessRoot } from './ordinary-user.ts'
 import { s3ServerPath, temporalPath } from './tools.ts'
+
+enterNamespacesUnlessRoot()
 
 const graceSeconds = 5
 

@@ -1,14 +1,14 @@
 import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
 import type { PostgresqlInstance } from '../../adapters/component/postgresql/instance.ts'
 import { dropStaleLock } from '../../adapters/component/postgresql/stale-lock.ts'
 import { endProcess, processesUsing } from '../../adapters/process/find-processes.ts'
 import { lookUpUser } from '../../adapters/process/operating-system-user.ts'
 import { runTool } from '../../adapters/process/run-tool.ts'
 import type { PostgresqlComponentConfig } from '../../domain/config.ts'
+import { askPostgres } from './ask-postgres.ts'
 
 export interface ClusterOptions {
   /** Page checksums; on by default. */
@@ -43,11 +43,14 @@ export interface TestCluster {
 /** The operating-system user of the test's servers: PostgreSQL refuses to run as root. */
 export const clusterUser = process.geteuid?.() === 0 ? 'postgres' : undefined
 
+/** By its name, also where that is whoever runs the tests. */
+export const serverUser = clusterUser ?? userInfo().username
+
 const asClusterUser = clusterUser === undefined ? {} : { runAs: clusterUser }
 
 /** Starts a new server on a free port; roles: the superuser `postgres`, and `muster` with what Muster asks for. */
 export async function createCluster(options: ClusterOptions = {}): Promise<TestCluster> {
-  const bin = await findBinDirectory()
+  const bin = await postgresqlBin()
   const base = await mkdtemp(join(tmpdir(), 'muster-pg-'))
   await chmod(base, 0o755)
   const directory = join(base, 'data')
@@ -129,7 +132,8 @@ export async function giveToCluster(path: string): Promise<void> {
   await chown(path, userId, groupId)
 }
 
-async function findBinDirectory(): Promise<string> {
+/** Where the programs of the oldest PostgreSQL of this machine are that is new enough. */
+export async function postgresqlBin(): Promise<string> {
   const root = '/usr/lib/postgresql'
   const majors = (await readdir(root).catch(() => [])).filter((name) => Number(name) >= 15)
   const major = majors.sort((a, b) => Number(a) - Number(b))[0]
@@ -159,15 +163,8 @@ function configOf(directory: string, socket: string, port: number, logFile: stri
   }
 }
 
-async function superuserSql<Row extends object>(host: string, port: number, text: string, database: string): Promise<Row[]> {
-  const client = new pg.Client({ host, port, user: 'postgres', database })
-  await client.connect()
-  try {
-    const result = (await client.query(text)) as pg.QueryResult<Row> | pg.QueryResult<Row>[]
-    return Array.isArray(result) ? (result.at(-1)?.rows ?? []) : result.rows
-  } finally {
-    await client.end()
-  }
+function superuserSql<Row extends object>(host: string, port: number, text: string, database: string): Promise<Row[]> {
+  return askPostgres<Row>({ host, port, user: 'postgres', database }, text)
 }
 
 /** Ends whatever has a file open below a directory: servers restored elsewhere in `base` too. */

@@ -103,7 +103,7 @@ function copiesOf(cluster: TestCluster, backup: TestBackup, wal: string): Pick<R
         return rows[0].all as string
       }),
     stopCopies: async () => {
-      for (const quarantine of used.splice(0)) await stopQuarantined(instance, quarantine)
+      for (const quarantine of used.splice(0)) await stopQuarantined(quarantine)
     },
   }
 }

@@ -7,21 +7,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Client } from '@temporalio/client'
 import { TestWorkflowEnvironment } from '@temporalio/testing'
-import { loadSigner } from '../../adapters/crypto/signature.ts'
-import { createSecretResolver } from '../../adapters/secret/resolver.ts'
-import { createDirectoryStoreRoot } from '../../adapters/store/directory.ts'
 import type { Agent } from '../../activities/agent.ts'
-import { applyConfig } from '../../clients/apply.ts'
 import { parseConfig } from '../../config/load.ts'
 import type { Config } from '../../domain/config.ts'
 import { createAgent } from '../../wiring/agent.ts'
-import { saveAppliedConfig } from '../../wiring/applied-config.ts'
-import { ensureKeyList, makeKeys } from '../../wiring/keys.ts'
+import { applyHere } from '../../wiring/apply.ts'
+import { makeKeys } from '../../wiring/keys.ts'
 import { keyFiles, type Places } from '../../wiring/places.ts'
+import { saveReplayKit } from '../../wiring/replay-kits.ts'
 import { quietTemporal } from '../../wiring/quiet-temporal.ts'
 import { runHostShipper } from '../../wiring/shipper.ts'
-import { createStore } from '../../wiring/stores.ts'
-import { localTrust } from '../../wiring/trust.ts'
 import { buildWorkflowBundle, type WorkflowBundle } from '../../workers/bundle.ts'
 import { createWorkers, runWorkers } from '../../workers/worker.ts'
 import { temporalPath } from './tools.ts'
@@ -34,14 +29,16 @@ export function workflowBundle(): Promise<WorkflowBundle> {
   return bundle
 }
 
-export async function startTemporal(): Promise<TestWorkflowEnvironment> {
+/** @param settings of the server, beside those that make its timers exact */
+export async function startTemporal(settings: Readonly<Record<string, string>> = {}): Promise<TestWorkflowEnvironment> {
+  // Timers under a second take a second otherwise.
+  const all = { 'history.timerProcessorMaxTimeShift': '1ms', ...settings }
   quietTemporal()
   return TestWorkflowEnvironment.createLocal({
     server: {
       executable: { type: 'existing-path', path: await temporalPath() },
       log: { format: 'pretty', level: 'error' },
-      // Timers under a second take a second otherwise.
-      extraArgs: ['--dynamic-config-value', 'history.timerProcessorMaxTimeShift="1ms"'],
+      extraArgs: Object.entries(all).flatMap(([name, value]) => ['--dynamic-config-value', `${name}="${value}"`]),
     },
   })
 }
@@ -62,14 +59,17 @@ export interface Rig {
 }
 
 export interface RigOptions {
-  readonly env: Pick<TestWorkflowEnvironment, 'client' | 'nativeConnection' | 'namespace'>
+  /** `nativeConnection` is what workers in this process need. */
+  readonly env: Pick<TestWorkflowEnvironment, 'client' | 'namespace'> & Partial<Pick<TestWorkflowEnvironment, 'nativeConnection'>>
   /** Text of muster.yaml; `BASE` stands for the rig's directory. */
   readonly yaml: (base: string) => string
   readonly prepare?: (base: string) => Promise<void>
+  /** In this process, at once; false where they run in processes of their own. */
+  readonly withWorkers?: boolean
   readonly withShipper?: boolean
 }
 
-export async function createRig({ env, yaml, prepare, withShipper = true }: RigOptions): Promise<Rig> {
+export async function createRig({ env, yaml, prepare, withWorkers = true, withShipper = true }: RigOptions): Promise<Rig> {
   const base = await mkdtemp(join(tmpdir(), 'muster-rig-'))
   await chmod(base, 0o755)
   const places: Places = { configFile: join(base, 'muster.yaml'), home: join(base, 'home'), keys: join(base, 'keys') }
@@ -91,12 +91,14 @@ export async function createRig({ env, yaml, prepare, withShipper = true }: RigO
     get config() {
       return state.config
     },
-    agent: await createAgent({ places, host: 'localhost', site: 'primary' }),
+    agent: await createAgent({ places, host: 'localhost', site: 'primary', temporal: env.client }),
     client: env.client,
     async reconfigure(text) {
       state.config = await apply(places, text, env.client)
     },
     async startWorkers() {
+      if (!env.nativeConnection) throw new Error('workers in this process need a native connection to Temporal')
+      await saveReplayKit(places, await workflowBundle())
       const workers = await createWorkers({
         connection: env.nativeConnection,
         namespace: env.namespace ?? 'default',
@@ -131,7 +133,7 @@ export async function createRig({ env, yaml, prepare, withShipper = true }: RigO
       await rm(base, { recursive: true, force: true })
     },
   }
-  await rig.startWorkers()
+  if (withWorkers) await rig.startWorkers()
   if (withShipper) await rig.startShipper()
   return rig
 }
@@ -140,26 +142,7 @@ async function apply(places: Places, text: string, client: Client): Promise<Conf
   await writeFile(places.configFile, text)
   const recipients = (await import('../../adapters/crypto/age-identity.ts')).ageRecipientOf
   const { config } = parseConfig(text, 'muster.yaml', { host: 'localhost', recipients: [await recipients(join(places.keys, keyFiles.identity))] })
-  const keyList = await ensureKeyList(places, config)
-  const secrets = createSecretResolver()
-  await applyConfig(
-    {
-      config,
-      control: await loadSigner(join(places.keys, keyFiles.control)),
-      verifier: (await localTrust(places)).verifier,
-      keyList,
-      store: async (name) => createStore(config, name, secrets),
-      prepareStore: async (name) => {
-        const store = config.stores[name]
-        if (store?.type === 'directory') await createDirectoryStoreRoot(store)
-      },
-      saveLocally: (hash, bytes) => saveAppliedConfig(places, hash, bytes),
-      temporal: null,
-      by: 'control',
-      now: () => new Date(),
-    },
-    false,
-  )
+  await applyHere(places, { config, temporal: null })
   await client.connection.ensureConnected?.()
   return config
 }

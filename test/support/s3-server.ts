@@ -1,12 +1,12 @@
 /** A real S3 server on a free port of the loopback, with its objects in a new folder. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import type { RunningTool } from '../../adapters/process/process.ts'
 import { startTool } from '../../adapters/process/run-tool.ts'
+import { freePort } from './free-port.ts'
 import { s3ServerPath } from './tools.ts'
 
 export interface S3Server {
@@ -112,12 +112,4 @@ class Server implements S3Server {
       () => false,
     )
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -13,6 +13,7 @@ import { toFailure } from '../../activities/boundary.ts'
 import type { HostActivities } from '../../activities/host/index.ts'
 import type { SiteActivities } from '../../activities/site/index.ts'
 import { canonicalJson } from '../../domain/canonical-json.ts'
+import { installationChain } from '../../domain/object-keys.ts'
 import { type FailureType, MusterError } from '../../domain/failures.ts'
 import { quietTemporal } from '../../wiring/quiet-temporal.ts'
 import { modulePath } from '../../workers/bundle.ts'
@@ -300,30 +301,45 @@ function field(input: unknown, name: string): unknown {
   return typeof input === 'object' && input !== null ? (input as Record<string, unknown>)[name] : undefined
 }
 
+/** Whose script answers to steps that concern no system. */
+export const noSystem = 'no-system'
+
 function systemOf(input: unknown): string {
-  return String(field(input, 'system') ?? field(field(input, 'notice'), 'system'))
+  const found = field(input, 'system') ?? field(field(input, 'notice'), 'system')
+  return typeof found === 'string' && found !== installationChain ? found : noSystem
 }
 
 function subjectOf(input: unknown): string {
   const event = field(field(input, 'notice'), 'event')
-  const names = ['service', 'component', 'store'].map((name) => field(input, name)).filter((name) => typeof name === 'string')
+  const names = ['service', 'component', 'store', 'record'].map((name) => field(input, name)).filter((name) => typeof name === 'string')
   return typeof event === 'string' ? event : names.join(' → ')
 }
 
 const named: { readonly [N in ActivityName]: true } = {
+  archiveRuns: true,
+  judgeHealth: true,
   archiveWal: true,
   awaitHealthy: true,
+  changeDns: true,
   checkRestored: true,
   discardAside: true,
+  giveBack: true,
   holdAtTarget: true,
+  installConfig: true,
   keepNewerFiles: true,
   keepSafetySet: true,
+  moveSchedules: true,
   notifyPeople: true,
+  observeDns: true,
   observeTargets: true,
+  runFence: true,
+  scopeMove: true,
+  takeOver: true,
   openDatabase: true,
   payDebts: true,
   placeElsewhere: true,
   planBackup: true,
+  planDns: true,
   planRestore: true,
   prefetchWal: true,
   produceBackup: true,
@@ -346,5 +362,10 @@ const named: { readonly [N in ActivityName]: true } = {
   stopService: true,
   swapBack: true,
   swapIn: true,
+  planDrill: true,
+  releaseDrill: true,
+  smokeDrill: true,
+  verifyApproval: true,
+  writeEvidence: true,
 }
 const activityNames = Object.keys(named) as readonly ActivityName[]

@@ -2,10 +2,14 @@
  * The script of a small shop: a database, a tree of uploads, a web service that runs and a mailer that does not,
  * three stores. Everything answers well; a case replaces what it is about. Names no machine.
  */
+import type { DrillPlan, PlanDrillInput } from '../../activities/host/drill/plan-drill.ts'
+import type { DnsPlan, DnsPlans } from '../../activities/site/dns/plan-dns.ts'
 import type { BackupPlan } from '../../activities/site/plan-backup.ts'
 import type { PlanRestoreInput, RestorePlan } from '../../activities/host/restore/types.ts'
 import type { ComponentDecision, FilesDecision, PostgresqlDecision, RestoreDecision } from '../../domain/decision.ts'
-import type { TimeLimits } from '../../domain/time-limits.ts'
+import type { RecordSet } from '../../domain/dns.ts'
+import { isPlanned, madeAfterStop } from '../../domain/move.ts'
+import { defaultTimeLimits, type TimeLimits } from '../../domain/time-limits.ts'
 import { type Script, sha256Of } from './scripted-activities.ts'
 
 export const configHash = 'c0ffee'.padEnd(64, '0')
@@ -85,9 +89,14 @@ export function shopRestorePlan(shop: ShopPlan = {}): (input: PlanRestoreInput) 
       decision,
       decisionHash: sha256Of(decision),
       forecast: {
+        key: `forecasts/shop/20261121T022000Z-${'f0'.repeat(8)}.json`,
+        sha256: 'f0'.repeat(32),
+        stores: ['local', 'nas', 'offsite'],
+        takenAt: '2026-11-21T02:20:00.000Z',
+        omitted: 0,
         recoveryPoint: [{ component: 'database', at: '2026-11-21T02:14:00.000000Z', skewSeconds: 0, why: 'asked for' }],
         newestReachableAt: '2026-11-21T02:20:00.000000Z',
-        loss: { now: 'about 30 s', afterTail: 'nothing that was committed' },
+        loss: { now: 'about 30 s', afterTail: 'nothing that was committed', nowSeconds: 30, afterTailSeconds: 0 },
         tailSources: [{ source: 'running server', found: true, detail: '/srv/shop/postgresql' }],
         durationSeconds: 12.5,
         durationBasis: 'assumed',
@@ -104,7 +113,10 @@ export function shopRestorePlan(shop: ShopPlan = {}): (input: PlanRestoreInput) 
 }
 
 function decide(input: PlanRestoreInput, shop: ShopPlan): RestoreDecision {
-  const components: readonly ComponentDecision[] = [database, uploads]
+  const tree = isPlanned(input.procedure) ? { ...uploads, backup: madeAfterStop } : uploads
+  // Of a move, nothing runs yet where it goes to.
+  const components: readonly ComponentDecision[] = [input.move ? { ...database, running: false } : database, tree]
+  const state = input.move ? 'lost' : 'running'
   return {
     format: 'muster-decision-1',
     procedure: input.procedure,
@@ -112,12 +124,13 @@ function decide(input: PlanRestoreInput, shop: ShopPlan): RestoreDecision {
     system: input.system,
     configHash,
     target: input.target,
-    mode: input.into ? 'elsewhere' : input.back === null ? 'in-place' : 'back',
+    mode: input.move ? 'move' : input.into ? 'elsewhere' : input.back === null ? 'in-place' : 'back',
+    ...(input.move && { move: input.move }),
     components: components.filter(({ component }) => input.components?.includes(component) ?? true),
     services: [
-      { name: 'web', host: 'localhost', state: 'running' },
+      { name: 'web', host: 'localhost', state },
       { name: 'mailer', host: 'localhost', state: 'stopped' },
-      { name: 'worker', host: 'localhost', state: 'running' },
+      { name: 'worker', host: 'localhost', state },
     ],
     stopFirst: input.stopFirst ?? false,
     steps: ['restore-aside', 'check-aside', 'plan-again', 'stop', 'save-tail', 'promote', 'swap', 'open'],
@@ -128,6 +141,55 @@ function decide(input: PlanRestoreInput, shop: ShopPlan): RestoreDecision {
     expiresAt: input.expiresAt ?? new Date(Date.now() + (shop.expirySeconds ?? 3600) * 1000).toISOString(),
     ...shop.decision,
   }
+}
+
+export function shopDrillPlan(input: PlanDrillInput, changes: Partial<DrillPlan> = {}): DrillPlan {
+  const target = { kind: 'latest' } as const
+  const plan = shopRestorePlan()({
+    procedure: 'drill',
+    system: input.system,
+    components: input.components,
+    target,
+    incarnation: null,
+    from: null,
+    into: { directory: '/srv/drills/1', port: null },
+    path: null,
+    back: null,
+    openWith: [],
+    newerFiles: null,
+    stopFirst: false,
+    requester: input.requester,
+    expiresAt: null,
+    configHash,
+    observations: [],
+    pinned: null,
+  })
+  const manifests = plan.decision.components.map(({ component }) => ({
+    component,
+    manifestSha256: sha256Of(component),
+    endedAt: new Date(Date.now() - 60_000).toISOString(),
+    checks: [{ name: 'select count(*) from orders', value: 9, ok: true, detail: '9' }],
+  }))
+  return { ...plan, kind: input.kind, objectives: { rpoSeconds: 3600, rtoSeconds: 600 }, why: 'the newest reachable moment', manifests, ...changes }
+}
+
+const shopAddresses: Readonly<Record<string, string>> = { primary: '192.0.2.1', dr: '198.51.100.1' }
+
+/** One record that leads to the site `primary`, changed without a hindrance. */
+export function shopDnsPlan(toSite = 'dr', changes: Partial<DnsPlan> = {}): DnsPlans {
+  const set = (site: string): RecordSet => ({ name: 'app.shop.example.', type: 'A', ttlSeconds: 60, values: [shopAddresses[site] ?? '198.51.100.9'] })
+  const record = 'app.shop.example. A'
+  const plan: DnsPlan = {
+    record,
+    change: { record, provider: 'route53', expected: set('primary'), wanted: set(toSite) },
+    inPlace: toSite === 'primary',
+    holdsSite: 'primary',
+    proven: ['the key may change app.shop.example. A'],
+    problems: [],
+    warnings: [],
+    untried: ['whether a change reaches every name server of the zone'],
+  }
+  return { records: [{ ...plan, ...changes }] }
 }
 
 export function shopScript(changes: Partial<Script> = {}): Script {
@@ -151,9 +213,45 @@ export function shopScript(changes: Partial<Script> = {}): Script {
       sizeBytes: 4_000_000,
       sweptAttempts: [],
     }),
+    planDns: ({ toSite }) => shopDnsPlan(toSite),
+    changeDns: ({ record, toSite, expected }) => ({
+      record,
+      outcome: 'changed',
+      changeId: 'C1',
+      wanted: { ...expected, values: [shopAddresses[toSite] ?? expected.values[0] ?? ''] },
+      detail: `${record} changed`,
+      at: '2026-11-21T02:30:00.000Z',
+    }),
+    observeDns: ({ record }) => ({
+      record,
+      everywhere: true,
+      changed: ['ns1.shop.example.', 'ns2.shop.example.'],
+      missing: [],
+      owed: [],
+      summary: '2 of 2 servers that count have the new answer',
+      provider: 'settled',
+      looks: 1,
+      at: '2026-11-21T02:30:02.000Z',
+    }),
     releaseStaging: () => ({ released: true }),
     payDebts: () => ({ paid: [], owed: [] }),
+    archiveRuns: () => ({
+      site: 'primary',
+      archived: 3,
+      routine: 4,
+      records: 1,
+      head: { site: 'primary', sequence: 12, sha256: sha256Of('record 12') },
+      remarks: [],
+      behind: [],
+    }),
+    judgeHealth: () => ({ configHash, word: 'protected', lostNowSeconds: 2, reasons: [], lastProvenAt: null, failoverTo: null, limits: defaultTimeLimits }),
+    installConfig: () => ({ configHash, number: 3, isNew: true }),
     notifyPeople: () => ({ delivered: ['log'], failed: [] }),
+    planDrill: (input) => shopDrillPlan(input),
+    smokeDrill: () => ({ seconds: 0.1 }),
+    releaseDrill: () => ({ released: true }),
+    writeEvidence: ({ evidence }) => ({ key: `evidence/${evidence.system}/1.json`, sha256: sha256Of(evidence), stores: ['local', 'nas'], failed: [] }),
+    verifyApproval: ({ statement }) => ({ key: `SHA256:${statement.person}` }),
     archiveWal: ({ component }) => ({
       component,
       incarnation: 'a1b2c3d4e5f6',
@@ -171,6 +269,31 @@ export function shopScript(changes: Partial<Script> = {}): Script {
       ],
       services: ['web', 'mailer', 'worker'].map((service) => ({ service, host: 'localhost' })),
     }),
+    scopeMove: () => ({
+      configHash,
+      hosts: ['localhost'],
+      components: [
+        { component: 'database', host: 'localhost' },
+        { component: 'uploads', host: 'localhost' },
+      ],
+      services: ['web', 'mailer', 'worker'].map((service) => ({ service, host: 'localhost' })),
+      from: 'primary',
+      to: 'dr',
+      source: {
+        databases: [{ component: 'database', host: 'localhost' }],
+        services: ['web', 'mailer', 'worker'].map((service) => ({ service, host: 'localhost' })),
+      },
+      sourceComponents: [
+        { component: 'database', host: 'localhost' },
+        { component: 'uploads', host: 'localhost' },
+      ],
+      fence: ['agents', 'people'],
+      limits: shortLimits,
+    }),
+    runFence: () => ({ by: 'command', detail: 'power is-off holds', at: '2026-11-21T02:21:00.000Z' }),
+    moveSchedules: () => ({ changed: ['muster/example/shop/daily'] }),
+    takeOver: () => ({ controlIncarnation: 2 }),
+    giveBack: ({ from }) => ({ site: from }),
     observeTargets: () => [],
     planRestore: shopRestorePlan(),
     restoreDatabaseAside: () => ({ restoredBytes: 10_000_000, seconds: 1.5 }),
@@ -183,6 +306,7 @@ export function shopScript(changes: Partial<Script> = {}): Script {
       untilLsn: '0/5000100',
       lastCommitAt: '2026-11-21T02:20:00.000000Z',
       stores: ['local', 'nas', 'offsite'],
+      stopped: { lsn: '0/5000180', at: '2026-11-21T02:20:01.000Z' },
     }),
     replayTail: ({ untilLsn }) => ({ replayedLsn: untilLsn, lastCommitAt: '2026-11-21T02:20:00.000000Z' }),
     promoteAside: () => ({ timelineId: 2, forkLsn: '0/5000100', lastCommitAt: '2026-11-21T02:20:00.000000Z' }),

@@ -1,8 +1,7 @@
 /** Stores of each kind for tests: folders, mounts of their own, and buckets of a real server. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runTool } from '../../adapters/process/run-tool.ts'
 import { createDirectoryStore } from '../../adapters/store/directory.ts'
 import { createS3Store } from '../../adapters/store/s3.ts'
 import type { S3Credentials } from '../../adapters/store/s3-client.ts'
@@ -31,28 +30,10 @@ export function directoryStore(path: string, mountRequired = false): Store {
   return createDirectoryStore('local', directoryConfig(path, mountRequired))
 }
 
-export interface Mount {
-  readonly path: string
-  remount(option: 'ro' | 'rw'): Promise<void>
-  unmount(): Promise<void>
-}
-
 export async function makeFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'muster-store-'))
 }
 
 export async function removeFolder(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true })
-}
-
-/** A filesystem in memory. The tests run as root. */
-export async function mountTmpfs(path: string, sizeMegabytes: number): Promise<Mount> {
-  await mkdir(path, { recursive: true })
-  const fill = `size=${sizeMegabytes}m,mode=0700`
-  await runTool('mount', ['-t', 'tmpfs', '-o', fill, 'muster-test', path])
-  return {
-    path,
-    remount: async (option) => void (await runTool('mount', ['-o', `remount,${option}`, path])),
-    unmount: async () => void (await runTool('umount', ['--lazy', path])),
-  }
 }

@@ -20,6 +20,8 @@ export interface UnitBehaviour {
   readonly looks?: number
   /** `Result` of the unit once it has failed; default exit-code. */
   readonly result?: string
+  /** As `show` has it after `ExecStartPre=`. */
+  readonly execStartPre?: string
 }
 
 export interface SystemctlStandIn {
@@ -45,8 +47,8 @@ export async function createSystemctlStandIn(): Promise<SystemctlStandIn> {
     async setUnit(unit, behaviour) {
       await rm(fileOf(unit, '.'), { recursive: true, force: true })
       await mkdir(fileOf(unit, '.'), { recursive: true })
-      const { state, onStart = 'active', onStop = 'inactive', settlesAs = '', looks = 2, result = 'exit-code' } = behaviour
-      const files = { state, onStart, onStop, settlesAs, looks: String(looks), result }
+      const { state, onStart = 'active', onStop = 'inactive', settlesAs = '', looks = 2, result = 'exit-code', execStartPre = '' } = behaviour
+      const files = { state, onStart, onStop, settlesAs, looks: String(looks), result, execStartPre }
       for (const [name, text] of Object.entries(files)) await writeFile(fileOf(unit, name), `${text}\n`)
     },
     state: async (unit) => (await readFile(fileOf(unit, 'state'), 'utf8')).trim() as UnitState,
@@ -119,6 +121,7 @@ case "$verb" in
     case ",$properties," in *,LoadState,*) echo "LoadState=$load" ;; esac
     case ",$properties," in *,ActiveState,*) echo "ActiveState=$state" ;; esac
     case ",$properties," in *,SubState,*) echo "SubState=$sub" ;; esac
+    case ",$properties," in *,ExecStartPre,*) echo "ExecStartPre=$(of execStartPre)" ;; esac
     case ",$properties," in *,Result,*) echo "Result=$result" ;; esac ;;
   start)
     if known; then job "$(of onStart)"; else job; fi

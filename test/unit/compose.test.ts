@@ -147,7 +147,7 @@ describe('docker-compose.yml', () => {
       const called: unknown[] = []
       // Whatever a verb does first is enough: its arguments were understood.
       const desk = new Proxy({} as Desk, { get: (_, name) => void called.push(name) })
-      const program = createProgram(() => desk, { config: 'muster.yaml', json: false, debug: false })
+      const program = createProgram(() => desk, { config: 'muster.yaml', json: false, debug: false }, '0')
       program.configureOutput({ writeErr: () => {}, writeOut: () => {} })
       const outcome = await program.parseAsync(['node', 'muster', ...args]).then(
         () => null,

@@ -291,6 +291,15 @@ describe('a problem in muster.yaml', () => {
     refused(edit(shop, ['unit: shop-worker', 'unit: shop-api.service']), 'service shop/api is the same on host app1 as service shop/worker')
   })
 
+  it('is two members whose work directories would be one', () => {
+    const two = ['    components:\n', '    components:\n      uploads-1: { type: files, paths: [/srv/shop/more] }\n'] as const
+    parse(edit(minimal, two))
+    refused(
+      edit(minimal, two, ['[/srv/shop/uploads]', '[/srv/shop/uploads, /srv/shop/third]']),
+      'the work directory of component shop/uploads is the same on host localhost as the work directory of component shop/uploads-1',
+    )
+  })
+
   it('is a path that is not absolute, or climbs', () => {
     refused(
       edit(minimal, ['/srv/shop/uploads', 'srv/shop, /a/../b, ~/x']),
@@ -315,6 +324,17 @@ describe('a problem in muster.yaml', () => {
   it('is a rule for approvals that nobody could fulfil', () => {
     refused(edit(shop, ['role: approver', 'role: viewer']), 'muster.yaml:73:44 with requesterMay: no, two people who may approve are needed')
     refused(edit(shop, ['role: approver', 'role: viewer'], ['role: admin', 'role: viewer']), 'nobody in people may approve')
+    refused(edit(shop, ['count: 1, requesterMay', 'count: 2, requesterMay']), '2 approvals need 3 people who may approve under people')
+    refused(edit(shop, ['count: 1, requesterMay', 'count: 1, accept: signed, requesterMay']), 'signed needs 2 people who may approve with a key')
+    refused(edit(shop, ['count: 1, requesterMay', 'count: 6, requesterMay']), 'count')
+  })
+
+  it('is a private or broken key where the public key of a person belongs', () => {
+    const withKey = (key: string) => edit(shop, ['role: approver', `approve: "${key}", role: approver`])
+    refused(withKey('-----BEGIN OPENSSH PRIVATE KEY-----'), 'this is a private key: keep it out of this file')
+    refused(withKey('ssh-ed25519 AAAA'), 'is not a public SSH key: the one line of a .pub file')
+    const { config } = parse(withKey(`ssh-ed25519 ${'A'.repeat(68)} bob@desk`))
+    assert.equal(config.people['bob']?.approve, `ssh-ed25519 ${'A'.repeat(68)}`)
   })
 
   it('never repeats a secret that was written into the file', () => {
@@ -392,16 +412,13 @@ describe('what this version does not have', () => {
       [edit(shop, ['read: env:MUSTER_S3_READ', 'expire: env:E']), '"expire" is not in this version'],
       [edit(shop, ['type: s3', 'type: azure']), 'muster.yaml:16:11 type azure is not in this version'],
       [edit(shop, ['encryption:', 'encryption:\n  type: gpg']), 'type gpg is not in this version'],
-      [edit(shop, ['role: admin', "approve: 'ssh-ed25519 AAAA'"]), '"approve" is not in this version'],
-      [edit(shop, ['    backups:', '    drills: []\n    backups:']), '"drills" is not in this version'],
-      [edit(shop, ['    backups:', '    failover: { to: cloud }\n    backups:']), '"failover" is not in this version'],
+      [edit(shop, ['    backups:', '    drills: [{ kind: failover, every: monthly day 1 03:00 }]\n    backups:']), 'kind failover is not in this version'],
+      [edit(shop, ['    backups:', '    failover: { to: cloud, mode: warm }\n    backups:']), 'mode warm is not in this version'],
       [edit(shop, ['type: files', 'type: sqlite']), 'type sqlite is not in this version'],
       [edit(shop, ['type: files', 'type: redis']), 'type redis is not in this version'],
       [edit(shop, ['type: files', 'type: command']), 'type command is not in this version'],
       [edit(shop, ['name: nightly,', 'kind: incremental,']), 'kind incremental is not in this version'],
       [edit(shop, ['name: nightly,', 'keep: { for: 7d },']), '"keep" is not in this version'],
-      [edit(shop, ['count: 1', 'count: 2']), 'muster.yaml:73:27 count 2 is not in this version'],
-      [edit(shop, ['count: 1', 'accept: signed']), 'accept signed is not in this version'],
       [edit(shop, ['{ after:', '{ elsewhere: all, after:']), '"elsewhere" is not in this version'],
       [edit(shop, ['{ shipEvery: 30s', '{ from: archive']), 'from archive is not in this version'],
       [edit(shop, ['{ shipEvery: 30s', '{ keep: { for: 24h }']), '"keep" is not in this version'],

@@ -8,9 +8,14 @@ import { createProgram } from '../../clients/cli/program.ts'
 import { failures } from '../../domain/failures.ts'
 import {
   ApproveInput,
+  ArchiveHistoriesInput,
   ArchiveWalInput,
   BackupSystemInput,
   CorrectInput,
+  DrillInput,
+  InstallConfigInput,
+  MonitorHealthInput,
+  MoveInput,
   RecoverToPointInTimeInput,
   RestoreSystemInput,
   workflowTypes,
@@ -27,7 +32,7 @@ function pageNamed(name: string): string {
 }
 
 describe('documentation', () => {
-  const program = createProgram(() => ({}) as Desk, { config: 'muster.yaml', json: false, debug: false })
+  const program = createProgram(() => ({}) as Desk, { config: 'muster.yaml', json: false, debug: false }, '0')
 
   it('shows only verbs and options that the command line has', () => {
     const shown = pages.flatMap(({ name, text }) => commandsIn(text).map((command) => ({ name, command })))
@@ -123,6 +128,13 @@ describe('documentation', () => {
       archiveWal: ArchiveWalInput,
       restoreSystem: RestoreSystemInput,
       recoverToPointInTime: RecoverToPointInTimeInput,
+      drill: DrillInput,
+      failover: MoveInput,
+      failback: MoveInput,
+      switchover: MoveInput,
+      installConfig: InstallConfigInput,
+      archiveHistories: ArchiveHistoriesInput,
+      monitorHealth: MonitorHealthInput,
     }
     for (const { type, input } of rows) schemas[type as keyof typeof schemas].parse(JSON.parse(input))
     const answers = [...operating.matchAll(/```json\n(.*)\n```/g)].map(

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { windowText } from '../../clients/cli/status.ts'
 import { parseConfig } from '../../config/load.ts'
 import type { Config } from '../../domain/config.ts'
 import type { ObservedBackup, ObservedComponent, ObservedSystem, ObservedWal } from '../../domain/observed-system.ts'
@@ -298,6 +299,30 @@ describe('what the command line shows', () => {
       groups[2]?.findings.map(({ severity }) => severity),
       ['ok', 'problem'],
     )
+  })
+
+  it('shows how far back a database can be brought without a gap, and that there is one', () => {
+    const now = new Date('2026-11-21T12:00:00Z')
+    const window = (store: string, from: string, until: string, inService = true) => ({
+      component: 'database',
+      store,
+      inService,
+      incarnation: 'a',
+      fromAt: `2026-11-21T${from}:00Z`,
+      fromLsn: '0/1',
+      untilAt: `2026-11-21T${until}:00Z`,
+      untilLsn: '0/2',
+      timelineId: 1,
+      backups: [],
+    })
+    const text = (...windows: ReturnType<typeof window>[]) =>
+      windowText({ system: 'shop', windows }, { component: 'database', lostPerStore: { local: 0, nas: 0 } }, now)
+    assert.equal(text(window('local', '02:00', '12:00'), window('nas', '03:00', '12:00')), 'windows  today 02:00 → now (local, nas)')
+    assert.equal(
+      text(window('local', '02:00', '08:00'), window('local', '09:00', '12:00'), window('nas', '09:30', '12:00')),
+      'windows  today 09:00 → now (local, nas), a gap, and before it: muster list shop',
+    )
+    assert.equal(text(window('local', '02:00', '12:00', false)), 'windows  none')
   })
 
   it('lists a directory of a tree and what is directly in it', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { WorkflowHandle } from '@temporalio/client'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
 import { besideEachOther } from '../support/beside-each-other.ts'
-import { endOf, openStage, type Play, refusalOf, type Stage, untilPhase } from '../support/scripted-activities.ts'
+import { endOf, failing, openStage, type Play, refusalOf, type Stage, until, untilPhase } from '../support/scripted-activities.ts'
 import { type ShopPlan, shopRestorePlan, shopScript } from '../support/shop-script.ts'
 
 const base = shopScript()
@@ -37,12 +37,15 @@ describe('approval of a restore', function () {
     const { handle, plan } = await waiting(one)
     untouched(one)
     assert.match(plan, /^[0-9a-f]{64}$/)
-    const asked = one.calls('notifyPeople').find(({ input }) => input.notice.event === 'approval-needed')?.input.notice
+    const askedFor = () => one.calls('notifyPeople').find(({ input }) => input.notice.event === 'approval-needed')?.input.notice
+    // Notices go their own way, beside the run.
+    await until('the notice', () => askedFor() !== undefined)
+    const asked = askedFor()
     assert.match(asked?.body ?? '', new RegExp(`muster approve ${plan.slice(0, 12)}.*"plan": "${plan}"`))
     assert.deepEqual(await answer(handle, { plan, person: 'bob', note: 'seen' }), { accepted: true, plan })
-    const { outcome, approval } = (await handle.result()) as RestoreResult
+    const { outcome, approvals } = (await handle.result()) as RestoreResult
     assert.equal(outcome, 'succeeded')
-    assert.deepEqual(approval, { person: 'bob', note: 'seen', accept: 'claimed' })
+    assert.deepEqual(approvals, [{ person: 'bob', note: 'seen', accept: 'claimed' }])
   })
 
   test('shows the plan in the details of the run while it waits', async () => {
@@ -75,7 +78,17 @@ describe('approval of a restore', function () {
     assert.deepEqual([refusal.type, refusal.message], ['ApprovalRejected', 'alice asked for this restore, so another person approves it'])
     assert.equal(await updatesIn(handle), 0)
     await answer(handle, { plan, person: 'bob' })
-    assert.equal(((await handle.result()) as RestoreResult).approval?.person, 'bob')
+    assert.equal(((await handle.result()) as RestoreResult).approvals[0]?.person, 'bob')
+  })
+
+  test('refuses a name that is not among the people who may approve, also where names are only claimed', async () => {
+    const one = play({ approvals: { approvers: ['alice', 'bob'] } })
+    const { handle, plan } = await waiting(one)
+    const refusal = await refusalOf(answer(handle, { plan, person: 'bbo' }))
+    assert.deepEqual([refusal.type, refusal.message], ['ApprovalRejected', 'bbo may not approve this; who may: alice, bob'])
+    assert.equal(await updatesIn(handle), 0)
+    untouched(one)
+    await handle.terminate()
   })
 
   test('refuses what is no answer, with an example', async () => {
@@ -107,7 +120,7 @@ describe('approval of a restore', function () {
     })
     await answer(handle, { plan, person: 'bob' })
     assert.equal((await refusalOf(answer(handle, { plan, person: 'carol' }))).type, 'ApprovalRejected')
-    assert.equal(((await handle.result()) as RestoreResult).approval?.person, 'bob')
+    assert.equal(((await handle.result()) as RestoreResult).approvals[0]?.person, 'bob')
   })
 
   test('ends without a change when a person rejects', async () => {
@@ -138,7 +151,7 @@ describe('approval of a restore', function () {
     ).result()) as RestoreResult
     const { decisionHash, decision } = planned.plan
     const result = (await (await start(one, { approve: decisionHash, expiresAt: decision.expiresAt })).result()) as RestoreResult
-    assert.deepEqual([result.outcome, result.approval], ['succeeded', { person: 'alice', note: null, accept: 'claimed' }])
+    assert.deepEqual([result.outcome, result.approvals], ['succeeded', [{ person: 'alice', note: null, accept: 'claimed' }]])
     assert.equal(result.plan.decisionHash, decisionHash)
     assert.deepEqual(
       one.calls('notifyPeople').filter(({ input }) => input.notice.event === 'approval-needed'),
@@ -176,5 +189,83 @@ describe('approval of a restore', function () {
     const refusal = await refusalOf(handle.executeUpdate('correct', { args: [{ action: 'retry', person: 'bob', reason: 'why not' }] }))
     assert.deepEqual(refusal, { type: 'PreconditionFailed', message: 'this run is not paused' })
     await handle.terminate()
+  })
+
+  test('waits for two people where two are asked for, and for none twice', async () => {
+    const one = play({ approvals: { count: 2 } })
+    const { handle, plan } = await waiting(one)
+    const asked = (await handle.describe()).memo?.['planAsked'] as { accept: string; count: number; expiresAt: string }
+    assert.deepEqual([asked.accept, asked.count, asked.expiresAt > new Date().toISOString()], ['claimed', 2, true])
+    assert.equal(
+      (await refusalOf(answer(handle, { plan, person: 'alice' }))).message,
+      'alice asked for this restore, and where 2 people approve the requester is not one of them',
+    )
+    assert.deepEqual(await answer(handle, { plan, person: 'bob' }), { accepted: true, plan, missing: 1 })
+    untouched(one)
+    assert.match((await refusalOf(answer(handle, { plan, person: 'bob' }))).message, /bob has approved already; another person is needed/)
+    assert.deepEqual(await answer(handle, { plan, person: 'carol' }), { accepted: true, plan })
+    assert.deepEqual(
+      ((await handle.result()) as RestoreResult).approvals.map(({ person }) => person),
+      ['bob', 'carol'],
+    )
+    assert.deepEqual((await handle.describe()).memo?.['approvedBy'], ['bob', 'carol'])
+  })
+
+  const signed = { count: 1, accept: 'signed', approvers: ['bob', 'carol'], requesterMay: false } satisfies ShopPlan['approvals']
+
+  test('proves a signature over plan, run, person, answer and expiry before it counts', async () => {
+    const one = play({ approvals: signed })
+    const { handle, plan } = await waiting(one)
+    await answer(handle, { plan, person: 'bob', note: 'seen', signature: 'of bob' })
+    assert.deepEqual(((await handle.result()) as RestoreResult).approvals, [{ person: 'bob', note: 'seen', accept: 'signed', key: 'SHA256:bob' }])
+    const [call] = one.calls('verifyApproval')
+    const { runId, memo = {} } = await handle.describe()
+    assert.equal(call?.queue, 'muster-site-primary')
+    assert.deepEqual(call?.input.statement, {
+      format: 'muster-approval-1',
+      plan,
+      run: `target/${one.system}:${runId}`,
+      person: 'bob',
+      decision: 'approve',
+      note: 'seen',
+      breakGlass: false,
+      expiresAt: (memo['planAsked'] as { expiresAt: string }).expiresAt,
+    })
+  })
+
+  test('goes on waiting after a signature that does not pass, and takes no name without one', async () => {
+    const one = play({ approvals: signed })
+    one.change({
+      verifyApproval: ({ signature }) => (signature === 'of bob' ? { key: 'SHA256:bob' } : failing('ApprovalRejected', 'the signature is not one of bob')()),
+    })
+    const { handle, plan } = await waiting(one)
+    assert.match((await refusalOf(answer(handle, { plan, person: 'bob' }))).message, /takes signed approvals only/)
+    assert.match((await refusalOf(answer(handle, { plan, person: 'mallory', signature: 'x' }))).message, /mallory may not approve this; who may: bob, carol/)
+    assert.deepEqual(await refusalOf(answer(handle, { plan, person: 'bob', signature: 'forged' })), {
+      type: 'ApprovalRejected',
+      message: 'the signature is not one of bob',
+    })
+    untouched(one)
+    assert.equal(((await answer(handle, { plan, person: 'bob', signature: 'of bob' })) as { accepted: boolean }).accepted, true)
+    assert.equal(((await handle.result()) as RestoreResult).outcome, 'succeeded')
+  })
+
+  test('is not approved in the same breath where signatures are asked for', async () => {
+    const one = play({ approvals: { ...signed, requesterMay: true, approvers: ['alice'] } })
+    const end = await endOf(await start(one, { approve: other }))
+    assert.equal(end.type, 'ApprovalRejected')
+    untouched(one)
+  })
+
+  test('lets one person break the glass with a reason, and alarms everybody', async () => {
+    const one = play({ approvals: { ...signed, count: 2 } })
+    const { handle, plan } = await waiting(one)
+    assert.equal((await refusalOf(answer(handle, { plan, person: 'carol', breakGlass: true, signature: 's' }))).type, 'InvalidInput')
+    await answer(handle, { plan, person: 'carol', breakGlass: true, note: 'bob is on a plane', signature: 's' })
+    const { approvals } = (await handle.result()) as RestoreResult
+    assert.deepEqual(approvals, [{ person: 'carol', note: 'bob is on a plane', accept: 'signed', key: 'SHA256:carol', breakGlass: true }])
+    const alarm = one.calls('notifyPeople').find(({ input }) => input.notice.event === 'alarm')?.input.notice
+    assert.deepEqual([alarm?.severity, alarm?.subject], ['critical', `carol broke the glass: restore of ${one.system} goes on with one approval of 2`])
+    assert.match(alarm?.body ?? '', /bob is on a plane/)
   })
 })

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import type { WorkflowHandle } from '@temporalio/client'
+import { lookAtRun, waysOn } from '../../clients/runs.ts'
+import type { Paused } from '../../workflows/messages.ts'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
 import { besideEachOther } from '../support/beside-each-other.ts'
 import {
@@ -46,10 +48,14 @@ describe('a restore that pauses for a person', function () {
     })
     await untilPhase(handle, notProtected)
     assert.deepEqual(play.calls('openDatabase'), [])
+    const { paused } = await lookAtRun(handle)
+    assert.deepEqual(paused, { problem: 'offsite does not answer', allowed: ['retry', 'openWith', 'giveUp'] })
+    assert.match(waysOn(handle.workflowId, paused as Paused).join('\n'), new RegExp(`muster resume ${handle.workflowId} --open-with STORE --reason TEXT`))
     await until('the alarm', () => alarms(play).length === 1)
     assert.equal(alarms(play)[0]?.input.notice.body, 'offsite does not answer')
     assert.deepEqual(await correct(handle, { action: 'openWith', stores: ['offsite'] }), { accepted: true })
     assert.equal(((await handle.result()) as RestoreResult).outcome, 'succeeded')
+    assert.equal((await lookAtRun(handle)).paused, null)
     const [first, second] = play.calls('protectAgain')
     assert.deepEqual([first?.input.openWith, second?.input.openWith], [[], ['offsite']])
     assert.equal(second?.input.by, 'bob')
@@ -75,14 +81,15 @@ describe('a restore that pauses for a person', function () {
     assert.equal(end.type, 'NotProtected')
     assert.match(end.message, /bob gave up: the old one is good enough; offsite does not answer/)
     assert.deepEqual(play.order(...undoing), [
-      'protectOld database',
       'stopClosed database',
       'swapBack uploads',
       'swapBack database',
       'startOldDatabase database',
       'discardAside uploads',
       'discardAside database',
+      'protectOld database',
     ])
+    assert.deepEqual(play.calls('protectOld')[0]?.input.stopped, { lsn: '0/5000180', at: '2026-11-21T02:20:01.000Z' })
     assert.deepEqual(play.calls('openDatabase'), [])
   })
 

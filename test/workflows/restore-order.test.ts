@@ -22,6 +22,7 @@ const end = [
   'awaitHealthy worker',
   'keepSafetySet database',
   'keepSafetySet uploads',
+  'writeEvidence',
 ]
 
 describe('the order of a restore', function () {
@@ -171,7 +172,7 @@ describe('the order of a restore', function () {
     assert.equal(result.outcome, 'succeeded')
     assert.deepEqual(
       play.order().filter((label) => !aside.includes(label)),
-      [...plan, 'checkRestored database', 'promoteAside database', 'placeElsewhere database'],
+      [...plan, 'checkRestored database', 'promoteAside database', 'placeElsewhere database', 'writeEvidence'],
     )
     assert.deepEqual(play.calls('planRestore')[0]?.input.into, { directory: '/srv/copy', port: 5433 })
     assert.equal(result.backup, null)

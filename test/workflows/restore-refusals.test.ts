@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
-import { endOf, failing, openStage, type Play, type Stage, until, untilPhase } from '../support/scripted-activities.ts'
-import { database, shopRestorePlan, shopScript } from '../support/shop-script.ts'
+import { endOf, failing, openStage, type Play, type Stage, until, untilCancelled, untilPhase } from '../support/scripted-activities.ts'
+import { database, shopRestorePlan, shopScript, shortLimits } from '../support/shop-script.ts'
 
 const base = shopScript()
 const changes = ['stopService', 'stopDatabase', 'restoreDatabaseAside', 'restoreTreeAside', 'swapIn', 'openDatabase'] as const
@@ -89,6 +89,19 @@ describe('a restore that is only planned or is refused', function () {
     assert.equal(end.type, 'RecoveryTargetUnreachable')
     assert.match(end.message, /reachable: 02:00 to 02:20/)
     assert.equal((await handle.describe()).memo?.['outcome'], 'failed')
+  })
+
+  it('is planned within the limits of the configuration, once that is read', async () => {
+    const limits = { ...shortLimits, controlSeconds: 0.5 }
+    const play = stage.play({
+      ...base,
+      scopeRestore: async (input, attempt) => ({ ...(await base.scopeRestore(input, attempt)), limits }),
+      planRestore: untilCancelled(),
+    })
+    const startedAt = Date.now()
+    const end = await endOf(await start('restoreSystem', { system: play.system, planOnly: true }))
+    assert.deepEqual([end.ended, end.type], ['failed', 'Timeout'])
+    assert.ok(Date.now() - startedAt < 10_000)
   })
 
   it('is refused under another id than the target’s, and the right one is named', async () => {

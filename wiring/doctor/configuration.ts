@@ -5,9 +5,12 @@ import type { Config } from '../../domain/config.ts'
 import { formatDuration } from '../../domain/durations.ts'
 import { lastRuns } from '../../domain/schedule-due.ts'
 import { parseSchedule } from '../../domain/schedule-spec.ts'
+import { viewConfiguration } from '../../clients/config-view.ts'
 import { newestHash } from '../applied-config.ts'
 import { loadHere } from '../load-here.ts'
 import type { Places } from '../places.ts'
+import { createStore } from '../stores.ts'
+import { localTrust } from '../trust.ts'
 import type { Examined, Findings } from './findings.ts'
 
 const about = 'configuration'
@@ -28,6 +31,33 @@ export async function examineConfiguration(findings: Findings, places: Places): 
     findings.warning(about, 'muster.yaml was changed since it was applied: what runs is the old one', 'muster apply --dry-run, then muster apply')
   else findings.ok(about, `applied as ${newest.slice(0, 12)}`)
   return { config: loaded.config, applied: newest !== null }
+}
+
+/** Agents that were away at the last apply. One host is this one, and has what is applied here. */
+export async function examineHosts(findings: Findings, { places, config, applied }: Examined): Promise<void> {
+  const trust = applied ? await localTrust(places).catch(() => null) : null
+  if (!trust) return
+  const secrets = createSecretResolver()
+  const { verifier, controlVerifier } = trust
+  const view = await viewConfiguration({ config, verifier, controlVerifier, store: async (name) => createStore(config, name, secrets), timeoutSeconds: 15 })
+  if (view.applied === null) return
+  const { configHash: hash } = view.applied
+  if ((await newestHash(places)) !== hash)
+    findings.warning(
+      about,
+      `this machine has another configuration than ${hash.slice(0, 12)}, which was applied ${view.applied.at}`,
+      'take it over: muster worker',
+    )
+  else if (view.hosts.length === 1) return
+  for (const { host, taken, isCurrent } of view.hosts) {
+    if (isCurrent) findings.ok(about, `host ${host} has ${hash.slice(0, 12)}`)
+    else
+      findings.warning(
+        about,
+        `host ${host} ${taken === null ? 'never said that it took a configuration' : `has ${taken.configHash.slice(0, 12)}, taken ${taken.at}`}; applied is ${hash.slice(0, 12)}`,
+        `start its agent, which fetches it: muster worker --host ${host}`,
+      )
+  }
 }
 
 export async function examinePolicy(findings: Findings, { config, systems, now }: Examined): Promise<void> {

@@ -1,6 +1,6 @@
 /** Collects findings. What cannot be examined is a finding itself: nothing that goes wrong here is thrown. */
 import type { DoctorFinding } from '../../clients/cli/desk.ts'
-import { within } from '../../clients/within.ts'
+import { within } from '../../repository/within.ts'
 import type { Config } from '../../domain/config.ts'
 import { MusterError } from '../../domain/failures.ts'
 import type { Places } from '../places.ts'

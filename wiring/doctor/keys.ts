@@ -10,6 +10,7 @@ import { createAgeEncryption } from '../../adapters/crypto/age.ts'
 import { fingerprint, readPublicKey } from '../../adapters/crypto/signature.ts'
 import { MusterError } from '../../domain/failures.ts'
 import { decryptionOf } from '../agent.ts'
+import { openedHere } from '../open/install.ts'
 import { keyFiles, type Places } from '../places.ts'
 import { keyListFile, localTrust, pinnedFingerprint } from '../trust.ts'
 import type { Examined, Findings } from './findings.ts'
@@ -29,7 +30,15 @@ export async function examineKeys(findings: Findings, places: Places, applied: b
   }
   for (const name of open) findings.problem(about, `${join(places.keys, name)} can be read by others`, `chmod 600 ${join(places.keys, name)}`)
   if (open.length === 0) findings.ok(about, `${places.keys} is closed to others`)
-  for (const name of [keyFiles.control, keyFiles.identity, keyFiles.recipients]) {
+  const opened = await openedHere(places)
+  if (opened && !names.includes(keyFiles.control))
+    findings.warning(
+      about,
+      'the control key is not here: this machine was set up from a store, and works by what was applied; nothing can be applied from it',
+      `put ${join(places.keys, keyFiles.control)} here from your copy when the configuration has to change`,
+    )
+  // Where an identity is needed here is for the look at encryption, which tries it.
+  for (const name of opened ? [keyFiles.recipients] : [keyFiles.control, keyFiles.identity, keyFiles.recipients]) {
     if (!names.includes(name))
       findings.problem(about, `${join(places.keys, name)} is missing`, 'put it back from your copy; on a new installation: muster init')
   }

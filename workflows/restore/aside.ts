@@ -2,13 +2,15 @@
  * Restores every component beside its target, in quarantine, while the old service goes on:
  * databases are replayed to the target and held there, not promoted.
  */
-import type { Held, SavedTail } from '../../activities/host/restore/types.ts'
+import type { Held } from '../../activities/host/restore/types.ts'
+import type { FilesDecision } from '../../domain/decision.ts'
 import { urgentOnHost } from '../activity-options.ts'
 import { fail } from '../procedure.ts'
 import { together } from '../together.ts'
 import { databases, type RestoreContext, stepOf, timed, trees } from './context.ts'
 
-export async function restoreAside(context: RestoreContext): Promise<ReadonlyMap<string, Held>> {
+/** Nothing of this run stays beside the targets when it does not go on; of a safety set that is brought in, only work files. */
+export function leaveNothingAside(context: RestoreContext): void {
   const { limits } = context.plan
   for (const decision of context.plan.decision.components) {
     context.saga.before(`remove what was restored of ${decision.component}`, () =>
@@ -17,6 +19,12 @@ export async function restoreAside(context: RestoreContext): Promise<ReadonlyMap
       ]),
     )
   }
+}
+
+/** @param later trees that are restored when they are at rest; what is made of them is removed by the same undo */
+export async function restoreAside(context: RestoreContext, later: readonly FilesDecision[] = []): Promise<ReadonlyMap<string, Held>> {
+  const { limits } = context.plan
+  leaveNothingAside(context)
   const held = new Map<string, Held>()
   await timed(context, 'restore aside', () =>
     together([
@@ -30,14 +38,18 @@ export async function restoreAside(context: RestoreContext): Promise<ReadonlyMap
         ])
         held.set(decision.component, await urgent.holdAtTarget.executeWithOptions({ summary: `replay ${decision.component} to the target` }, [step]))
       }),
-      ...trees(context).map((decision) => async () => {
-        const urgent = urgentOnHost(decision.host, 'transfer', limits)
-        const summary = `restore ${decision.component} from ${decision.fromStore}`
-        await urgent.restoreTreeAside.executeWithOptions({ summary }, [stepOf(context, decision)])
-      }),
+      ...trees(context)
+        .filter((decision) => !later.includes(decision))
+        .map((decision) => () => restoreTree(context, decision)),
     ]),
   )
   return held
+}
+
+export async function restoreTree(context: RestoreContext, decision: FilesDecision): Promise<void> {
+  const urgent = urgentOnHost(decision.host, 'transfer', context.plan.limits)
+  const summary = `restore ${decision.component} from ${decision.fromStore}`
+  await urgent.restoreTreeAside.executeWithOptions({ summary }, [stepOf(context, decision)])
 }
 
 /** Read-only checks in quarantine. @throws ApplicationFailure CheckFailed */
@@ -54,11 +66,11 @@ export async function checkAside(context: RestoreContext): Promise<void> {
 }
 
 /** Target `latest`: what was saved after the stop is replayed too, so that nothing that can be reached is lost. */
-export async function replayTail(context: RestoreContext, tails: ReadonlyMap<string, SavedTail>): Promise<void> {
+export async function replayTail(context: RestoreContext): Promise<void> {
   if (context.plan.decision.target.kind !== 'latest') return
   await timed(context, 'replay the tail', async () => {
     for (const decision of databases(context)) {
-      const tail = tails.get(decision.component)
+      const tail = context.tails.get(decision.component)
       if (!tail?.untilLsn) continue
       const held = await urgentOnHost(decision.host, 'transfer', context.plan.limits).replayTail.executeWithOptions(
         { summary: `replay the tail of ${decision.component}` },

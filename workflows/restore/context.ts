@@ -1,6 +1,6 @@
 /** What the phases of one restore share, and how a step is run: named, timed, shown. */
 import { CancellationScope, CancelledFailure, workflowInfo } from '@temporalio/workflow'
-import type { RestorePlan, RestoreStep } from '../../activities/host/restore/types.ts'
+import type { RestorePlan, RestoreStep, SavedTail } from '../../activities/host/restore/types.ts'
 import type { ComponentDecision, FilesDecision, PostgresqlDecision } from '../../domain/decision.ts'
 import type { CheckResult } from '../../domain/repository-format.ts'
 import type { RecoverToPointInTimeInput, RestoreSystemInput } from '../messages.ts'
@@ -15,10 +15,13 @@ export interface TimedStep {
   readonly name: string
   readonly startedAt: string
   readonly seconds: number
+  readonly failed?: true
 }
 
 export interface RestoreContext {
-  readonly input: RestoreInput
+  readonly input: { readonly system: string; readonly identityFile?: string | undefined; readonly approve?: string | undefined }
+  /** In words: `restore of shop`. */
+  readonly title: string
   readonly plan: RestorePlan
   readonly site: string
   readonly board: ProgressBoard
@@ -28,6 +31,8 @@ export interface RestoreContext {
   readonly run: string
   readonly steps: TimedStep[]
   readonly checks: CheckResult[]
+  /** By database, once it is stopped. */
+  readonly tails: Map<string, SavedTail>
 }
 
 export function runName(): string {
@@ -48,10 +53,15 @@ export async function timed<T>(context: RestoreContext, name: string, work: () =
   refuseCancelled(context)
   context.board.phase(name)
   const startedAt = Date.now()
+  const note = (end: Pick<TimedStep, 'failed'>) =>
+    context.steps.push({ name, startedAt: new Date(startedAt).toISOString(), seconds: (Date.now() - startedAt) / 1000, ...end })
   try {
-    return await work()
-  } finally {
-    context.steps.push({ name, startedAt: new Date(startedAt).toISOString(), seconds: (Date.now() - startedAt) / 1000 })
+    const result = await work()
+    note({})
+    return result
+  } catch (error) {
+    note({ failed: true })
+    throw error
   }
 }
 

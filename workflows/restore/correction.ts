@@ -2,11 +2,13 @@
  * Where a run pauses instead of giving up: it says what is wrong and waits for an Update
  * that names a person and a reason.
  */
-import { condition, defineUpdate } from '@temporalio/workflow'
-import { type CorrectInput, correctMessage, updateNames } from '../messages.ts'
+import { condition, defineQuery, defineUpdate, setHandler } from '@temporalio/workflow'
+import { type CorrectInput, correctMessage, type Paused, pausedQueryName, updateNames } from '../messages.ts'
 import { fail, handleUpdate } from '../procedure.ts'
 
 export const correctUpdate = defineUpdate<{ readonly accepted: boolean }, [CorrectInput]>(updateNames.correct)
+
+const pausedQuery = defineQuery<Paused | null>(pausedQueryName)
 
 export interface CorrectionDesk {
   /** @throws ApplicationFailure Timeout when nobody answers in time */
@@ -14,8 +16,9 @@ export interface CorrectionDesk {
 }
 
 export function createCorrectionDesk(): CorrectionDesk {
-  let waiting: { problem: string; allowed: readonly CorrectInput['action'][] } | null = null
+  let waiting: Paused | null = null
   let answer: CorrectInput | null = null
+  setHandler(pausedQuery, () => waiting)
   handleUpdate(
     correctUpdate,
     correctMessage,

@@ -65,7 +65,7 @@ export async function forward<T>(context: RestoreContext, what: string, step: ()
       context.notices.send(
         'alarm',
         'critical',
-        `restore of ${context.input.system} is paused at: ${what}`,
+        `${context.title} is paused at: ${what}`,
         `${problem.message}\nThe old data is kept. Mend it, then: muster resume, or roll back: muster restore --back`,
       )
       await context.corrections.await(`${what}: ${problem.message}`, ['retry'], context.plan.limits.correctionSeconds)

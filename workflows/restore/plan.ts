@@ -8,13 +8,17 @@ import { fail } from '../procedure.ts'
 
 export type PlanRequest = Omit<PlanRestoreInput, 'observations' | 'pinned'>
 
-export async function makePlan(site: string, request: PlanRequest, pinned: RestoreDecision | null, summary: string): Promise<RestorePlan> {
-  const scope = await onSite(site).scopeRestore.executeWithOptions({ summary: `what ${request.system} consists of` }, [
-    { system: request.system, components: request.components, configHash: request.configHash },
-  ])
+/** @param before the plan that is made again; without one its limits are not known before the scope is */
+export async function makePlan(site: string, request: PlanRequest, before: RestorePlan | null, summary: string): Promise<RestorePlan> {
+  const pinned: RestoreDecision | null = before?.decision ?? null
+  const scope = await onSite(site, 'control', before?.limits ?? defaultTimeLimits).scopeRestore.executeWithOptions(
+    { summary: `what ${request.system} consists of` },
+    [{ system: request.system, components: request.components, configHash: request.configHash }],
+  )
+  const limits = scope.limits ?? defaultTimeLimits
   const observed = await Promise.all(
     scope.hosts.map((host) =>
-      urgentOnHost(host, 'control', defaultTimeLimits).observeTargets.executeWithOptions({ summary: `look at the target on ${host}` }, [
+      urgentOnHost(host, 'control', limits).observeTargets.executeWithOptions({ summary: `look at the target on ${host}` }, [
         {
           system: request.system,
           components: scope.components.filter((one) => one.host === host).map((one) => one.component),
@@ -29,5 +33,5 @@ export async function makePlan(site: string, request: PlanRequest, pinned: Resto
   const input = { ...request, configHash: scope.configHash, observations, pinned }
   const [first] = scope.hosts
   if (first === undefined) throw fail('NothingToDo', `system "${request.system}" has nothing to restore`)
-  return urgentOnHost(first, 'control', defaultTimeLimits).planRestore.executeWithOptions({ summary }, [input])
+  return urgentOnHost(first, 'control', limits).planRestore.executeWithOptions({ summary }, [input])
 }

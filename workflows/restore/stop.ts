@@ -1,5 +1,4 @@
 /** Stops what users are served by, proves it stopped, and saves the tail of WAL before anything is given up. */
-import type { SavedTail } from '../../activities/host/restore/types.ts'
 import { undoOnHost, urgentOnHost } from '../activity-options.ts'
 import { databases, type RestoreContext, stepOf, timed } from './context.ts'
 
@@ -28,11 +27,10 @@ export async function stopEverything(context: RestoreContext): Promise<void> {
   })
 }
 
-export async function saveTails(context: RestoreContext): Promise<ReadonlyMap<string, SavedTail>> {
-  const tails = new Map<string, SavedTail>()
+export async function saveTails(context: RestoreContext): Promise<void> {
   await timed(context, 'save the tail', async () => {
     for (const decision of databases(context)) {
-      tails.set(
+      context.tails.set(
         decision.component,
         await urgentOnHost(decision.host, 'transfer', context.plan.limits).saveTail.executeWithOptions({ summary: `save the tail of ${decision.component}` }, [
           stepOf(context, decision),
@@ -40,5 +38,4 @@ export async function saveTails(context: RestoreContext): Promise<ReadonlyMap<st
       )
     }
   })
-  return tails
 }

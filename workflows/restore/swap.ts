@@ -59,11 +59,13 @@ export async function protectAgain(context: RestoreContext, promoted: ReadonlyMa
       const life = promoted.get(decision.component)
       if (!life) continue
       const incarnation = uuid4().replaceAll('-', '').slice(0, 12)
-      context.saga.before(`protect the old ${decision.component} again`, () =>
-        undoOnHost(decision.host, context.plan.limits).protectOld.executeWithOptions({ summary: `protect the old ${decision.component} again` }, [
-          stepOf(context, decision),
-        ]),
-      )
+      // Users get their system back first, even while no store answers. Of a move the old life is given back with the site.
+      if (context.plan.decision.mode !== 'move')
+        context.saga.beforeAndUndoneLast(`protect the old ${decision.component} again`, () =>
+          undoOnHost(decision.host, context.plan.limits).protectOld.executeWithOptions({ summary: `protect the old ${decision.component} again` }, [
+            { ...stepOf(context, decision), stopped: context.tails.get(decision.component)?.stopped ?? null },
+          ]),
+        )
       await protectOne(context, decision, incarnation, life)
       incarnations.set(decision.component, incarnation)
     }

@@ -2,6 +2,8 @@
 import { MusterError } from '../../../domain/failures.ts'
 import { type Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
+import { passingGuards } from '../guard-permits.ts'
+import { claimOf } from './claims.ts'
 import { closedPlace, databaseMember } from './places.ts'
 import type { DatabaseStep } from './types.ts'
 
@@ -11,16 +13,16 @@ import type { DatabaseStep } from './types.ts'
  * Effect: the database serves nobody.
  * Idempotent: yes; a stopped server stays stopped.
  * Heartbeat: none needed.
- * Fails with: WrongTarget, Timeout, CommandFailed.
+ * Fails with: WrongTarget, EpochSuperseded, Timeout, CommandFailed.
  */
 export function stopDatabase(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<{ readonly state: 'stopped' }> => {
     const { config } = await agent.config(step.configHash)
     const instance = await agent.instance(config, step.system, step.component)
-    const member = databaseMember(agent, step.system, step.decision)
-    const epoch = await agent.members.takeEpoch(member)
-    await agent.members.assertNewest(member, epoch)
-    await agent.postgresql.stopServer(instance, { mode: 'fast' }, { signal: work.signal })
+    const member = databaseMember(agent, step)
+    const epoch = await agent.members.takeEpoch(member, claimOf(work))
+    const mayAct = () => agent.members.insistNewest(member, epoch)
+    await agent.postgresql.stopServer(instance, { mode: 'fast' }, { signal: work.signal, mayAct })
     return { state: 'stopped' }
   }
 }
@@ -31,7 +33,7 @@ export function stopDatabase(agent: Agent) {
  * Effect: the database serves users as before; nothing when it did not run before, or nothing is there.
  * Idempotent: yes.
  * Heartbeat: none needed.
- * Fails with: CommandFailed, Timeout, PreconditionFailed.
+ * Fails with: EpochSuperseded, CommandFailed, Timeout, PreconditionFailed.
  */
 export function startOldDatabase(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<{ readonly started: boolean }> => {
@@ -42,8 +44,11 @@ export function startOldDatabase(agent: Agent) {
       await agent.postgresql.shipperRequest(agent.shipperSocket, 'resume', where).catch(() => null)
       return { started: false }
     }
-    await agent.postgresql.stopQuarantined(instance, closedPlace(agent, step)).catch(ignoreOther)
-    await agent.postgresql.startServer(instance, { signal: work.signal })
+    const member = databaseMember(agent, step)
+    const epoch = await agent.members.takeEpoch(member, claimOf(work))
+    await agent.postgresql.stopQuarantined(closedPlace(agent, step)).catch(ignoreOther)
+    const mayAct = () => agent.members.insistNewest(member, epoch)
+    await passingGuards(agent, step.system, () => agent.postgresql.startServer(instance, { signal: work.signal, mayAct }))
     await agent.postgresql.shipperRequest(agent.shipperSocket, 'resume', where).catch(() => null)
     return { started: true }
   }
@@ -67,10 +72,10 @@ export function startClosed(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<{ readonly timelineId: number }> => {
     const { config } = await agent.config(step.configHash)
     const instance = await agent.instance(config, step.system, step.component)
-    const member = databaseMember(agent, step.system, step.decision)
-    const epoch = await agent.members.takeEpoch(member)
-    await agent.members.assertNewest(member, epoch)
-    const facts = await agent.postgresql.startClosed(instance, closedPlace(agent, step), {}, { signal: work.signal })
+    const member = databaseMember(agent, step)
+    const epoch = await agent.members.takeEpoch(member, claimOf(work))
+    const mayAct = () => agent.members.insistNewest(member, epoch)
+    const facts = await agent.postgresql.startClosed(instance, closedPlace(agent, step), {}, { signal: work.signal, mayAct })
     return { timelineId: facts.timelineId }
   }
 }
@@ -81,13 +86,13 @@ export function startClosed(agent: Agent) {
  * Effect: no server of ours on the data directory.
  * Idempotent: yes.
  * Heartbeat: none needed.
- * Fails with: TargetRunning.
+ * Fails with: TargetRunning, EpochSuperseded.
  */
 export function stopClosed(agent: Agent) {
-  return async (step: DatabaseStep, _work: Work): Promise<{ readonly state: 'stopped' }> => {
-    const { config } = await agent.config(step.configHash)
-    const instance = await agent.instance(config, step.system, step.component)
-    await agent.postgresql.stopQuarantined(instance, closedPlace(agent, step))
+  return async (step: DatabaseStep, work: Work): Promise<{ readonly state: 'stopped' }> => {
+    const member = databaseMember(agent, step)
+    await agent.members.assertNewest(member, await agent.members.takeEpoch(member, claimOf(work)))
+    await agent.postgresql.stopQuarantined(closedPlace(agent, step))
     return { state: 'stopped' }
   }
 }
@@ -99,17 +104,17 @@ export function stopClosed(agent: Agent) {
  * Effect: users reach the restored data. The point of no return.
  * Idempotent: yes; an open database is only proven.
  * Heartbeat: none needed.
- * Fails with: CommandFailed, Timeout, PreconditionFailed.
+ * Fails with: EpochSuperseded, CommandFailed, Timeout, PreconditionFailed.
  */
 export function openDatabase(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<{ readonly timelineId: number }> => {
     const { config } = await agent.config(step.configHash)
     const instance = await agent.instance(config, step.system, step.component)
-    const member = databaseMember(agent, step.system, step.decision)
-    const epoch = await agent.members.takeEpoch(member)
-    await agent.postgresql.stopQuarantined(instance, closedPlace(agent, step)).catch(ignoreOther)
-    await agent.members.assertNewest(member, epoch)
-    await agent.postgresql.startServer(instance, { signal: work.signal })
+    const member = databaseMember(agent, step)
+    const epoch = await agent.members.takeEpoch(member, claimOf(work))
+    await agent.postgresql.stopQuarantined(closedPlace(agent, step)).catch(ignoreOther)
+    const mayAct = () => agent.members.insistNewest(member, epoch)
+    await passingGuards(agent, step.system, () => agent.postgresql.startServer(instance, { signal: work.signal, mayAct }))
     const facts = await agent.postgresql.proveOpen(instance)
     await agent.postgresql.shipperRequest(agent.shipperSocket, 'resume', { system: step.system, component: step.component })
     return { timelineId: facts.timelineId }

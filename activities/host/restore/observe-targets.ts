@@ -1,11 +1,13 @@
 import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Member } from '../../../adapters/component/member/member.ts'
 import type { FilesComponentConfig, PostgresqlComponentConfig } from '../../../domain/config.ts'
 import type { DatabaseObservation, ServiceObservation, TargetObservation, TreeObservation } from '../../../domain/target.ts'
 import { type Agent, componentOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { freeBytesAt } from '../../free-bytes.ts'
-import { treeMemberName } from './places.ts'
+import { assertPlaceElsewhere } from './place-elsewhere.ts'
+import { memberName } from './places.ts'
 
 export interface ObserveTargetsInput {
   readonly system: string
@@ -21,11 +23,12 @@ export interface ObserveTargetsInput {
  * Effect: none.
  * Idempotent: yes, it only reads.
  * Heartbeat: each thing looked at.
- * Fails with: UnknownName, SecretMissing, CredentialsRejected.
+ * Fails with: UnknownName, SecretMissing, CredentialsRejected; elsewhere WrongTarget, TargetRunning, PreconditionFailed.
  */
 export function observeTargets(agent: Agent) {
   return async (input: ObserveTargetsInput, work: Work): Promise<readonly TargetObservation[]> => {
     const { config } = await agent.config(input.configHash)
+    if (input.into && input.components.length > 0) await assertPlaceElsewhere(agent, config, input.into)
     const observations: TargetObservation[] = []
     for (const name of input.components) {
       work.progress({ phase: name, doneBytes: observations.length, totalBytes: null })
@@ -51,11 +54,12 @@ async function observeDatabase(
 ): Promise<DatabaseObservation> {
   const instance = await agent.instance(config, input.system, component)
   const wanted = input.into?.directory ?? configured.dataDirectory
-  const member = await agent.members.inspectMember(wanted, `${input.system}-${component}`)
+  const member = await inspect(agent, input, wanted, component, 0)
   const facts = await agent.postgresql.inspectDataDirectory(instance, member.path).catch(() => null)
   const inPlace = input.into === null
   const running = inPlace && (await agent.postgresql.observeServer(instance)).state === 'running'
   const live = running ? await agent.postgresql.inspectServer(instance).catch(() => null) : null
+  const walDirectory = inPlace ? ((await agent.postgresql.linkedWalDirectory(member.path)) ?? null) : null
   return {
     type: 'postgresql',
     component,
@@ -66,14 +70,27 @@ async function observeDatabase(
     timelineId: live?.timelineId ?? facts?.timelineId ?? null,
     setAside: member.method,
     setAsideReason: member.reason,
-    tablespaces: await mountFacts(agent, live?.tablespaces ?? []),
-    walDirectory: live?.walDirectory ?? null,
+    // Read from the directory itself: a server that is stopped has them as well.
+    tablespaces: await mountFacts(agent, inPlace ? await agent.postgresql.linkedTablespaces(member.path) : []),
+    walDirectory,
+    wal: walDirectory === null ? null : await agent.members.inspectBeside(walDirectory, member.path),
     sizeBytes: facts ? await agent.members.sizeOf(member.path) : 0,
-    freeBytes: await freeBytesAt(member.workDirectory),
+    freeBytes: await freeFor(agent, member),
     memberDirectory: member.workDirectory,
     managedBy: live?.managedBy ?? null,
     tailSources: inPlace ? await tailSources(agent, component, input.system, running, facts !== null, member.path) : [],
   }
+}
+
+/** What a restore may use: what is free, and what an attempt has restored there already, which the next one replaces. */
+async function freeFor(agent: Agent, member: Member): Promise<number> {
+  return (await freeBytesAt(member.workDirectory)) + (await agent.members.sizeOf(agent.members.asideData(member)))
+}
+
+async function inspect(agent: Agent, input: ObserveTargetsInput, wanted: string, component: string, index: number): Promise<Member> {
+  const member = await agent.members.inspectMember(wanted, memberName(input.system, component, index, null))
+  if (!input.into) return member
+  return agent.members.describeMember(member.path, memberName(input.system, component, index, member.path), 'none')
 }
 
 async function mountFacts(agent: Agent, tablespaces: readonly { readonly oid: number; readonly path: string }[]) {
@@ -103,13 +120,13 @@ async function observeTree(agent: Agent, input: ObserveTargetsInput, component: 
   const members = await Promise.all(
     configured.paths.map(async (path, index) => {
       const wanted = input.into ? (configured.paths.length === 1 ? input.into.directory : join(input.into.directory, String(index))) : path
-      const member = await agent.members.inspectMember(wanted, treeMemberName(input.system, component, index))
+      const member = await inspect(agent, input, wanted, component, index)
       return {
         path: member.path,
         content: await contentOf(member.path, agent),
         setAside: member.method,
         sizeBytes: await agent.members.sizeOf(member.path),
-        freeBytes: await freeBytesAt(member.workDirectory),
+        freeBytes: await freeFor(agent, member),
       }
     }),
   )

@@ -6,7 +6,7 @@ import type { Member } from '../../../adapters/component/member/member.ts'
 import type { FilesDecision, PostgresqlDecision } from '../../../domain/decision.ts'
 import type { Agent } from '../../agent.ts'
 import { runShort } from '../staging-place.ts'
-import type { DatabaseStep, TreeStep } from './types.ts'
+import type { AnyStep, DatabaseStep, TreeStep } from './types.ts'
 
 export interface QuarantinePlace {
   readonly directory: string
@@ -15,16 +15,28 @@ export interface QuarantinePlace {
   readonly logFile: string
 }
 
-export function databaseMember(agent: Agent, system: string, decision: PostgresqlDecision): Member {
-  return agent.members.describeMember(decision.directory, `${system}-${decision.component}`, decision.setAside)
+type StepOf<D> = Pick<AnyStep, 'system' | 'mode'> & { readonly decision: D }
+
+export function databaseMember(agent: Agent, { system, mode, decision }: StepOf<PostgresqlDecision>): Member {
+  const name = memberName(system, decision.component, 0, mode === 'elsewhere' ? decision.directory : null)
+  return agent.members.describeMember(decision.directory, name, decision.setAside)
 }
 
-export function treeMembers(agent: Agent, system: string, decision: FilesDecision): readonly Member[] {
-  return decision.members.map((one, index) => agent.members.describeMember(one.into, treeMemberName(system, decision.component, index), one.setAside))
+export function treeMembers(agent: Agent, { system, mode, decision }: StepOf<FilesDecision>): readonly Member[] {
+  return decision.members.map((one, index) => {
+    const name = memberName(system, decision.component, index, mode === 'elsewhere' ? one.into : null)
+    return agent.members.describeMember(one.into, name, one.setAside)
+  })
 }
 
-export function treeMemberName(system: string, component: string, index: number): string {
-  return index === 0 ? `${system}-${component}` : `${system}-${component}-${index}`
+/**
+ * A restore elsewhere works in a directory of its own, also where its target stands beside what is in service: that
+ * one's work directory holds the safety sets.
+ * @param into the target of a restore elsewhere, null in place
+ */
+export function memberName(system: string, component: string, index: number, into: string | null): string {
+  const name = index === 0 ? `${system}-${component}` : `${system}-${component}-${index}`
+  return into === null ? name : `${name}-into-${createHash('sha256').update(into).digest('hex').slice(0, 10)}`
 }
 
 export function walDirectory(member: Pick<Member, 'workDirectory'>): string {
@@ -39,13 +51,13 @@ export function quarantineOf(member: Member, directory: string): QuarantinePlace
 }
 
 export function asideQuarantine(agent: Agent, step: DatabaseStep): QuarantinePlace {
-  const member = databaseMember(agent, step.system, step.decision)
+  const member = databaseMember(agent, step)
   return quarantineOf(member, agent.members.asideData(member))
 }
 
 /** The server at its final place, still closed. */
 export function closedPlace(agent: Agent, step: DatabaseStep): QuarantinePlace {
-  const member = databaseMember(agent, step.system, step.decision)
+  const member = databaseMember(agent, step)
   return quarantineOf(member, step.decision.directory)
 }
 
@@ -54,16 +66,23 @@ export function restoreShort(step: { readonly run: string }): string {
   return runShort(step.run.split(':').at(-1) ?? step.run)
 }
 
-/**
- * A tablespace never goes back to the old path, or old and new would share files and nothing could be rolled back.
- * Beside the old one, or inside where that is a mount point.
- */
-export function newTablespacePath(oldPath: string, isMountPoint: boolean, short: string): string {
-  if (isMountPoint) return join(oldPath, `muster-${short}`)
-  return `${oldPath.replace(/-[0-9a-f]{8}$/, '').replace(/\/muster-[0-9a-f]{8}$/, '/muster')}-${short}`
+/** The directories that a restored copy has outside its data directory; new ones, made by this restore. */
+export function newDirectories(decision: PostgresqlDecision): readonly string[] {
+  const tablespaces = [...decision.tablespaces, ...(decision.youngTablespaces ?? [])]
+  return [...tablespaces.map(({ into }) => into), ...(decision.walInto === undefined ? [] : [decision.walInto])]
+}
+
+/** What the old data has outside its data directory, and what stays where it is as members of the safety set. */
+export function alsoSetAside({ alsoSetAside: named, tablespaces }: PostgresqlDecision): readonly string[] {
+  return named ?? tablespaces.filter(({ path, into }) => path !== into).map(({ path }) => path)
 }
 
 export function treeAside(agent: Agent, step: TreeStep, index: number): string {
-  const member = treeMembers(agent, step.system, step.decision)[index] as Member
+  const member = treeMembers(agent, step)[index] as Member
   return agent.members.asideData(member)
+}
+
+/** What a step replaces, member by member. */
+export function membersOf(agent: Agent, step: AnyStep): readonly Member[] {
+  return step.decision.type === 'postgresql' ? [databaseMember(agent, step as DatabaseStep)] : treeMembers(agent, step as TreeStep)
 }

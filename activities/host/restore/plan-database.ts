@@ -1,4 +1,5 @@
 /** Plans one database: is the target right, which backup and WAL lead to the target, is there room. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config, PostgresqlComponentConfig, SystemConfig } from '../../../domain/config.ts'
 import { type ControlState, currentIncarnation } from '../../../domain/control-state.ts'
 import type { PostgresqlDecision } from '../../../domain/decision.ts'
@@ -8,11 +9,14 @@ import { isBefore } from '../../../domain/times.ts'
 import { chooseRecovery, type RecoveryChoice } from '../../../repository/recovery-choice.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
-import { newTablespacePath } from './places.ts'
+import { databaseLoss } from './losses.ts'
 import type { ComponentPlan } from './plan-restore.ts'
 import { planBack } from './plan-back.ts'
+import { refuseTooSmall, setAsideBeside, setAsideBytes, walBytes } from './plan-figures.ts'
+import { type PlannedWal, planWal } from './plan-wal.ts'
 import { viewStore } from './repository-view.ts'
 import type { PlanRestoreInput } from './types.ts'
+import { youngTablespaces } from './young-tablespaces.ts'
 
 export interface DatabasePlanning {
   readonly agent: Agent
@@ -32,28 +36,24 @@ export async function planDatabase(planning: DatabasePlanning): Promise<Componen
   refuseWrongTarget(planning)
   if (input.back !== null) return planBack(planning, input.back)
   const pinned = input.pinned?.components.find((one) => one.component === name && one.type === 'postgresql') as PostgresqlDecision | undefined
-  if (input.target.kind === 'time' && observation.running) await freshenWal(planning)
+  if (input.target.kind === 'time' && (observation.running || input.into) && !isBefore(planning.agent.now().toISOString(), input.target.time))
+    await freshenWal(planning, input.target.time)
   const { choice, storeName, warnings } = await chooseStore(planning, pinned)
   const { postgresql } = choice.manifest
-  const neededBytes = postgresql.dataSizeBytes + walBytes(choice)
-  if (observation.freeBytes < neededBytes) {
-    throw new MusterError(
-      'NotEnoughSpace',
-      `restoring ${input.system}/${name} needs ${megabytes(neededBytes)} beside ${observation.directory}, ${megabytes(observation.freeBytes)} are free`,
-      {
-        hint: `free ${megabytes(neededBytes - observation.freeBytes)} there, or restore elsewhere: --into DIR`,
-      },
-    )
-  }
+  const wal = await planWal(planning, choice)
+  const young = await youngTablespaces(planning, choice.manifest)
+  const aside = input.into ? 0 : setAsideBytes(observation.setAside, observation.sizeBytes, postgresql.dataSizeBytes)
+  const neededBytes = postgresql.dataSizeBytes + walBytes(choice) + (wal.sameDisk ? wal.neededBytes : 0) + aside
+  refuseTooSmall(`${input.system}/${name}`, observation.directory, neededBytes, observation.freeBytes)
   const reachedAt = input.target.kind === 'time' ? input.target.time : choice.newestAt
   return {
-    decision: decisionOf(planning, choice, storeName),
+    decision: { ...decisionOf(planning, choice, storeName, wal), ...(young.length === 0 ? {} : { youngTablespaces: young }) },
     point: { component: name, at: reachedAt, skewSeconds: null, why: choice.why },
     newestReachableAt: choice.newestAt,
-    ...lossOf(planning, choice),
-    space: [{ path: observation.memberDirectory, neededBytes, freeBytes: observation.freeBytes }],
+    loss: databaseLoss(planning, choice),
+    space: [{ path: observation.memberDirectory, neededBytes, freeBytes: observation.freeBytes }, ...wal.space],
     tailSources: observation.tailSources,
-    warnings: [...warnings, ...layoutWarnings(observation)],
+    warnings: [...warnings, ...wal.warnings],
     restoreBytes: neededBytes,
   }
 }
@@ -83,16 +83,40 @@ function refuseWrongTarget({ observation, input, name, state }: DatabasePlanning
   }
 }
 
-/** A moment after the last shipment is still reachable while the server runs: ship what there is first. */
-async function freshenWal({ agent, input, name, component, work }: DatabasePlanning): Promise<void> {
-  await agent.postgresql
-    .shipperRequest(
-      agent.shipperSocket,
-      'flush',
-      { system: input.system, component: name, tick: true, timeoutSeconds: Math.max(10, component.wal.shipEverySeconds) },
-      { signal: work.signal },
-    )
-    .catch(() => null)
+/** How long the planning waits for a shipper that is just connecting, such as after a restore that was rolled back. */
+const freshenSeconds = 20
+
+/**
+ * A moment after the last shipment is still reachable while the server runs: what there is is shipped first. A shipper that
+ * does not see the server yet answers with what it has, so that only a commit behind the moment counts; an idle database
+ * gets one.
+ */
+async function freshenWal(planning: DatabasePlanning, moment: string): Promise<void> {
+  const startedAt = Date.now()
+  for (;;) {
+    const seen = await lookBehind(planning, moment)
+    const waited = Date.now() - startedAt
+    if (seen === 'behind' || waited > (seen === 'silent' ? silentSeconds : freshenSeconds) * 1000) return
+    await sleep(500, undefined, { signal: planning.work.signal })
+  }
+}
+
+/** A shipper that takes a newer configuration is away for a moment; one that is not there is not waited for. */
+const silentSeconds = 4
+
+/** Whether a commit behind the moment is stored; `silent` where no shipper says anything of this database. */
+async function lookBehind({ agent, input, name, component, work }: DatabasePlanning, moment: string): Promise<'behind' | 'not yet' | 'silent'> {
+  try {
+    const request = { system: input.system, component: name, tick: true, timeoutSeconds: Math.max(10, component.wal.shipEverySeconds) }
+    const { lastCommitAt } = await agent.postgresql.shipperRequest(agent.shipperSocket, 'flush', request, { signal: work.signal })
+    return lastCommitAt !== null && !isBefore(lastCommitAt, moment) ? 'behind' : 'not yet'
+  } catch (error) {
+    work.signal.throwIfAborted()
+    const type = error instanceof MusterError ? error.type : null
+    if (type === 'NotReadyYet' || type === 'DatabaseDown') return 'not yet'
+    // A required store that is out: what can be reached without it is what the stores say.
+    return type === 'Unreachable' || type === 'UnknownName' ? 'silent' : 'behind'
+  }
 }
 
 async function chooseStore(planning: DatabasePlanning, pinned: PostgresqlDecision | undefined) {
@@ -133,10 +157,16 @@ function fastestFirst(config: Config, stores: readonly string[]): readonly strin
   return [...stores].sort((a, b) => Number(config.stores[a]?.type === 's3') - Number(config.stores[b]?.type === 's3'))
 }
 
-function decisionOf(planning: DatabasePlanning, choice: RecoveryChoice, storeName: string): PostgresqlDecision {
-  const { input, name, component, observation, state, short } = planning
+function decisionOf(planning: DatabasePlanning, choice: RecoveryChoice, storeName: string, wal: PlannedWal): PostgresqlDecision {
+  const { agent, input, name, component, observation, state, short } = planning
   const { postgresql, backup } = choice.manifest
   const current = currentIncarnation(state, name)
+  const tablespaces = postgresql.tablespaces.map(({ oid, path }) => {
+    const live = observation.tablespaces.find((one) => one.oid === oid)
+    const old = live?.path ?? path
+    const into = input.into ? `${observation.directory}-tablespace-${oid}` : agent.members.newPathBeside(old, live?.mountPoint ?? false, short)
+    return { oid, path: old, into }
+  })
   return {
     type: 'postgresql',
     component: name,
@@ -150,38 +180,12 @@ function decisionOf(planning: DatabasePlanning, choice: RecoveryChoice, storeNam
     incarnation: choice.incarnation.incarnation,
     timelineId: choice.incarnation.timelineId,
     setAside: input.into ? 'none' : observation.setAside,
-    tablespaces: postgresql.tablespaces.map(({ oid, path }) => {
-      const live = observation.tablespaces.find((one) => one.oid === oid)
-      const into = input.into ? `${observation.directory}-tablespace-${oid}` : newTablespacePath(live?.path ?? path, live?.mountPoint ?? false, short)
-      return { oid, path: live?.path ?? path, into }
-    }),
-    walDirectory: observation.walDirectory,
+    tablespaces,
+    walDirectory: wal.directory,
+    ...(wal.into === null ? {} : { walInto: wal.into }),
+    ...(input.into ? {} : { alsoSetAside: setAsideBeside([...tablespaces, ...observation.tablespaces], wal.directory) }),
     safetyPath: null,
   }
-}
-
-function lossOf({ input, observation, name }: DatabasePlanning, choice: RecoveryChoice) {
-  if (input.target.kind !== 'latest') {
-    const lossNow = `${name}: commits after the target are not in the restored data; they are kept with the old data and its WAL`
-    return { lossNow, lossAfterTail: lossNow }
-  }
-  const found = observation.tailSources.some((one) => one.found)
-  const lossNow = `${name}: commits after ${choice.newestAt}`
-  return { lossNow, lossAfterTail: found ? `${name}: none, the tail is replayed too` : lossNow }
-}
-
-function layoutWarnings(observation: DatabaseObservation): readonly string[] {
-  return observation.walDirectory === null ? [] : [`pg_wal was a link to ${observation.walDirectory}; the restored database has it inside its data directory`]
-}
-
-function walBytes(choice: RecoveryChoice): number {
-  const start = choice.path.base.endLsn.split('/').map((half) => BigInt(`0x${half}`))
-  const from = ((start[0] ?? 0n) << 32n) | (start[1] ?? 0n)
-  return choice.fetchUntilLsn > from ? Number(choice.fetchUntilLsn - from) : 0
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / 1e6)} MB`
 }
 
 export function isAfter(a: string, b: string): boolean {

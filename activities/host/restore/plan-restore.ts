@@ -1,14 +1,18 @@
+import type { ApprovalRule } from '../../../domain/approval.ts'
 import type { Config, FilesComponentConfig, PostgresqlComponentConfig, SystemConfig } from '../../../domain/config.ts'
 import { type ControlState, currentIncarnation } from '../../../domain/control-state.ts'
-import type { ComponentDecision, RestoreDecision, RestoreForecast } from '../../../domain/decision.ts'
+import type { ComponentDecision, RestoreDecision } from '../../../domain/decision.ts'
 import { decisionText } from '../../../domain/decision.ts'
 import { MusterError } from '../../../domain/failures.ts'
+import { moveSteps } from '../../../domain/move.ts'
+import type { ForecastFigures } from '../../../domain/forecast.ts'
 import type { DatabaseObservation, ServiceObservation, TreeObservation } from '../../../domain/target.ts'
 import { defaultTimeLimits } from '../../../domain/time-limits.ts'
 import { sha256Hex } from '../../../repository/signed-document.ts'
 import { type Agent, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { planDatabase } from './plan-database.ts'
+import { takeForecast } from './take-forecast.ts'
 import { planTree } from './plan-tree.ts'
 import { readState } from './repository-view.ts'
 import type { PlanRestoreInput, RestorePlan } from './types.ts'
@@ -16,24 +20,28 @@ import type { PlanRestoreInput, RestorePlan } from './types.ts'
 /** What planning one component adds. */
 export interface ComponentPlan {
   readonly decision: ComponentDecision
-  readonly point: RestoreForecast['recoveryPoint'][number]
+  readonly point: ForecastFigures['recoveryPoint'][number]
   readonly newestReachableAt: string | null
-  readonly lossNow: string
-  readonly lossAfterTail: string
-  readonly space: RestoreForecast['space']
-  readonly tailSources: RestoreForecast['tailSources']
+  readonly loss: ComponentLoss
+  readonly space: ForecastFigures['space']
+  readonly tailSources: ForecastFigures['tailSources']
   readonly warnings: readonly string[]
   readonly restoreBytes: number
 }
 
-/** Restoring reads, decrypts and writes at least this fast on ordinary disks; used until a restore was measured. */
-const assumedBytesPerSecond = 60e6
+/** In words, empty where nothing is lost, and in seconds up to now, null where that cannot be told. */
+export interface ComponentLoss {
+  readonly now: string
+  readonly afterTail: string
+  readonly nowSeconds: number | null
+  readonly afterTailSeconds: number | null
+}
 
 /**
  * Makes the plan of a restore: the decision with its hash, and the forecast.
  *
- * Effect: none.
- * Idempotent: yes; with `pinned` it takes free choices from the approved decision.
+ * Effect: the forecast, as an object of its own in each store that takes it; nothing else.
+ * Idempotent: yes; with `pinned` it takes free choices from the approved decision. Made again, it leaves one more forecast.
  * Heartbeat: each component planned.
  * Fails with: UnknownName, NotActiveSite, BackupNotFound, RecoveryTargetUnreachable, TargetRunning,
  *   TargetNotEmpty, WrongTarget, NotEnoughSpace, IdentityMissing, NotSupported, OutOfBounds.
@@ -43,9 +51,7 @@ export function planRestore(agent: Agent) {
     const { config, hash } = await agent.config(input.configHash)
     const system = systemOf(config, input.system)
     const state = await readState(agent, config, input.system)
-    if (state.site && state.site.site !== agent.site) {
-      throw new MusterError('NotActiveSite', `system "${input.system}" is active at site "${state.site.site}", this is site "${agent.site}"`)
-    }
+    refuseOtherSite(agent, input, state)
     const names = componentsOf(system, input)
     const expiresAt = expiryOf(input, system, agent.now())
     const plans: ComponentPlan[] = []
@@ -53,11 +59,14 @@ export function planRestore(agent: Agent) {
       work.progress({ phase: name, doneBytes: plans.length, totalBytes: null })
       plans.push(await planComponent(agent, config, system, state, input, name, plans, work, expiresAt))
     }
+    refuseLoss(input, system, plans)
     const decision = decide(input, config, system, hash, expiresAt, plans)
+    const decisionHash = sha256Hex(decisionText(decision))
+    work.progress({ phase: 'forecast', doneBytes: plans.length, totalBytes: null })
     return {
       decision,
-      decisionHash: sha256Hex(decisionText(decision)),
-      forecast: forecast(input, plans, state),
+      decisionHash,
+      forecast: await takeForecast(agent, config, { input, plans, state, configHash: hash, decisionHash }),
       limits: config.limits ?? defaultTimeLimits,
       commitAfterSeconds: system.restore.commitAfterSeconds,
       keepSafetySetsSeconds: system.restore.keepSafetySetsSeconds,
@@ -95,7 +104,8 @@ async function planComponent(
   work: Work,
   expiresAt: string,
 ): Promise<ComponentPlan> {
-  const component = system.components[name] as PostgresqlComponentConfig | FilesComponentConfig
+  const configured = system.components[name] as PostgresqlComponentConfig | FilesComponentConfig
+  const component = input.onHost === undefined ? configured : { ...configured, host: input.onHost }
   const observation = input.observations.find((one) => one.type !== 'service' && one.component === name)
   if (!observation) throw new MusterError('AgentAbsent', `nobody looked at ${input.system}/${name} on host "${component.host}"`)
   if (!config.encryption.restoreHosts.includes(component.host)) {
@@ -124,10 +134,11 @@ function decide(
   expiresAt: string,
   plans: readonly ComponentPlan[],
 ): RestoreDecision {
-  const mode = input.into ? 'elsewhere' : input.back !== null ? 'back' : 'in-place'
+  const mode = modeOf(input)
   const services = input.observations.filter((one): one is ServiceObservation => one.type === 'service')
+  const stopFirst = input.move ? false : (input.stopFirst ?? system.restore.stopFirst)
   const order = [...system.services].reverse().map(({ name }) => name)
-  const { approvals } = system.restore
+  const approvals = (input.move && system.failover?.approvals) ?? system.restore.approvals
   return {
     format: 'muster-decision-1',
     procedure: input.procedure,
@@ -142,15 +153,54 @@ function decide(
         ? []
         : [...services]
             .sort((a, b) => order.indexOf(a.service) - order.indexOf(b.service))
-            .map(({ service, host, state }) => ({ name: service, host, state: state === 'stopped' && isLost(input) ? 'lost' : state })),
-    stopFirst: input.stopFirst ?? system.restore.stopFirst,
-    steps: stepsOf(mode, input.stopFirst ?? system.restore.stopFirst, input.target.kind === 'latest'),
+            .map(({ service, host, state }) => ({ name: service, host, state: state === 'stopped' && (input.move || isLost(input)) ? 'lost' : state })),
+    stopFirst,
+    steps: input.move ? moveSteps(input.procedure, input.move) : stepsOf(mode, stopFirst, input.target.kind === 'latest'),
     pointOfNoReturn: 'open',
     bounds: { lastCommitAtLeast: null, lsnAtLeast: null },
     openWith: input.openWith,
-    approvals: { ...approvals, count: mode === 'elsewhere' ? 0 : approvals.count, requester: input.requester },
+    approvals: {
+      ...approvals,
+      count: mode === 'elsewhere' ? 0 : approvals.count,
+      requester: input.requester,
+      ...approversOf(config, approvals.accept),
+    },
     expiresAt,
+    ...(input.move && { move: input.move }),
   }
+}
+
+function modeOf({ into, back, move }: PlanRestoreInput): RestoreDecision['mode'] {
+  if (move) return 'move'
+  return into ? 'elsewhere' : back !== null ? 'back' : 'in-place'
+}
+
+/** A drill changes nothing in service: it may be rehearsed at any site. A move is planned where it goes to. */
+function refuseOtherSite({ site: here }: Agent, { procedure, system, move }: PlanRestoreInput, { site }: ControlState): void {
+  if (procedure === 'drill' || !site) return
+  const right = move?.from ?? here
+  if (site.site !== right) throw new MusterError('NotActiveSite', `system "${system}" is active at site "${site.site}", not at "${right}"`)
+}
+
+/** More than the configured bound is lost only where who asked has said so; the decision that is approved says it too. */
+function refuseLoss({ move }: PlanRestoreInput, { failover }: SystemConfig, plans: readonly ComponentPlan[]): void {
+  const most = failover?.maxLossSeconds
+  if (!move || move.acceptLoss || most === undefined) return
+  for (const { decision, loss } of plans) {
+    if (decision.type !== 'postgresql' || (loss.afterTailSeconds !== null && loss.afterTailSeconds <= most)) continue
+    const lost = loss.afterTailSeconds === null ? 'an unknown time' : `up to ${Math.ceil(loss.afterTailSeconds)} s`
+    throw new MusterError('OutOfBounds', `${loss.afterTail}: ${lost} of commits would be lost, and maxLoss is ${most} s`, {
+      hint: 'accept it for this plan: --accept-loss; or bring the old side back, whose tail can be saved then',
+    })
+  }
+}
+
+/** Who may answer: part of the decision, so that nobody is added to it later. Where nobody is configured, any name may be claimed. */
+function approversOf(config: Config, accept: ApprovalRule['accept']): { readonly approvers?: readonly string[] } {
+  const people = Object.entries(config.people)
+  if (accept === 'claimed' && people.length === 0) return {}
+  const may = people.filter(([, { approve, role }]) => role !== 'viewer' && (accept === 'claimed' || approve !== undefined))
+  return { approvers: may.map(([name]) => name).sort() }
 }
 
 /** A service that is down beside data that is gone went down with it; one that was down before stays down. */
@@ -166,38 +216,6 @@ function stepsOf(mode: RestoreDecision['mode'], stopFirst: boolean, latest: bool
   if (mode === 'elsewhere') return [...aside, 'promote', 'place']
   if (mode === 'back') return [...stop, ...end]
   return stopFirst ? [...stop, ...aside, ...tail, ...end] : [...aside, ...stop, ...tail, ...end]
-}
-
-function forecast(input: PlanRestoreInput, plans: readonly ComponentPlan[], state: ControlState): RestoreForecast {
-  const bytes = plans.reduce((sum, one) => sum + one.restoreBytes, 0)
-  const outdated = state.gaps.length > 0 ? [`${state.gaps.length} gap(s) of WAL are recorded; windows do not cross them`] : []
-  const databases = plans.filter(({ decision }) => decision.type === 'postgresql')
-  return {
-    recoveryPoint: plans.map(({ point }) => point),
-    newestReachableAt: databases[0]?.newestReachableAt ?? null,
-    loss: {
-      now:
-        plans
-          .map(({ lossNow }) => lossNow)
-          .filter(Boolean)
-          .join('; ') || 'none known',
-      afterTail:
-        plans
-          .map(({ lossAfterTail }) => lossAfterTail)
-          .filter(Boolean)
-          .join('; ') || 'none known',
-    },
-    tailSources: plans.flatMap(({ tailSources }) => tailSources),
-    durationSeconds: Math.ceil(bytes / assumedBytesPerSecond + 5 + 3 * plans.length),
-    durationBasis: `${Math.ceil(bytes / 1e6)} MB at an assumed ${assumedBytesPerSecond / 1e6} MB/s`,
-    space: plans.flatMap(({ space }) => space),
-    storesOut: [],
-    warnings: [
-      ...plans.flatMap(({ warnings }) => warnings),
-      ...outdated,
-      ...(input.openWith.length > 0 ? [`will open even if ${input.openWith.join(', ')} cannot be reached`] : []),
-    ],
-  }
 }
 
 /** The incarnation that a running or stopped target is, as recorded. */

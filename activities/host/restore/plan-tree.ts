@@ -3,12 +3,15 @@ import type { Config, FilesComponentConfig, SystemConfig } from '../../../domain
 import type { ControlState } from '../../../domain/control-state.ts'
 import type { FilesDecision } from '../../../domain/decision.ts'
 import { MusterError } from '../../../domain/failures.ts'
+import { isPlanned, madeAfterStop } from '../../../domain/move.ts'
 import type { FilesManifest } from '../../../domain/repository-format.ts'
 import type { TreeObservation } from '../../../domain/target.ts'
 import { isBefore, secondsBetween } from '../../../domain/times.ts'
 import { readCatalog } from '../../../repository/catalog.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
+import { sameLoss, treeLoss } from './losses.ts'
+import { refuseTooSmall, setAsideBytes } from './plan-figures.ts'
 import type { ComponentPlan } from './plan-restore.ts'
 import type { PlanRestoreInput } from './types.ts'
 
@@ -31,31 +34,34 @@ export async function planTree(planning: TreePlanning): Promise<ComponentPlan> {
   if (input.into && observation.members.some((one) => one.content === 'tree')) {
     throw new MusterError('TargetNotEmpty', `${input.into.directory} is not empty`, { hint: 'name an empty or new directory: --into DIR' })
   }
-  const pinned = input.pinned?.components.find((one) => one.component === name && one.type === 'files') as FilesDecision | undefined
+  const approved = input.pinned?.components.find((one) => one.component === name && one.type === 'files') as FilesDecision | undefined
+  const pinned = approved && approved.backup !== madeAfterStop ? approved : undefined
   if (input.back !== null) return planTreeBack(planning, input.back)
   const limit = limitOf(input, reached)
   const { manifest, storeName, warnings } = await chooseBackup(planning, limit, pinned)
-  const neededBytes = manifest.files.dataSizeBytes
   const freeBytes = Math.min(...observation.members.map((one) => one.freeBytes))
-  if (freeBytes < neededBytes) {
-    throw new MusterError(
-      'NotEnoughSpace',
-      `restoring ${input.system}/${name} needs ${Math.ceil(neededBytes / 1e6)} MB beside ${observation.members[0]?.path}, ${Math.ceil(freeBytes / 1e6)} MB are free`,
-    )
-  }
-  const newerFiles = input.newerFiles ?? planning.system.restore.newerFiles
+  const neededBytes = manifest.files.dataSizeBytes + (input.into ? 0 : asideBytes(observation, manifest.files.dataSizeBytes))
+  refuseTooSmall(`${input.system}/${name}`, observation.members[0]?.path ?? '', neededBytes, freeBytes)
+  // Of a move, what lies at the target is from another stay there.
+  const newerFiles = input.move ? 'discard' : (input.newerFiles ?? planning.system.restore.newerFiles)
   const skewSeconds = reached === null ? null : Math.round(secondsBetween(manifest.endedAt, reached))
   return {
     decision: decisionOf(planning, manifest, storeName, newerFiles),
     point: { component: name, at: manifest.endedAt, skewSeconds, why: `newest backup that ended at or before ${limit ?? 'now'}` },
     newestReachableAt: null,
-    lossNow: newerFiles === 'keep' ? '' : `${name}: files newer than ${manifest.startedAt}`,
-    lossAfterTail: newerFiles === 'keep' ? '' : `${name}: files newer than ${manifest.startedAt}`,
+    loss: treeLoss(planning, manifest, newerFiles),
     space: [{ path: observation.members[0]?.path ?? '', neededBytes, freeBytes }],
     tailSources: [],
     warnings,
     restoreBytes: neededBytes,
   }
+}
+
+function asideBytes({ members }: TreeObservation, newBytes: number): number {
+  const copied = members.filter(({ setAside }) => setAside === 'copy')
+  if (copied.length === 0) return 0
+  const oldBytes = copied.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  return setAsideBytes('copy', oldBytes, newBytes)
 }
 
 /** Trees have backups, not windows: for a moment T the newest backup that ended at or before T counts. */
@@ -117,7 +123,7 @@ function decisionOf(planning: TreePlanning, manifest: FilesManifest, storeName: 
     component: name,
     host: component.host,
     fromStore: storeName,
-    backup: manifest.backup,
+    backup: isPlanned(input.procedure) ? madeAfterStop : manifest.backup,
     members: component.paths.map((path, index) => {
       const member = observation.members[index]
       return { path, into: member?.path ?? path, setAside: input.into ? 'none' : (member?.setAside ?? 'none'), safetyPath: null }
@@ -127,7 +133,7 @@ function decisionOf(planning: TreePlanning, manifest: FilesManifest, storeName: 
   }
 }
 
-function planTreeBack({ input, name, component, observation, state }: TreePlanning, run: string): ComponentPlan {
+function planTreeBack({ agent, input, name, component, observation, state }: TreePlanning, run: string): ComponentPlan {
   const set = state.safetySets.find((one) => one.run === run && one.members.some((member) => member.component === name))
   if (!set) throw new MusterError('BackupNotFound', `run ${run} kept no safety set of ${input.system}/${name}`)
   const members = component.paths.map((path, index) => {
@@ -148,8 +154,7 @@ function planTreeBack({ input, name, component, observation, state }: TreePlanni
     },
     point: { component: name, at: set.at, skewSeconds: null, why: `safety set of run ${run}` },
     newestReachableAt: null,
-    lossNow: `${name}: files changed since ${set.at} are set aside, not lost`,
-    lossAfterTail: `${name}: files changed since ${set.at} are set aside, not lost`,
+    loss: sameLoss(`${name}: files changed since ${set.at} are set aside, not lost`, secondsBetween(set.at, agent.now().toISOString())),
     space: [],
     tailSources: [],
     warnings: [],

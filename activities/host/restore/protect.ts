@@ -10,7 +10,7 @@ import { type Agent, componentOf, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { recordWriter } from '../incarnations.ts'
 import { closedPlace } from './places.ts'
-import type { DatabaseStep, Promoted, Protected } from './types.ts'
+import type { DatabaseStep, Promoted, Protected, StoppedAt } from './types.ts'
 
 const firstBytesSeconds = 60
 
@@ -99,7 +99,8 @@ async function awaitFirstBytes(agent: Agent, config: Parameters<Agent['instance'
     const instance = status?.instances.find((one) => one.system === step.system && one.component === step.component)
     const has = (instance?.incarnation === step.incarnation ? instance.stores : []).filter((one) => one.shippedLsn !== null && one.problem === null)
     const counted = [...has.map(({ store }) => store), ...step.openWith]
-    if (has.length + step.openWith.length > 0 && judgeCopies(config, required, component.host, counted).met) return has.map(({ store }) => store)
+    const places = Object.fromEntries(has.flatMap(({ store, place }) => (place ? [[store, place]] : [])))
+    if (has.length + step.openWith.length > 0 && judgeCopies(config, required, component.host, counted, places).met) return has.map(({ store }) => store)
     problems =
       instance?.stores
         .filter((one) => one.problem !== null)
@@ -112,45 +113,47 @@ async function awaitFirstBytes(agent: Agent, config: Parameters<Agent['instance'
   throw new MusterError('NotProtected', `the required stores do not have the first bytes of ${step.system}/${step.component} after its recovery: ${problems}`)
 }
 
+/** `stopped`: from where the old life goes on; null where that was not seen. */
+export interface ProtectOldStep extends DatabaseStep {
+  readonly stopped: StoppedAt | null
+}
+
 /**
- * Protects the old incarnation again after a roll back.
+ * Protects the old incarnation again after a roll back, where a new one had been registered. The old server serves users
+ * by then: its slots hold what it writes meanwhile.
  *
  * Effect: a control record when a new incarnation had been registered; the shipper streams the old one.
- * Idempotent: yes.
+ * Idempotent: yes; the life that an earlier attempt registered is the one that goes on.
  * Heartbeat: none needed.
- * Fails with: RecordConflict, Unreachable.
+ * Fails with: RecordConflict, Unreachable, WrongTarget when nothing is in place.
  */
 export function protectOld(agent: Agent) {
-  return async (step: DatabaseStep, _work: Work): Promise<{ readonly incarnation: string | null }> => {
+  return async (step: ProtectOldStep, _work: Work): Promise<{ readonly incarnation: string | null }> => {
     const { config } = await agent.config(step.configHash)
     const before = step.decision.identity?.incarnation ?? null
     if (before === null) return { incarnation: null }
-    const instance = await agent.instance(config, step.system, step.component)
-    const where = { system: step.system, component: step.component }
-    await agent.postgresql.shipperRequest(agent.shipperSocket, 'pause', { ...where, reason: `roll back of ${step.run}` }).catch(() => null)
-    const writer = await recordWriter(agent, config)
-    let result = before
     const id = randomBytes(6).toString('hex')
-    const old = await agent.postgresql.inspectDataDirectory(instance, step.decision.directory).catch(() => null)
-    const records = await appendRecord(writer, step.system, (all) => {
+    const stopped = step.stopped ?? (await lastCheckpoint(agent, step))
+    const records = await appendRecord(await recordWriter(agent, config), step.system, (all) => {
       const state = foldRecords(all)
       const current = currentIncarnation(state, step.component)
       const was = state.incarnations.find((one) => one.incarnation === before)
       if (!current || !was || current.incarnation === before || (current.parent === before && current.timelineId === was.timelineId)) return null
-      result = id
-      // The old life goes on after one that never opened: same timeline, from where it was stopped.
-      return {
-        kind: 'incarnation',
-        ...was,
-        incarnation: id,
-        parent: before,
-        forkLsn: old?.checkpointLsn ?? was.forkLsn,
-        forkAt: null,
-        registeredAt: agent.now().toISOString(),
-      }
+      // The old life goes on after one that never opened: same timeline, from where and when it was stopped.
+      return { kind: 'incarnation', ...was, incarnation: id, parent: before, forkLsn: stopped.lsn, forkAt: null, registeredAt: stopped.at }
     })
-    const life = foldRecords(records).incarnations.find((one) => one.incarnation === result)
-    if (life && result !== before) await agent.postgresql.shipperRequest(agent.shipperSocket, 'resume', { ...where, newIncarnation: life }).catch(() => null)
-    return { incarnation: result }
+    const current = currentIncarnation(foldRecords(records), step.component)
+    if (!current || current.incarnation === before) return { incarnation: before }
+    const where = { system: step.system, component: step.component }
+    await agent.postgresql.shipperRequest(agent.shipperSocket, 'resume', { ...where, newIncarnation: current }).catch(() => null)
+    return { incarnation: current.incarnation }
   }
+}
+
+/** Where it was not seen where the server stopped: its newest checkpoint by now, which loses a little of the way there. */
+async function lastCheckpoint(agent: Agent, step: ProtectOldStep): Promise<StoppedAt> {
+  const { config } = await agent.config(step.configHash)
+  const facts = await agent.postgresql.inspectDataDirectory(await agent.instance(config, step.system, step.component), step.decision.directory)
+  if (facts) return { lsn: facts.checkpointLsn, at: facts.checkpointAt }
+  throw new MusterError('WrongTarget', `${step.decision.directory} holds no database, so there is no old life of ${step.system}/${step.component} to protect`)
 }

@@ -1,6 +1,7 @@
 /** What one store knows of one database, for planning and fetching. */
 import type { Config } from '../../../domain/config.ts'
 import { foldRecords, type ControlState } from '../../../domain/control-state.ts'
+import { withinFence } from '../../../domain/fences.ts'
 import type { WalShipmentName } from '../../../domain/object-keys.ts'
 import { walIndexKey } from '../../../domain/object-keys.ts'
 import type { PostgresqlManifest, WalIndex } from '../../../domain/repository-format.ts'
@@ -35,7 +36,7 @@ export async function viewStore(
   )
   const shipments = new Map<string, readonly WalShipmentName[]>()
   for (const { incarnation } of incarnationsNeeded(state, component)) {
-    shipments.set(incarnation, await listShipments(store, system, component, incarnation))
+    shipments.set(incarnation, withinFence(state, component, incarnation, await listShipments(store, system, component, incarnation)))
   }
   const read = async (incarnation: string, name: WalShipmentName) => {
     const key = walIndexKey(system, component, incarnation, name)

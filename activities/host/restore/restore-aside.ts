@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readManifest } from '../../../repository/catalog.ts'
 import { createBackupSource } from '../../../repository/read-backup.ts'
@@ -12,18 +12,21 @@ import { formatLsn, parseLsn } from '../../../domain/wal.ts'
 import { planFetch } from '../../../domain/wal-shipments.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
+import { claimOf } from './claims.ts'
+import { removeNewDirectories } from './new-directories.ts'
 import { asideQuarantine, databaseMember, treeAside, treeMembers, walDirectory } from './places.ts'
 import { readState, viewStore } from './repository-view.ts'
 import type { DatabaseStep, Held, PrefetchedWal, RestoredAside, TreeStep } from './types.ts'
+import { refuseUnplannedTablespaces } from './young-tablespaces.ts'
 
 /**
  * Restores the base backup beside the data directory.
  *
- * Effect: `aside/data` of the member, and the new tablespace directories.
+ * Effect: `aside/data` of the member, and the new directories of tablespaces and WAL.
  * Idempotent: yes; an attempt removes what an earlier one left and begins again.
  * Heartbeat: bytes restored.
  * Fails with: BackupNotFound, ChecksumMismatch, ObjectMissing, IdentityMissing, SignatureInvalid, DiskFull,
- *   ToolTooOld, PreconditionFailed, Unreachable.
+ *   ToolTooOld, PreconditionFailed, Unreachable, EpochSuperseded.
  */
 export function restoreDatabaseAside(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<RestoredAside> => {
@@ -33,10 +36,10 @@ export function restoreDatabaseAside(agent: Agent) {
     const store = await agent.store(config, step.decision.fromStore)
     const verifier = await agent.verifier(config)
     const manifest = (await readManifest({ verifier, cache: agent.cache }, store, step.system, step.component, step.decision.backup)) as PostgresqlManifest
-    const member = databaseMember(agent, step.system, step.decision)
-    await agent.postgresql.stopQuarantined(instance, asideQuarantine(agent, step)).catch(ignoreAbsent)
-    await rm(agent.members.asideDirectory(member), { recursive: true, force: true })
-    for (const { into } of step.decision.tablespaces) await rm(into, { recursive: true, force: true })
+    const member = databaseMember(agent, step)
+    await agent.postgresql.stopQuarantined(asideQuarantine(agent, step)).catch(ignoreAbsent)
+    await agent.members.removeAside(member, await agent.members.takeEpoch(member, claimOf(work)))
+    await removeNewDirectories(agent, step.decision)
     await mkdir(agent.members.asideDirectory(member), { recursive: true, mode: 0o711 })
     const source = createBackupSource(store, await agent.decryption(config, step.identityFile), manifest, { signal: work.signal, label: work.label })
     await agent.postgresql.restoreBaseBackup(
@@ -46,10 +49,11 @@ export function restoreDatabaseAside(agent: Agent) {
       {
         directory: agent.members.asideData(member),
         tablespaceDirectories: Object.fromEntries(step.decision.tablespaces.map(({ oid, into }) => [String(oid), into])),
+        walDirectory: step.decision.walInto,
       },
       { signal: work.signal, label: work.label, onProgress: (progress) => work.progress(progress) },
     )
-    return { restoredBytes: manifest.postgresql.dataSizeBytes, seconds: (Date.now() - startedAt) / 1000 }
+    return { restoredBytes: manifest.postgresql.dataSizeBytes, seconds: (Date.now() - startedAt) / 1000, tools: agent.tools }
   }
 }
 
@@ -76,9 +80,8 @@ export function prefetchWal(agent: Agent) {
       incarnation: step.decision.incarnation,
       pinnedBackup: step.decision.backup,
     })
-    const directory = walDirectory(databaseMember(agent, step.system, step.decision))
-    if (work.attempt === 1) await rm(directory, { recursive: true, force: true })
-    await mkdir(directory, { recursive: true, mode: 0o711 })
+    const directory = walDirectory(databaseMember(agent, step))
+    await beginWal(directory, step)
     const parts = {
       store,
       decryption: await agent.decryption(config, step.identityFile),
@@ -124,6 +127,15 @@ export function prefetchWal(agent: Agent) {
   }
 }
 
+/** Files of this run stay, whichever attempt fetched them; those of another run go, however far their removal came. */
+async function beginWal(directory: string, step: DatabaseStep): Promise<void> {
+  const note = join(directory, '.muster-run')
+  if ((await readFile(note, 'utf8').catch(() => '')) === step.run) return
+  await rm(directory, { recursive: true, force: true })
+  await mkdir(directory, { recursive: true, mode: 0o711 })
+  await writeFile(note, step.run, { mode: 0o600 })
+}
+
 /** The history files of every other branch, so that PostgreSQL never gives a timeline's number twice. */
 async function fetchOtherHistories(
   shipments: ReadonlyMap<string, readonly WalShipmentName[]>,
@@ -144,7 +156,8 @@ async function fetchOtherHistories(
  * Effect: a server in quarantine on `aside/data`, read-only, reachable over a private socket only.
  * Idempotent: yes; a server that an earlier attempt started is ended first.
  * Heartbeat: the LSN replayed.
- * Fails with: RecoveryTargetUnreachable, WalGap, RestoreFailed, TargetRunning, DiskFull, Timeout.
+ * Fails with: RecoveryTargetUnreachable, WalGap, RestoreFailed, TargetRunning, EpochSuperseded, DiskFull,
+ *   PreconditionFailed (a tablespace that is younger than the plan), Timeout.
  */
 export function holdAtTarget(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<Held> => {
@@ -152,13 +165,18 @@ export function holdAtTarget(agent: Agent) {
     const instance = await agent.instance(config, step.system, step.component)
     const quarantine = asideQuarantine(agent, step)
     const target = await recoveryTarget(agent, config, step)
-    const directory = walDirectory(databaseMember(agent, step.system, step.decision))
-    await agent.postgresql.startRecovery(instance, quarantine, { walDirectory: directory, timelineId: step.decision.timelineId, target }, { label: work.label })
+    const member = databaseMember(agent, step)
+    const directory = walDirectory(member)
+    await agent.members.assertNewest(member, await agent.members.takeEpoch(member, claimOf(work)))
+    await refuseUnplannedTablespaces(agent, config, step)
+    const { timelineId, youngTablespaces = [] } = step.decision
+    await agent.postgresql.startRecovery(instance, quarantine, { walDirectory: directory, timelineId, target, youngTablespaces }, { label: work.label })
     return agent.postgresql.awaitHeld(instance, quarantine, { target }, { signal: work.signal, onProgress: (progress) => work.progress(progress) })
   }
 }
 
-async function recoveryTarget(agent: Agent, config: Parameters<Agent['instance']>[0], step: DatabaseStep) {
+/** What PostgreSQL was told, or is to be told, for a step's target. */
+export async function recoveryTarget(agent: Agent, config: Parameters<Agent['instance']>[0], step: DatabaseStep) {
   const state = await readState(agent, config, step.system)
   const repository = await viewStore(agent, config, step.system, step.component, step.decision.fromStore, state)
   const { target } = await chooseRecovery(repository, state, step.component, step.target, {
@@ -185,7 +203,8 @@ function asTold(target: Asked) {
  * Effect: `aside/data` of each member.
  * Idempotent: yes; an attempt removes what an earlier one left and begins again.
  * Heartbeat: bytes restored.
- * Fails with: BackupNotFound, ChecksumMismatch, ObjectMissing, IdentityMissing, SignatureInvalid, HostileArchive, DiskFull.
+ * Fails with: BackupNotFound, ChecksumMismatch, ObjectMissing, IdentityMissing, SignatureInvalid, HostileArchive, DiskFull,
+ *   EpochSuperseded.
  */
 export function restoreTreeAside(agent: Agent) {
   return async (step: TreeStep, work: Work): Promise<RestoredAside> => {
@@ -194,9 +213,9 @@ export function restoreTreeAside(agent: Agent) {
     const store = await agent.store(config, step.decision.fromStore)
     const verifier = await agent.verifier(config)
     const manifest = (await readManifest({ verifier, cache: agent.cache }, store, step.system, step.component, step.decision.backup)) as FilesManifest
-    const members = treeMembers(agent, step.system, step.decision)
+    const members = treeMembers(agent, step)
     for (const member of members) {
-      await rm(agent.members.asideDirectory(member), { recursive: true, force: true })
+      await agent.members.removeAside(member, await agent.members.takeEpoch(member, claimOf(work)))
       await mkdir(agent.members.asideDirectory(member), { recursive: true, mode: 0o711 })
     }
     const stagingDirectory = join(agent.hostDirectory, 'staging', `restore.${step.system}.${step.component}`)
@@ -213,7 +232,7 @@ export function restoreTreeAside(agent: Agent) {
         },
         { signal: work.signal, label: work.label, onProgress: (progress) => work.progress(progress) },
       )
-      return { restoredBytes: restored.sizeBytes, seconds: (Date.now() - startedAt) / 1000 }
+      return { restoredBytes: restored.sizeBytes, seconds: (Date.now() - startedAt) / 1000, tools: agent.tools }
     } finally {
       await rm(stagingDirectory, { recursive: true, force: true })
     }

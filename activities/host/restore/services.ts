@@ -2,6 +2,8 @@
 import { MusterError } from '../../../domain/failures.ts'
 import { type Agent, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
+import { passingGuards } from '../guard-permits.ts'
+import { claimOf, serviceEpochs } from './claims.ts'
 
 export interface ServiceStep {
   readonly system: string
@@ -15,13 +17,16 @@ export interface ServiceStep {
  * Effect: users are not served by it.
  * Idempotent: yes.
  * Heartbeat: none needed.
- * Fails with: CommandFailed, Timeout.
+ * Fails with: EpochSuperseded, CommandFailed, Timeout.
  */
 export function stopService(agent: Agent) {
   return async (step: ServiceStep, work: Work): Promise<{ readonly state: 'stopped' }> => {
     const { config } = await agent.config(step.configHash)
     const service = agent.service(config, step.system, step.service)
-    if ((await service.observe(work.signal)) === 'running') await service.stop(work.signal)
+    const place = serviceEpochs(agent, step.system, step.service)
+    const epoch = await agent.members.takeEpoch(place, claimOf(work))
+    if ((await service.observe(work.signal)) !== 'running') return { state: 'stopped' }
+    await service.stop(work.signal, () => agent.members.insistNewest(place, epoch))
     return { state: 'stopped' }
   }
 }
@@ -32,13 +37,17 @@ export function stopService(agent: Agent) {
  * Effect: users are served by it.
  * Idempotent: yes.
  * Heartbeat: none needed.
- * Fails with: ServiceUnhealthy, CommandFailed, Timeout.
+ * Fails with: EpochSuperseded, ServiceUnhealthy, CommandFailed, Timeout.
  */
 export function startService(agent: Agent) {
   return async (step: ServiceStep, work: Work): Promise<{ readonly state: 'running' }> => {
     const { config } = await agent.config(step.configHash)
     const service = agent.service(config, step.system, step.service)
-    if ((await service.observe(work.signal)) === 'stopped') await service.start(work.signal)
+    const place = serviceEpochs(agent, step.system, step.service)
+    const epoch = await agent.members.takeEpoch(place, claimOf(work))
+    if ((await service.observe(work.signal)) !== 'stopped') return { state: 'running' }
+    const mayAct = () => agent.members.insistNewest(place, epoch)
+    await passingGuards(agent, step.system, () => service.start(work.signal, mayAct))
     return { state: 'running' }
   }
 }

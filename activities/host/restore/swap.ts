@@ -2,17 +2,17 @@
 import { access, mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Member } from '../../../adapters/component/member/member.ts'
-import type { AnySwapStep } from './swap-types.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import type { FilesComponentConfig } from '../../../domain/config.ts'
 import { readManifest } from '../../../repository/catalog.ts'
-import { appendRecord } from '../../../repository/control-records.ts'
 import { createBackupSource } from '../../../repository/read-backup.ts'
-import type { FilesManifest, SafetyMember } from '../../../domain/repository-format.ts'
+import type { FilesManifest } from '../../../domain/repository-format.ts'
 import { type Agent, componentOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
-import { recordWriter } from '../incarnations.ts'
-import { asideQuarantine, closedPlace, databaseMember, restoreShort, treeMembers, walDirectory } from './places.ts'
+import { claimOf } from './claims.ts'
+import { removeNewDirectories } from './new-directories.ts'
+import { asideQuarantine, closedPlace, membersOf, restoreShort, treeMembers } from './places.ts'
+import { membersBeside } from './safety-set.ts'
 import type { AnyStep, DatabaseStep, SwappedIn, TreeStep } from './types.ts'
 
 /**
@@ -36,7 +36,7 @@ export function keepNewerFiles(agent: Agent) {
     let copied = 0
     let sizeBytes = 0
     const list: string[] = []
-    for (const [root, member] of treeMembers(agent, step.system, step.decision).entries()) {
+    for (const [root, member] of treeMembers(agent, step).entries()) {
       // A tree that is lost has nothing newer to give.
       if (
         !(await access(member.path).then(
@@ -70,10 +70,6 @@ export function keepNewerFiles(agent: Agent) {
   }
 }
 
-function membersOf(agent: Agent, step: AnyStep): readonly Member[] {
-  return step.decision.type === 'postgresql' ? [databaseMember(agent, step.system, step.decision)] : treeMembers(agent, step.system, step.decision)
-}
-
 function sourcesOf(agent: Agent, step: AnyStep, member: Member, index: number): string {
   const safety = step.decision.type === 'postgresql' ? step.decision.safetyPath : (step.decision.members[index]?.safetyPath ?? null)
   return safety ?? agent.members.asideData(member)
@@ -88,15 +84,16 @@ function sourcesOf(agent: Agent, step: AnyStep, member: Member, index: number): 
  * Fails with: TargetRunning, WrongTarget, EpochSuperseded, PreconditionFailed.
  */
 export function swapIn(agent: Agent) {
-  return async (step: AnyStep, _work: Work): Promise<SwappedIn> => {
+  return async (step: AnyStep, work: Work): Promise<SwappedIn> => {
     const startedAt = Date.now()
     if (step.decision.type === 'postgresql') await refuseRunning(agent, step as DatabaseStep)
-    const safety: SwappedIn['safety'][number][] = []
+    const beside = step.decision.type === 'postgresql' ? await membersBeside(agent, step.component, step.decision) : []
+    const safety: SwappedIn['safety'][number][] = beside.map(({ path, safetyPath, sizeBytes }) => ({ path, safetyPath, sizeBytes }))
     for (const [index, member] of membersOf(agent, step).entries()) {
-      const epoch = await agent.members.takeEpoch(member)
+      const epoch = await agent.members.takeEpoch(member, claimOf(work))
       await refuseOther(agent, step, member)
       const sizeBytes = await agent.members.sizeOf(member.path)
-      await agent.members.swapIn(member, epoch, restoreShort(step), sourcesOf(agent, step, member, index))
+      await agent.members.swapIn(member, epoch, restoreShort(step), sourcesOf(agent, step, member, index), { label: work.label })
       safety.push({ path: member.path, safetyPath: agent.members.safetyPath(member, restoreShort(step)), sizeBytes })
     }
     return { safety, seconds: (Date.now() - startedAt) / 1000 }
@@ -137,11 +134,11 @@ async function refuseOther(agent: Agent, step: AnyStep, member: Member): Promise
  * Fails with: EpochSuperseded, PreconditionFailed.
  */
 export function swapBack(agent: Agent) {
-  return async (step: AnyStep, _work: Work): Promise<{ readonly members: number }> => {
+  return async (step: AnyStep, work: Work): Promise<{ readonly members: number }> => {
     let members = 0
     for (const [index, member] of membersOf(agent, step).entries()) {
-      const epoch = await agent.members.takeEpoch(member)
-      await agent.members.swapBack(member, epoch)
+      const epoch = await agent.members.takeEpoch(member, claimOf(work))
+      await agent.members.swapBack(member, epoch, { label: work.label })
       // A safety set that was brought in goes back to where it was kept.
       const source = sourcesOf(agent, step, member, index)
       if (step.mode === 'back') await rename(join(epoch.directory, 'new'), source).catch(ignoreMissing)
@@ -156,74 +153,41 @@ function ignoreMissing(error: NodeJS.ErrnoException): void {
 }
 
 /**
- * Ends the swap of a component: what was set aside is the safety set from now on, and is recorded.
- *
- * Effect: `safety-<run>` of each member; a control record; work files are removed.
- * Idempotent: yes.
- * Heartbeat: none needed.
- * Fails with: EpochSuperseded, RecordConflict, Unreachable.
- */
-export function keepSafetySet(agent: Agent) {
-  return async (step: AnySwapStep, _work: Work): Promise<{ readonly kept: readonly SafetyMember[] }> => {
-    const { config } = await agent.config(step.configHash)
-    const kept: SafetyMember[] = []
-    for (const member of membersOf(agent, step)) {
-      const epoch = await agent.members.takeEpoch(member)
-      const safetyPath = await agent.members.keepSafetySet(member, epoch, agent.members.safetyPath(member, restoreShort(step)))
-      await agent.members.removeAside(member)
-      await rm(join(member.workDirectory, 'tail'), { recursive: true, force: true })
-      await rm(join(member.workDirectory, `promoted-${restoreShort(step)}.json`), { force: true })
-      const sizeBytes = step.safety.find((one) => one.path === member.path)?.sizeBytes ?? 0
-      if (safetyPath !== null) kept.push({ component: step.component, path: member.path, safetyPath, sizeBytes })
-    }
-    if (step.decision.type === 'postgresql') {
-      await rm(walDirectory(databaseMember(agent, step.system, step.decision)), { recursive: true, force: true })
-      await rm(closedPlace(agent, step as DatabaseStep).socketDirectory, { recursive: true, force: true })
-      kept.push(
-        ...step.decision.tablespaces
-          .filter(({ path, into }) => path !== into)
-          .map(({ path }) => ({ component: step.component, path, safetyPath: path, sizeBytes: 0 })),
-      )
-    }
-    const keepUntil = new Date(agent.now().getTime() + step.keepSeconds * 1000).toISOString()
-    if (kept.length > 0) {
-      await appendRecord(await recordWriter(agent, config), step.system, (records) =>
-        records.some(({ body }) => body.kind === 'safety-set' && body.run === step.run && body.members.some((one) => one.component === step.component))
-          ? null
-          : { kind: 'safety-set', run: step.run, host: agent.host, members: kept, keepUntil },
-      )
-    }
-    return { kept }
-  }
-}
-
-/**
  * Removes what a restore left aside when it did not go on: never what was set aside.
  *
- * Effect: no server in quarantine, no `aside`, no fetched WAL, no new tablespace directories.
+ * Effect: no server in quarantine, no `aside`, no fetched WAL, no new directories of tablespaces and WAL.
  * Idempotent: yes.
  * Heartbeat: none needed.
- * Fails with: TargetRunning when something else uses the copy.
+ * Fails with: TargetRunning when something else uses the copy; EpochSuperseded.
  */
 export function discardAside(agent: Agent) {
-  return async (step: AnyStep, _work: Work): Promise<{ readonly discarded: boolean }> => {
-    if (step.mode === 'back') return { discarded: false }
-    const { config } = await agent.config(step.configHash)
+  return async (step: AnyStep, work: Work): Promise<{ readonly discarded: boolean }> => {
+    if (step.mode === 'back') return { discarded: await discardOfBack(agent, step, work) }
     if (step.decision.type === 'postgresql') {
-      const instance = await agent.instance(config, step.system, step.component)
-      await agent.postgresql.stopQuarantined(instance, asideQuarantine(agent, step as DatabaseStep))
-      for (const { into } of step.decision.tablespaces) await rm(into, { recursive: true, force: true })
+      await agent.postgresql.stopQuarantined(asideQuarantine(agent, step as DatabaseStep))
+      await removeNewDirectories(agent, step.decision)
       await rm(closedPlace(agent, step as DatabaseStep).socketDirectory, { recursive: true, force: true })
     }
     for (const member of membersOf(agent, step)) {
-      const epoch = await agent.members.takeEpoch(member)
-      await rm(join(epoch.directory, 'new'), { recursive: true, force: true })
-      await rm(join(member.workDirectory, 'tail'), { recursive: true, force: true })
+      const epoch = await agent.members.takeEpoch(member, claimOf(work))
+      await agent.members.removeRemains(member, epoch)
       await rm(join(member.workDirectory, `promoted-${restoreShort(step)}.json`), { force: true })
-      await agent.members.removeAside(member)
+      // Of a restore elsewhere only; in place it holds the safety sets.
+      if (step.mode === 'elsewhere') await rm(member.workDirectory, { recursive: true, force: true })
     }
     return { discarded: true }
   }
+}
+
+/** Where a safety set was brought in nothing was restored: it is back where it was kept, and only work files are left. */
+async function discardOfBack(agent: Agent, step: AnyStep, work: Work): Promise<boolean> {
+  for (const member of membersOf(agent, step)) {
+    const epoch = await agent.members.takeEpoch(member, claimOf(work))
+    await agent.members.removeTail(member, epoch)
+    await agent.members.assertNewest(member, epoch)
+    if (step.decision.type === 'postgresql') await rm(closedPlace(agent, step as DatabaseStep).socketDirectory, { recursive: true, force: true })
+  }
+  return false
 }
 
 /**
@@ -244,9 +208,11 @@ export function placeElsewhere(agent: Agent) {
       await rmdir(member.path).catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT') return
         if (error.code === 'ENOTEMPTY' && work.attempt > 1) return
+        if (error.code === 'EBUSY')
+          throw new MusterError('WrongTarget', `${member.path} is a mount point`, { cause: error, hint: 'choose a directory inside it' })
         throw new MusterError('TargetNotEmpty', `${member.path} is not empty`, { cause: error })
       })
-      const epoch = await agent.members.takeEpoch(member)
+      const epoch = await agent.members.takeEpoch(member, claimOf(work))
       await agent.members.swapIn(member, epoch, restoreShort(step))
       await rm(member.workDirectory, { recursive: true, force: true })
       directories.push(member.path)
@@ -276,7 +242,7 @@ export function runAfter(agent: Agent) {
   return async (step: TreeStep, work: Work): Promise<{ readonly commands: number }> => {
     const { config } = await agent.config(step.configHash)
     const { restore } = componentOf(config, step.system, step.component) as FilesComponentConfig
-    for (const member of treeMembers(agent, step.system, step.decision)) {
+    for (const member of treeMembers(agent, step)) {
       await agent.files.runAfterCommands(restore.after, agent.members.asideData(member), { signal: work.signal, label: work.label })
     }
     return { commands: restore.after.length }

@@ -6,12 +6,13 @@ import type { Config, PostgresqlComponentConfig } from '../../../domain/config.t
 import { currentIncarnation } from '../../../domain/control-state.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import { formatLsn, type Lsn, parseLsn, segmentStart } from '../../../domain/wal.ts'
-import { replayableUntil } from '../../../domain/wal-shipments.ts'
+import { coveredIntervals, replayableUntil } from '../../../domain/wal-shipments.ts'
 import { listShipments, publishWal } from '../../../repository/wal-publish.ts'
 import { type Agent, componentOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { databaseMember } from './places.ts'
 import { readState } from './repository-view.ts'
+import { lastStoredCommit } from './stored-tail.ts'
 import type { DatabaseStep, SavedTail } from './types.ts'
 
 const flushSeconds = 120
@@ -31,21 +32,47 @@ export function saveTail(agent: Agent) {
     const spool = await drainSpool(agent, step, work)
     sources.push(spool)
     work.progress({ phase: 'spool', doneBytes: 1, totalBytes: 2 })
-    const wal = await walOfStopped(agent, config, step)
+    const left = await leftBehind(agent, config, step)
+    const wal = left?.wal ?? null
     sources.push({
       source: 'pg_wal',
       found: wal !== null && wal.segments.length > 0,
       detail: wal === null ? 'the data directory is not there' : `${wal.segments.length} segments, last commit ${wal.lastCommitAt ?? 'unknown'}`,
     })
     sources.push({ source: 'standby', found: false, detail: 'none is configured' })
-    const stores = wal === null ? [] : await shipMissing(agent, config, step, wal, work)
+    const stores = left === null ? [] : await shipMissing(agent, config, step, left, work)
+    const stored = left === null && step.target.kind === 'latest' ? await lastStoredCommit(agent, config, step) : null
+    // A byte further than where a record begins is reached only by having replayed it.
+    const untilLsn = wal?.endLsn ?? (stored && stored.lsn + 1n)
     return {
       sources,
-      untilLsn: wal?.lastCommitLsn ? formatLsn(wal.lastCommitLsn) : null,
-      lastCommitAt: wal?.lastCommitAt ?? null,
+      untilLsn: untilLsn === null ? null : formatLsn(untilLsn),
+      lastCommitAt: wal?.lastCommitAt ?? stored?.at ?? null,
       stores,
+      stopped: left && { lsn: formatLsn(left.endLsn), at: left.stoppedAt },
     }
   }
+}
+
+/** What the stopped server left in its `pg_wal`. */
+interface LeftBehind {
+  readonly wal: StoppedWal
+  /** Where it goes on writing when it is started again: behind its last checkpoint, or its last commit where it crashed. */
+  readonly endLsn: Lsn
+  /** Of its last checkpoint. */
+  readonly stoppedAt: string
+}
+
+async function leftBehind(agent: Agent, config: Config, step: DatabaseStep): Promise<LeftBehind | null> {
+  const instance = await agent.instance(config, step.system, step.component)
+  const facts = await agent.postgresql.inspectDataDirectory(instance, step.decision.directory).catch(() => null)
+  if (!facts) return null
+  const checkpointLsn = parseLsn(facts.checkpointLsn)
+  // All of it: where the stores end is known only to them, and the last commit may lie some segments back.
+  const wal = await walOfStopped(agent, config, step, facts, 0n)
+  if (!wal) return null
+  const endLsn = wal.endLsn !== null && wal.endLsn > checkpointLsn ? wal.endLsn : checkpointLsn
+  return { wal, endLsn, stoppedAt: facts.checkpointAt }
 }
 
 async function drainSpool(agent: Agent, step: DatabaseStep, work: Work): Promise<{ source: string; found: boolean; detail: string }> {
@@ -66,10 +93,10 @@ async function drainSpool(agent: Agent, step: DatabaseStep, work: Work): Promise
   }
 }
 
-async function walOfStopped(agent: Agent, config: Config, step: DatabaseStep, fromLsn?: Lsn): Promise<StoppedWal | null> {
+type DirectoryFacts = NonNullable<Awaited<ReturnType<Agent['postgresql']['inspectDataDirectory']>>>
+
+async function walOfStopped(agent: Agent, config: Config, step: DatabaseStep, facts: DirectoryFacts, fromLsn: Lsn): Promise<StoppedWal | null> {
   const instance = await agent.instance(config, step.system, step.component)
-  const facts = await agent.postgresql.inspectDataDirectory(instance, step.decision.directory).catch(() => null)
-  if (!facts) return null
   const directory = join(step.decision.directory, 'pg_wal')
   if (
     !(await readdir(directory).then(
@@ -78,28 +105,23 @@ async function walOfStopped(agent: Agent, config: Config, step: DatabaseStep, fr
     ))
   )
     return null
-  const workDirectory = join(databaseMember(agent, step.system, step.decision).workDirectory, 'tail')
+  const workDirectory = join(databaseMember(agent, step).workDirectory, 'tail')
   await mkdir(workDirectory, { recursive: true, mode: 0o700 })
-  return agent.postgresql.endOfStoppedWal(instance, directory, {
-    timelineId: facts.timelineId,
-    fromLsn: fromLsn ?? segmentStart(parseLsn(facts.checkpointLsn), facts.segmentSizeBytes),
-    segmentSizeBytes: facts.segmentSizeBytes,
-    serverMajor: facts.serverMajor,
-    workDirectory,
-  })
+  const { timelineId, segmentSizeBytes, serverMajor } = facts
+  return agent.postgresql.endOfStoppedWal(instance, directory, { timelineId, fromLsn, segmentSizeBytes, serverMajor, workDirectory })
 }
 
 /** What the stopped server wrote and no required store has yet. */
-async function shipMissing(agent: Agent, config: Config, step: DatabaseStep, wal: StoppedWal, work: Work): Promise<readonly string[]> {
+async function shipMissing(agent: Agent, config: Config, step: DatabaseStep, left: LeftBehind, work: Work): Promise<readonly string[]> {
   const state = await readState(agent, config, step.system)
   const incarnation = currentIncarnation(state, step.component)
-  if (!incarnation || wal.endLsn === null) return []
+  if (!incarnation) return []
   const component = componentOf(config, step.system, step.component) as PostgresqlComponentConfig
   const have: string[] = []
   for (const name of component.stores) {
     work.progress({ phase: `tail to ${name}`, doneBytes: have.length, totalBytes: component.stores.length })
     const store = await agent.store(config, name)
-    const lacking = await lackingIn(store, step, incarnation.incarnation, wal).catch(() => null)
+    const lacking = await lackingIn(store, step, incarnation.incarnation, left).catch(() => null)
     if (lacking === null) continue
     if (lacking.length === 0 || (await shipTo(agent, config, step, incarnation.incarnation, incarnation.timelineId, name, lacking))) have.push(name)
   }
@@ -110,13 +132,14 @@ async function lackingIn(
   store: Awaited<ReturnType<Agent['store']>>,
   step: DatabaseStep,
   incarnation: string,
-  wal: StoppedWal,
+  { wal, endLsn: until }: LeftBehind,
 ): Promise<StoppedWal['segments']> {
   const shipments = await listShipments(store, step.system, step.component, incarnation)
-  const until = wal.endLsn as Lsn
+  // What the server keeps from before its archiving began is not missing.
+  const from = coveredIntervals(shipments)[0]?.startLsn ?? 0n
   // Never beyond the data: zeros behind it would hide what the old server writes there after a roll back.
   return wal.segments
-    .filter(({ startLsn }) => startLsn < until)
+    .filter(({ startLsn, endLsn }) => startLsn < until && endLsn > from)
     .map((one) => ({ ...one, endLsn: one.endLsn < until ? one.endLsn : until }))
     .filter(({ startLsn, endLsn }) => replayableUntil(shipments, startLsn) < endLsn)
 }
@@ -170,13 +193,11 @@ async function shipTo(
   }
 }
 
-/** The stopped server's own WAL from the first segment that replay may still lack. */
-export async function tailDirectories(agent: Agent, config: Config, step: DatabaseStep, untilLsn: Lsn): Promise<readonly StoppedWal[]> {
+/** The stopped server's own WAL from the segment before the one where replay stands; null where it has none. */
+export async function tailAfter(agent: Agent, config: Config, step: DatabaseStep, replayedLsn: Lsn): Promise<StoppedWal | null> {
   const instance = await agent.instance(config, step.system, step.component)
   const facts = await agent.postgresql.inspectDataDirectory(instance, step.decision.directory).catch(() => null)
-  if (!facts) return []
-  // Some segments more than needed do no harm: each is the same or a fuller state of what is there.
-  const back = BigInt(facts.segmentSizeBytes) * 64n
-  const wal = await walOfStopped(agent, config, step, untilLsn > back ? segmentStart(untilLsn - back, facts.segmentSizeBytes) : 0n)
-  return wal ? [wal] : []
+  if (!facts) return null
+  const size = BigInt(facts.segmentSizeBytes)
+  return walOfStopped(agent, config, step, facts, replayedLsn > size ? segmentStart(replayedLsn - size, facts.segmentSizeBytes) : 0n)
 }

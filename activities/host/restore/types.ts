@@ -1,6 +1,8 @@
 /** What the activities of a restore take and give; small, by id, never a command or an address. */
-import type { ComponentDecision, FilesDecision, PostgresqlDecision, RecoveryTarget, RestoreDecision, RestoreForecast } from '../../../domain/decision.ts'
+import type { ComponentDecision, FilesDecision, PostgresqlDecision, RecoveryTarget, RestoreDecision } from '../../../domain/decision.ts'
+import type { ShownForecast } from '../../../domain/forecast.ts'
 import type { CheckResult } from '../../../domain/repository-format.ts'
+import type { MoveDecision } from '../../../domain/move.ts'
 import type { TimeLimits } from '../../../domain/time-limits.ts'
 import type { TargetObservation } from '../../../domain/target.ts'
 
@@ -20,6 +22,10 @@ export interface PlanRestoreInput {
   readonly requester: string
   /** Of the plan that is approved in the same breath; null for a new plan. */
   readonly expiresAt: string | null
+  /** Host that restores, where it is another than the component's; only elsewhere. */
+  readonly onHost?: string
+  /** Only of a move. */
+  readonly move?: MoveDecision
   readonly configHash: string | null
   readonly observations: readonly TargetObservation[]
   /** The approved decision, when it is computed again: choices that were free are taken from it. */
@@ -29,7 +35,8 @@ export interface PlanRestoreInput {
 export interface RestorePlan {
   readonly decision: RestoreDecision
   readonly decisionHash: string
-  readonly forecast: RestoreForecast
+  /** Key and hash of the whole, and the figures that an approver is shown. */
+  readonly forecast: ShownForecast
   readonly limits: TimeLimits
   readonly commitAfterSeconds: number
   readonly keepSafetySetsSeconds: number
@@ -63,6 +70,8 @@ export interface AnyStep extends RestoreStep {
 export interface RestoredAside {
   readonly restoredBytes: number
   readonly seconds: number
+  /** Versions of the programs that unpacked it. Absent in histories of before evidence named them. */
+  readonly tools?: Readonly<Record<string, string>>
 }
 
 export interface PrefetchedWal {
@@ -79,10 +88,20 @@ export interface Held {
 
 export interface SavedTail {
   readonly sources: readonly { readonly source: string; readonly found: boolean; readonly detail: string }[]
+  /** First byte after the last commit: replayed to here, nothing that can be reached is lost. */
   readonly untilLsn: string | null
   readonly lastCommitAt: string | null
   /** Stores the tail is in. */
   readonly stores: readonly string[]
+  /** Where and when the stopped server wrote its last checkpoint; null where there is none to read. Absent in old histories. */
+  readonly stopped?: StoppedAt | null
+}
+
+/** From where an old life goes on after a roll back. */
+export interface StoppedAt {
+  readonly lsn: string
+  /** ISO-8601 UTC. */
+  readonly at: string
 }
 
 export interface Promoted {

@@ -1,18 +1,28 @@
 /** Members as the activities see them: where a path's work directory is, epochs, and swaps. */
-import { assertNewest, takeEpoch } from './epochs.ts'
+import { besideSize, inspectBeside, newPathBeside, otherLivesIn } from './beside.ts'
+import { assertNewest, insistNewest, takeEpoch } from './epochs.ts'
 import { asideData, asideDirectory, inspectMember, isMountPoint, safetyPath } from './member.ts'
-import { describeMember, removeAside, sizeOf } from './remains.ts'
+import { describeMember, removeAside, removeRemains, removeTail, sizeOf } from './remains.ts'
 import { keepSafetySet, swapBack, swapIn } from './swap.ts'
+import { endUsersOf } from './users.ts'
 
 export const members = {
   asideData,
   asideDirectory,
   assertNewest,
+  besideSize,
   describeMember,
+  endUsersOf,
+  insistNewest,
+  inspectBeside,
   inspectMember,
   isMountPoint,
   keepSafetySet,
+  newPathBeside,
+  otherLivesIn,
   removeAside,
+  removeRemains,
+  removeTail,
   safetyPath,
   sizeOf,
   swapBack,

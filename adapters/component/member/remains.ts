@@ -1,8 +1,9 @@
 /** Sizes of members, and removing what a restore no longer needs. */
-import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { SetAsideMethod } from '../../../domain/decision.ts'
 import { runTool } from '../../process/run-tool.ts'
+import { discard } from './discard.ts'
+import type { Epoch } from './epochs.ts'
 import { asideDirectory, type Member } from './member.ts'
 import { exists } from './moves.ts'
 
@@ -20,8 +21,20 @@ export async function sizeOf(path: string): Promise<number> {
   return Number(stdout.split('\t')[0] ?? 0) || 0
 }
 
-/** Removes what was restored aside and the fetched WAL; never what was set aside. Idempotent. */
-export async function removeAside(member: Member): Promise<void> {
-  await rm(asideDirectory(member), { recursive: true, force: true })
-  await rm(join(member.workDirectory, 'wal'), { recursive: true, force: true })
+/** Removes what was restored aside; never what was set aside. Idempotent. @throws MusterError EpochSuperseded */
+export async function removeAside(member: Member, epoch: Epoch): Promise<void> {
+  await discard(member, epoch, asideDirectory(member))
+}
+
+/** Removes what was worked on while the tail was saved. Idempotent. @throws MusterError EpochSuperseded */
+export async function removeTail(member: Member, epoch: Epoch): Promise<void> {
+  await discard(member, epoch, join(member.workDirectory, 'tail'))
+}
+
+/** Removes everything that a restore needed on its way: the copy, the fetched WAL, the tail. Idempotent. @throws MusterError EpochSuperseded */
+export async function removeRemains(member: Member, epoch: Epoch): Promise<void> {
+  await removeAside(member, epoch)
+  await discard(member, epoch, join(member.workDirectory, 'wal'))
+  await removeTail(member, epoch)
+  await discard(member, epoch, join(epoch.directory, 'new'))
 }

@@ -6,12 +6,16 @@ import type { PostgresqlInstance } from './instance.ts'
 import type { Quarantine } from './quarantine.ts'
 
 const timeoutSeconds = 60
+/** Of a held copy nobody else works on: a lock that is not given at once is never given. */
+const lockSecondsWhenHeld = 3
 const longestName = 200
 
 /**
  * Runs the configured checks on the service's server, or on a quarantined one with `at`, as the configured role.
  * Each runs alone in a read-only transaction of at most 60 s, and only its first value of its first row is read.
  * A check that fails or cannot be answered is a result; results hold numbers and times, never text of rows.
+ * A copy that is held at a moment keeps the locks of transactions that the moment cuts off, such as a DROP TABLE that
+ * came right after it: what such a lock hides is left to the checks in place, where these transactions are undone.
  * @throws MusterError when the server cannot be reached
  */
 export async function runChecks(
@@ -38,12 +42,16 @@ async function runCheck(instance: PostgresqlInstance, place: ConnectionTarget, c
         const code = error instanceof pg.DatabaseError ? error.code : undefined
         // Without a code the connection broke: that tells nothing about the data.
         if (code === undefined || /^(08|57P)/.test(code)) throw error
+        if (code === lockNotGiven) return { name, value: null, ok: true, detail: leftToPlace }
         return { name, value: null, ok: false, detail: describeFailure(error as pg.DatabaseError) }
       }
     },
     target,
   )
 }
+
+const lockNotGiven = '55P03'
+const leftToPlace = 'not asked while held: a transaction that the moment cuts off has a lock on it'
 
 interface FirstValue {
   readonly type: number
@@ -54,6 +62,8 @@ interface FirstValue {
 async function firstValue(client: pg.Client, sql: string): Promise<FirstValue | null> {
   await client.query('begin transaction read only')
   await client.query(`set local statement_timeout = '${timeoutSeconds}s'`)
+  const { rows: held } = await client.query<{ yes: boolean }>('select pg_is_in_recovery() as yes')
+  if (held[0]?.yes) await client.query(`set local lock_timeout = '${lockSecondsWhenHeld}s'`)
   await extended(client, `declare muster_check no scroll cursor for ${sql}`)
   const { rows, fields } = await extended(client, 'fetch 1 from muster_check')
   await client.query('rollback')

@@ -37,7 +37,8 @@ export async function startClosed(
     if (there) throw new MusterError('PreconditionFailed', `${quarantine.directory} has a ${name}: it would start a recovery`)
   }
   if ((await quarantinedProcesses(quarantine)).length === 0) {
-    await launchQuarantined(instance, quarantine, { mode: 'closed', preload: start.preload ?? [], ...labelOf(start) })
+    const mayStart = options.mayAct === undefined ? {} : { mayStart: options.mayAct }
+    await launchQuarantined(instance, quarantine, { mode: 'closed', preload: start.preload ?? [], ...labelOf(start), ...mayStart })
   }
   await awaitAnswering(instance, quarantine.directory, {
     ...options,

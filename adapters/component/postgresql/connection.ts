@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import pg from 'pg'
+import type pg from 'pg'
 import type { PostgresqlInstance } from './instance.ts'
 import { nameOf, osUserOf, prepareRunDirectory } from './instance.ts'
 import { connectionFailure, queryFailure } from './database-failures.ts'
+import { openClient } from './open-client.ts'
 import { replaceFile } from './owned-files.ts'
 
 export interface ConnectionTarget {
@@ -22,7 +23,8 @@ export interface ConnectionTarget {
  */
 export async function withConnection<T>(instance: PostgresqlInstance, fn: (client: pg.Client) => Promise<T>, target: ConnectionTarget = {}): Promise<T> {
   const address = addressOf(instance, target)
-  const client = new pg.Client({
+  const where = `${nameOf(instance)} at ${address.host} port ${address.port}`
+  const client = await openClient(instance, {
     host: address.host,
     port: address.port,
     user: address.user,
@@ -31,17 +33,9 @@ export async function withConnection<T>(instance: PostgresqlInstance, fn: (clien
     application_name: 'muster',
     connectionTimeoutMillis: (target.connectTimeoutSeconds ?? 10) * 1000,
     keepAlive: true,
-  })
-  // A server that goes away between two queries must not end the agent; the next query reports it.
-  client.on('error', () => {})
-  const where = `${nameOf(instance)} at ${address.host} port ${address.port}`
-  try {
-    await client.connect()
-  } catch (error) {
-    // A handshake that failed half-way would otherwise keep its socket.
-    void client.end().catch(() => {})
+  }).catch((error: unknown) => {
     throw connectionFailure(error, where, address)
-  }
+  })
   try {
     await client.query("set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'iso_8601'")
     return await fn(client)

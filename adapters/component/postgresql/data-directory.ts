@@ -1,5 +1,5 @@
-import { lstat, readFile, realpath } from 'node:fs/promises'
-import { join } from 'node:path'
+import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { MusterError } from '../../../domain/failures.ts'
 import { runTool } from '../../process/run-tool.ts'
 import type { PostgresqlInstance } from './instance.ts'
@@ -76,9 +76,21 @@ export function parseControlData(text: string, directory: string): Omit<DataDire
   }
 }
 
-/** Where `pg_wal` of a data directory is a link: what it points to. */
+/** Where `pg_wal` of a data directory is a link: what it points to, whether or not that is there. */
 export async function linkedWalDirectory(directory: string): Promise<string | undefined> {
-  const path = join(directory, 'pg_wal')
-  const facts = await lstat(path).catch(() => null)
-  return facts?.isSymbolicLink() ? realpath(path) : undefined
+  return targetOf(join(directory, 'pg_wal'))
+}
+
+/** Tablespaces of a data directory, by its links; whether or not a server runs on it. */
+export async function linkedTablespaces(directory: string): Promise<readonly { readonly oid: number; readonly path: string }[]> {
+  const links = join(directory, 'pg_tblspc')
+  const names = await readdir(links).catch(() => [])
+  const found = await Promise.all(names.map(async (name) => ({ oid: Number(name), path: await targetOf(join(links, name)) })))
+  return found.flatMap(({ oid, path }) => (path === undefined || Number.isNaN(oid) ? [] : [{ oid, path }]))
+}
+
+async function targetOf(link: string): Promise<string | undefined> {
+  const facts = await lstat(link).catch(() => null)
+  if (!facts?.isSymbolicLink()) return undefined
+  return realpath(link).catch(async () => resolve(dirname(link), await readlink(link)))
 }

@@ -10,6 +10,7 @@ const unreachableCodes = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENE
 
 /** What a failed attempt to connect means. The message never holds the password: neither side sends it back. */
 export function connectionFailure(error: unknown, where: string, address: { readonly user: string; readonly database: string }): MusterError {
+  if (error instanceof MusterError) return error
   const { code = '', message } = error as PostgresError
   const fail = (type: FailureType, text: string, hint?: string) => new MusterError(type, text, { cause: error, ...(hint === undefined ? {} : { hint }) })
   if (code === '57P03') return startingOrStopping(message, where, error)
@@ -31,7 +32,7 @@ export function queryFailure(error: unknown, where: string): unknown {
   if (error instanceof MusterError) return error
   const { code = '', message = String(error) } = error as Partial<PostgresError>
   if (code === '57P03') return startingOrStopping(message, where, error)
-  if (downCodes.has(code) || code.startsWith('08') || /^Connection terminated/.test(message)) {
+  if (downCodes.has(code) || code.startsWith('08') || /^Connection terminated|not queryable/.test(message)) {
     return new MusterError('DatabaseDown', `the connection to ${where} was lost`, { cause: error })
   }
   if (code === '42501') {
@@ -92,7 +93,7 @@ function startingOrStopping(message: string, where: string, cause: unknown): Mus
 
 function credentialsHint(message: string): string {
   if (/[Pp]eer authentication/.test(message)) {
-    return "peer authentication asks for the agent's own user: give the role a password, or run the agent as that user"
+    return 'peer authentication lets in the operating-system user of that name only: name that user in runAs and run the agent as root, or give the role a password'
   }
   if (/no pg_hba\.conf entry.*replication|replication connection/.test(message)) {
     return 'add a line "host replication" or "local replication" for the role to pg_hba.conf'

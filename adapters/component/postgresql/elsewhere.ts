@@ -6,6 +6,8 @@ import type { ProcessIdentity } from '../../process/process.ts'
 import { startService } from '../../process/start-service.ts'
 import { awaitAnswering } from './await-answering.ts'
 import { inspectDataDirectory } from './data-directory.ts'
+import { usersOfDataDirectory } from './directory-users.ts'
+import { assertPortFree } from './free-port.ts'
 import { type PostgresqlInstance, osUserOf } from './instance.ts'
 import { chownTo, replaceFile } from './owned-files.ts'
 import { findServerProgram } from './programs.ts'
@@ -14,7 +16,7 @@ import { isolation } from './quarantine.ts'
 /**
  * Starts a promoted copy on a port of 127.0.0.1, isolated but for that. It outlives the run; whoever asked for it
  * stops it.
- * @throws MusterError WrongTarget, CommandFailed, Timeout
+ * @throws MusterError WrongTarget, TargetRunning when something else listens on the port, CommandFailed, Timeout
  */
 export async function startElsewhere(
   instance: PostgresqlInstance,
@@ -22,6 +24,8 @@ export async function startElsewhere(
 ): Promise<ProcessIdentity> {
   const facts = await inspectDataDirectory(instance, place.directory)
   if (facts === null) throw new MusterError('WrongTarget', `${place.directory} is not a data directory of PostgreSQL`)
+  // One that an earlier attempt started is ours.
+  if ((await usersOfDataDirectory(place.directory)).length === 0) await assertPortFree(place.port)
   const program = await findServerProgram(instance, 'postgres', facts.serverMajor)
   const user = await osUserOf(instance)
   await mkdir(place.socketDirectory, { recursive: true, mode: 0o700 })
@@ -43,6 +47,7 @@ export async function startElsewhere(
   })
   await awaitAnswering(instance, place.directory, {
     timeoutSeconds: 60,
+    logFile: place.logFile,
     target: { socketDirectory: place.socketDirectory, port: place.port },
   })
   return identity

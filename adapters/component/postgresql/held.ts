@@ -55,7 +55,9 @@ export async function awaitHeld(instance: PostgresqlInstance, quarantine: Quaran
     if (state !== null) {
       if (last === null || state.replayedLsn !== last.replayedLsn) report(state, order, options)
       const hungry = state.starved && last?.starved === true && state.replayedLsn === last.replayedLsn
-      starvedSince = hungry ? (starvedSince ?? Date.now()) : null
+      if (hungry) starvedSince ??= Date.now()
+      // While it looks for more it does not starve, but only what it finds ends the hunger.
+      else if (state.replayedLsn !== last?.replayedLsn) starvedSince = null
       if (order.target.kind === 'end' && mayHold(state, hungry, order)) return held(state)
       if (order.target.kind === 'end' && starvedSince !== null) assertNotStarved(state, starvedSince, order)
       last = state

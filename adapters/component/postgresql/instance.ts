@@ -1,4 +1,5 @@
-import { chmod, mkdir, stat } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { chmod, chown, mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { PostgresqlComponentConfig } from '../../../domain/config.ts'
 import { MusterError } from '../../../domain/failures.ts'
@@ -26,25 +27,44 @@ export function nameOf(instance: PostgresqlInstance): string {
 
 /**
  * The operating-system user that runs the tools: `runAs`, or the owner of the data directory when the agent
- * is root; undefined when the agent runs them itself.
+ * is root; undefined when the agent runs them itself. The owner is remembered, by the owner of the scratch directory,
+ * for the day when the data directory is gone.
  * @throws MusterError PreconditionFailed when no such user can be told or become
  */
 export async function osUserOf(instance: PostgresqlInstance): Promise<string | undefined> {
-  const { runAs, dataDirectory } = instance.config
-  const user = runAs ?? (process.geteuid?.() === 0 ? await ownerOf(dataDirectory) : undefined)
+  const user = instance.config.runAs ?? (process.geteuid?.() === 0 ? await nameOfOwner(await ownerOf(instance)) : undefined)
   return userToBecome(user) === null ? undefined : user
 }
 
-async function ownerOf(dataDirectory: string): Promise<string> {
-  const facts = await stat(dataDirectory).catch(() => null)
-  if (facts === null || facts.uid === 0) {
-    const reason = facts === null ? `${dataDirectory} does not exist` : `${dataDirectory} belongs to root`
-    throw new MusterError('PreconditionFailed', `cannot tell which operating-system user runs PostgreSQL: ${reason}`, {
-      hint: 'name the user in the component: runAs: postgres',
-    })
+async function ownerOf({ config, runDirectory }: PostgresqlInstance): Promise<Stats> {
+  const { dataDirectory } = config
+  const [owner, remembered] = await Promise.all([stat(dataDirectory).catch(() => null), stat(runDirectory).catch(() => null)])
+  if (owner !== null && owner.uid !== 0) {
+    if (remembered?.uid !== owner.uid) await remember(runDirectory, owner)
+    return owner
   }
-  const { stdout } = await runTool('getent', ['passwd', String(facts.uid)])
+  if (owner === null && remembered !== null && remembered.uid !== 0) return remembered
+  const reason = owner === null ? `${dataDirectory} does not exist` : `${dataDirectory} belongs to root`
+  throw new MusterError('PreconditionFailed', `cannot tell which operating-system user runs PostgreSQL: ${reason}`, {
+    hint: 'name the user in the component: runAs: postgres',
+  })
+}
+
+async function remember(runDirectory: string, { uid, gid }: Stats): Promise<void> {
+  await makeAbove(runDirectory)
+  await mkdir(runDirectory, { recursive: true, mode: 0o700 })
+  await chown(runDirectory, uid, gid)
+}
+
+async function nameOfOwner({ uid }: Stats): Promise<string> {
+  const { stdout } = await runTool('getent', ['passwd', String(uid)])
   return stdout.split(':')[0] ?? ''
+}
+
+/** A recursive mkdir would close the directories above to other users too. */
+async function makeAbove(runDirectory: string): Promise<void> {
+  const above = dirname(runDirectory)
+  if ((await mkdir(above, { recursive: true, mode: 0o711 })) !== undefined) await chmod(above, 0o711)
 }
 
 /**
@@ -53,9 +73,7 @@ async function ownerOf(dataDirectory: string): Promise<string> {
  */
 export async function prepareRunDirectory(instance: PostgresqlInstance): Promise<string> {
   const { runDirectory } = instance
-  const above = dirname(runDirectory)
-  // A recursive mkdir would close the directories above to that user too.
-  if ((await mkdir(above, { recursive: true, mode: 0o711 })) !== undefined) await chmod(above, 0o711)
+  await makeAbove(runDirectory)
   await mkdir(runDirectory, { recursive: true, mode: 0o700 })
   await chmod(runDirectory, 0o700)
   await chownTo(runDirectory, await osUserOf(instance))

@@ -1,7 +1,7 @@
 /** The WAL source of a running instance: this room's parts behind the shipper's one interface. */
 import { mkdir, readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import pg from 'pg'
+import type pg from 'pg'
 import { MusterError } from '../../../domain/failures.ts'
 import { parseLsn } from '../../../domain/wal.ts'
 import { lookUpUser } from '../../process/operating-system-user.ts'
@@ -9,6 +9,7 @@ import { withConnection } from './connection.ts'
 import { connectionFailure } from './database-failures.ts'
 import { nameOf, osUserOf } from './instance.ts'
 import type { PostgresqlInstance } from './instance.ts'
+import { openClient } from './open-client.ts'
 import { findServerProgram, majorOf } from './programs.ts'
 import { startReceiver } from './receiver.ts'
 import { advanceAnchor, dropSlots, ensureSlots, observeSlots, renewSlots, slotName } from './slots.ts'
@@ -68,12 +69,10 @@ async function identify(instance: PostgresqlInstance): Promise<SourceFacts> {
     query_timeout: 10_000,
     replication: 'true',
   }
-  const client = new pg.Client(config)
-  client.on('error', () => undefined)
+  const client = await openClient(instance, config).catch((error: unknown) => {
+    throw connectionFailure(error, where, { user: connection.user, database: 'replication' })
+  })
   try {
-    await client.connect().catch((error: unknown) => {
-      throw connectionFailure(error, where, { user: connection.user, database: 'replication' })
-    })
     const system = (await client.query<{ systemid: string; timeline: number; xlogpos: string }>('IDENTIFY_SYSTEM')).rows[0]
     const size = (await client.query<{ wal_segment_size: string }>('SHOW wal_segment_size')).rows[0]
     if (system === undefined || size === undefined) throw new MusterError('DatabaseDown', `${where} does not say who it is`)

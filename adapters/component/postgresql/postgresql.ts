@@ -4,15 +4,18 @@
  */
 import { runChecks } from './checks.ts'
 import { proveOpen, startClosed } from './closed.ts'
-import { inspectDataDirectory } from './data-directory.ts'
+import { inspectDataDirectory, linkedTablespaces, linkedWalDirectory } from './data-directory.ts'
 import { startElsewhere } from './elsewhere.ts'
+import { assertPortFree } from './free-port.ts'
 import { awaitHeld } from './held.ts'
 import { inspectServer } from './inspect.ts'
+import { commitsAfter } from './later-commits.ts'
 import { observeServer } from './observe.ts'
 import { produceBaseBackup } from './produce.ts'
 import { promoteHeld } from './promote.ts'
 import { stopQuarantined } from './quarantined-server.ts'
 import { startRecovery } from './recovery.ts'
+import { quarantineIsolates, reachesOut } from './reaches-out.ts'
 import { clearRecoverySettings } from './recovery-settings.ts'
 import { createRestorePoint } from './restore-point.ts'
 import { restoreBaseBackup } from './restore.ts'
@@ -20,10 +23,14 @@ import { startServer, stopServer } from './server.ts'
 import { shipperRequest } from './shipper-client.ts'
 import { copyStoppedWal, endOfStoppedWal } from './stopped-wal.ts'
 import { compressRange, decompressToFile } from './wal-compression.ts'
+import { assertKeptOut, ownYoungTablespaces } from './young-tablespaces.ts'
 
 export const postgresql = {
+  assertKeptOut,
+  assertPortFree,
   awaitHeld,
   clearRecoverySettings,
+  commitsAfter,
   compressRange,
   copyStoppedWal,
   createRestorePoint,
@@ -31,10 +38,15 @@ export const postgresql = {
   endOfStoppedWal,
   inspectDataDirectory,
   inspectServer,
+  linkedTablespaces,
+  linkedWalDirectory,
   observeServer,
+  ownYoungTablespaces,
   produceBaseBackup,
   promoteHeld,
   proveOpen,
+  quarantineIsolates,
+  reachesOut,
   restoreBaseBackup,
   runChecks,
   shipperRequest,

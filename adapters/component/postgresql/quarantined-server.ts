@@ -2,31 +2,39 @@ import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MusterError } from '../../../domain/failures.ts'
-import { endProcess } from '../../process/find-processes.ts'
+import { endProcess, isRunning } from '../../process/find-processes.ts'
+import type { PrivateMount } from '../../process/private-mounts.ts'
 import type { ProcessIdentity } from '../../process/process.ts'
 import { runTool } from '../../process/run-tool.ts'
 import { startService } from '../../process/start-service.ts'
 import { inspectDataDirectory } from './data-directory.ts'
 import { type PostgresqlInstance, assertReachable, osUserOf } from './instance.ts'
 import { chownTo, replaceFile } from './owned-files.ts'
+import { findPostmaster, stopFast } from './postmaster.ts'
 import { type Program, findServerProgram } from './programs.ts'
 import { type Quarantine, type QuarantineMode, checkQuarantine, hbaFileName, hbaText, quarantineArguments, quarantineClusterName } from './quarantine.ts'
 import { readLog } from './recovery-log.ts'
 import { dropStaleLock } from './stale-lock.ts'
-import { usersOfDataDirectory } from './directory-users.ts'
+import { lastingUserOf, usersOfDataDirectory } from './directory-users.ts'
 
 export interface QuarantineStart {
   readonly mode: QuarantineMode
   readonly preload: readonly string[]
   readonly label?: string
+  /** Paths at which the server finds other directories than everybody else. */
+  readonly mounts?: readonly PrivateMount[]
+  /** As of `ToolOptions.mayStart`. */
+  readonly mayStart?: () => void
 }
 
-interface StartNote extends QuarantineStart {
+interface StartNote extends Omit<QuarantineStart, 'mayStart'> {
   /** Where this start's part of the log begins. */
   readonly logFromByte: number
 }
 
 const stopTimeoutSeconds = 120
+/** Of a process that shows no arguments, 10 ms apart. */
+const mostLooks = 100
 
 /**
  * Starts a server in quarantine as a service; it is not yet asked whether it answers.
@@ -36,11 +44,12 @@ export async function launchQuarantined(instance: PostgresqlInstance, quarantine
   checkQuarantine(quarantine, start.preload)
   const facts = await inspectDataDirectory(instance, quarantine.directory)
   if (facts === null) throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
-  const [other] = await usersOfDataDirectory(quarantine.directory)
+  const other = await lastingUserOf(quarantine.directory)
   if (other) throw new MusterError('TargetRunning', `process ${other.pid} (${other.command}) uses ${quarantine.directory}`)
   const program = await findServerProgram(instance, 'postgres', facts.serverMajor)
-  await dropStaleLock(quarantine.directory)
   const user = await osUserOf(instance)
+  start.mayStart?.()
+  await dropStaleLock(quarantine.directory)
   const hbaFile = await prepareSocketDirectory(instance, quarantine)
   const configFile = await chooseConfigFile(quarantine, program, user)
   const settings = { hbaFile, configFile, leastSettings: facts.leastSettings }
@@ -52,8 +61,11 @@ export async function launchQuarantined(instance: PostgresqlInstance, quarantine
   return startService(program.path, quarantineArguments(quarantine, { ...start, ...settings }), {
     cwd: quarantine.directory,
     logFile: quarantine.logFile,
+    noNetwork: true,
+    mounts: start.mounts ?? [],
     ...(user === undefined ? {} : { runAs: user }),
     ...(start.label === undefined ? {} : { label: start.label }),
+    ...(start.mayStart === undefined ? {} : { mayStart: start.mayStart }),
   })
 }
 
@@ -92,9 +104,9 @@ async function chooseConfigFile(quarantine: Quarantine, program: Program, user: 
 export async function relaunchQuarantined(instance: PostgresqlInstance, quarantine: Quarantine): Promise<void> {
   const note = await readNote(quarantine)
   if (note === null) throw new MusterError('NotReadyYet', `no server was started in quarantine on ${quarantine.directory}`)
-  await stopQuarantined(instance, quarantine)
-  const { mode, preload, label } = note
-  await launchQuarantined(instance, quarantine, { mode, preload, ...(label === undefined ? {} : { label }) })
+  await stopQuarantined(quarantine)
+  const { mode, preload, label, mounts = [] } = note
+  await launchQuarantined(instance, quarantine, { mode, preload, mounts, ...(label === undefined ? {} : { label }) })
 }
 
 /** What the server wrote since it was last started in this quarantine. */
@@ -111,36 +123,39 @@ export async function quarantinedProcesses(quarantine: Quarantine): Promise<read
 
 /** A postmaster shows its arguments and its children show the cluster's name. */
 async function isOurs(identity: ProcessIdentity): Promise<boolean> {
-  const line = await readFile(`/proc/${identity.pid}/cmdline`, 'utf8').catch(() => '')
-  return line.includes(quarantineClusterName)
+  for (let looks = 0; looks < mostLooks; looks++) {
+    const line = await readFile(`/proc/${identity.pid}/cmdline`, 'utf8').catch(() => null)
+    if (line === null) return false
+    if (line !== '') return line.includes(quarantineClusterName)
+    // For a moment of its start a process has no arguments: between two programs of one number.
+    if (!(await isRunning(identity))) return false
+    await sleep(10)
+  }
+  return false
 }
 
 /**
  * Stops the server in quarantine and sees it gone. Idempotent. A server that was started otherwise is not touched.
  * @throws MusterError TargetRunning when such a server, or anything else, uses the directory; Timeout
  */
-export async function stopQuarantined(instance: PostgresqlInstance, quarantine: Quarantine): Promise<void> {
+export async function stopQuarantined(quarantine: Quarantine): Promise<void> {
   const { directory } = quarantine
-  if ((await quarantinedProcesses(quarantine)).length > 0) await stopOrderly(instance, directory)
+  await stopOrderly(directory, await quarantinedProcesses(quarantine))
   const left = await quarantinedProcesses(quarantine)
   await Promise.all(left.map((identity) => endProcess(identity, { graceSeconds: 0 })))
-  const [other] = await usersOfDataDirectory(directory)
+  const other = await lastingUserOf(directory)
   if (!other) return
   throw new MusterError('TargetRunning', `process ${other.pid} (${other.command}) uses ${directory}`, {
     hint: 'it was not started by Muster: stop it first',
   })
 }
 
-async function stopOrderly(instance: PostgresqlInstance, directory: string): Promise<void> {
-  const facts = await inspectDataDirectory(instance, directory).catch(() => null)
-  if (facts === null) return
-  const program = await findServerProgram(instance, 'pg_ctl', facts.serverMajor)
-  const runAs = await osUserOf(instance)
-  const args = ['stop', '-D', directory, '-m', 'fast', '-w', '-t', String(stopTimeoutSeconds)]
-  // Whatever it answers: what counts is which processes are left.
-  await runTool(program.path, args, { ...(runAs === undefined ? {} : { runAs }), okExitCodes: [0, 1] })
-  // The postmaster removes its lock file a moment before it has ended.
-  for (let waited = 0; waited < 20 && (await usersOfDataDirectory(directory)).length > 0; waited++) await sleep(100)
+async function stopOrderly(directory: string, processes: readonly ProcessIdentity[]): Promise<void> {
+  const postmaster = await findPostmaster(directory, processes)
+  if (!postmaster) return
+  stopFast(postmaster)
+  const deadline = Date.now() + stopTimeoutSeconds * 1000
+  while ((await isRunning(postmaster)) && Date.now() < deadline) await sleep(20)
 }
 
 function noteOf(quarantine: Quarantine): string {

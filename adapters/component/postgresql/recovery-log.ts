@@ -38,6 +38,12 @@ export function lastCommitIn(log: string): string | null {
   return time === undefined ? null : new Date(`${time.replace(' ', 'T')}Z`).toISOString()
 }
 
+/** Where no line says why, the last one is at least where to go on looking. */
+function endOfLog(log: string): string {
+  const last = log.trim().split('\n').at(-1)
+  return last ? `its log does not say why, and ends with: ${withoutPrefix(last)}` : 'it wrote no log'
+}
+
 /** Why a recovering server ended, from what it wrote. */
 export function recoveryFailure(log: string, directory: string): MusterError {
   const fatal = log
@@ -49,7 +55,7 @@ export function recoveryFailure(log: string, directory: string): MusterError {
   const known = reason === undefined ? undefined : knownReasons.find(([pattern]) => pattern.test(reason))
   if (known) return known[1](reason ?? '', log)
   if (/No space left on device/.test(log)) return diskFull(directory)
-  return new MusterError('RestoreFailed', `the server on ${directory} ended: ${reason ?? 'its log does not say why'}`)
+  return new MusterError('RestoreFailed', `the server on ${directory} ended: ${reason ?? endOfLog(log)}`)
 }
 
 type Reason = (line: string, log: string) => MusterError

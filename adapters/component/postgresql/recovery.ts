@@ -1,7 +1,7 @@
-import { access, readdir, readFile } from 'node:fs/promises'
+import { access, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError } from '../../../domain/failures.ts'
-import { historyName, parseTimelineHistory, segmentName } from '../../../domain/wal.ts'
+import { historyName, isSegmentName, parseTimelineHistory, segmentName } from '../../../domain/wal.ts'
 import type { ProcessIdentity } from '../../process/process.ts'
 import type { WorkOptions } from '../component.ts'
 import { type DataDirectoryFacts, inspectDataDirectory } from './data-directory.ts'
@@ -10,6 +10,7 @@ import { chownTo, replaceFile } from './owned-files.ts'
 import type { Quarantine } from './quarantine.ts'
 import { launchQuarantined, stopQuarantined } from './quarantined-server.ts'
 import { type RecoveryTarget, walMarkerName, writeRecoverySettings } from './recovery-settings.ts'
+import { assertKeptOut, makeYoungTablespaces, type YoungTablespace } from './young-tablespaces.ts'
 
 export interface RecoveryOrder {
   /**
@@ -23,6 +24,8 @@ export interface RecoveryOrder {
   readonly target: RecoveryTarget
   /** Libraries without which the database cannot recover or be read. */
   readonly preload?: readonly string[]
+  /** Instead of whose directories the copy finds its own. */
+  readonly youngTablespaces?: readonly YoungTablespace[]
 }
 
 /**
@@ -37,16 +40,21 @@ export async function startRecovery(
   order: RecoveryOrder,
   options: Pick<WorkOptions, 'label'> = {},
 ): Promise<ProcessIdentity> {
-  await stopQuarantined(instance, quarantine)
+  await stopQuarantined(quarantine)
   const facts = await inspectDataDirectory(instance, quarantine.directory)
   if (facts === null) throw new MusterError('WrongTarget', `${quarantine.directory} is not a data directory of PostgreSQL`)
   assertAfterBackup(order.target, facts)
   await assertLineage(order, facts)
+  await preferOwnWal(quarantine.directory, order.walDirectory)
   await handOverWal(instance, order.walDirectory)
   await writeRecoverySettings(quarantine.directory, order, await osUserOf(instance))
+  const young = order.youngTablespaces ?? []
+  assertKeptOut(young)
+  await makeYoungTablespaces(young, await osUserOf(instance))
   return launchQuarantined(instance, quarantine, {
     mode: 'recovery',
     preload: order.preload ?? [],
+    mounts: young.map(({ path, into }) => ({ path, directory: into })),
     ...(options.label === undefined ? {} : { label: options.label }),
   })
 }
@@ -77,13 +85,20 @@ async function assertLineage(order: RecoveryOrder, facts: DataDirectoryFacts): P
     if (parentTimelineId < facts.timelineId) continue
     const child = forks[index + 1]?.parentTimelineId ?? timelineId
     const first = segmentName(child, forkLsn, facts.segmentSizeBytes)
-    const there = await access(join(walDirectory, first)).then(
-      () => true,
-      () => false,
-    )
-    if (there) continue
+    if (await isThere(join(walDirectory, first))) continue
     throw new MusterError('RecoveryTargetUnreachable', `the first segment of timeline ${child} is missing: ${walDirectory} has no ${first}`)
   }
+}
+
+/**
+ * The segments inside a base backup are whole: the server began another one when it ended. What was shipped of the same
+ * ones may have a hole, after which nobody would look at the backup's. Only before the first start, since a server
+ * keeps what it was given under the same names.
+ */
+async function preferOwnWal(dataDirectory: string, walDirectory: string): Promise<void> {
+  if (!(await isThere(join(dataDirectory, 'backup_label')))) return
+  const own = (await readdir(join(dataDirectory, 'pg_wal'))).filter(isSegmentName)
+  for (const segment of own) await rm(join(walDirectory, segment), { force: true })
 }
 
 async function handOverWal(instance: PostgresqlInstance, walDirectory: string): Promise<void> {
@@ -97,4 +112,11 @@ async function handOverWal(instance: PostgresqlInstance, walDirectory: string): 
   await chownTo(walDirectory, user)
   for (const name of names) await chownTo(join(walDirectory, name), user)
   await assertReachable(instance, walDirectory, 'read')
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }

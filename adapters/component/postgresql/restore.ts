@@ -9,12 +9,15 @@ import { type PostgresqlInstance, assertReachable, osUserOf } from './instance.t
 import { chownTo, makeFreshDirectory } from './owned-files.ts'
 import { findServerProgram, majorOf } from './programs.ts'
 import { rewriteTablespaceMap } from './tablespace-map.ts'
+import { moveWal } from './wal-directory.ts'
 
 export interface RestorePlace {
   /** Absent or empty; becomes a data directory, 0700, owned by the tools' user. */
   readonly directory: string
   /** For each tablespace's oid: a directory that is absent or empty. */
   readonly tablespaceDirectories: Readonly<Record<string, string>>
+  /** A directory that is absent or empty and that `pg_wal` becomes a link to; an ordinary directory where undefined. */
+  readonly walDirectory?: string | undefined
 }
 
 const lanes = 3
@@ -44,6 +47,7 @@ export async function restoreBaseBackup(
   await linkTablespaces(place, manifest, user)
   await verifyFiles(source, place.directory, verify.path, user, options)
   await rewriteTablespaceMap(place.directory, place.tablespaceDirectories, user)
+  if (place.walDirectory !== undefined) await moveWal(instance, place.directory, place.walDirectory, options)
   for (const { directory } of members) await runTool('sync', ['-f', directory], labelled(options))
 }
 
@@ -59,9 +63,10 @@ function membersOf(manifest: PostgresqlManifest, place: RestorePlace): readonly 
     throw new MusterError('InvalidInput', `the backup has a tablespace ${oid} (${path}), and no directory is given for it`)
   })
   const members = [{ role: 'base', directory: place.directory }, ...tablespaces]
+  const places = [...members, ...(place.walDirectory === undefined ? [] : [{ directory: place.walDirectory }])]
   const inside = (path: string, of: string): boolean => path === of || path.startsWith(`${of}/`)
-  for (const [index, { directory }] of members.entries()) {
-    const other = members.find((member, at) => at !== index && inside(directory, member.directory))
+  for (const [index, { directory }] of places.entries()) {
+    const other = places.find((member, at) => at !== index && inside(directory, member.directory))
     if (other) throw new MusterError('InvalidInput', `${directory} lies in ${other.directory}: each needs a place of its own`)
   }
   return members

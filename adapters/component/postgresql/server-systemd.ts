@@ -3,6 +3,7 @@ import { runTool } from '../../process/run-tool.ts'
 interface UnitOptions {
   readonly signal?: AbortSignal
   readonly timeoutSeconds?: number
+  readonly mayAct?: () => void
 }
 
 /** Whether it worked is for the caller to observe. @throws MusterError CommandFailed, Timeout, Cancelled */
@@ -24,5 +25,6 @@ async function systemctl(args: readonly [verb: string, unit: string], options: U
     leavesServices: true,
     ...(options.okExitCodes === undefined ? {} : { okExitCodes: options.okExitCodes }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.mayAct === undefined ? {} : { mayStart: options.mayAct }),
   })
 }

@@ -11,6 +11,7 @@ import { type PostgresqlInstance, nameOf, osUserOf } from './instance.ts'
 import { type ServerObservation, observeServer } from './observe.ts'
 import { chownTo } from './owned-files.ts'
 import { findServerProgram } from './programs.ts'
+import { findPostmaster, stopFast } from './postmaster.ts'
 import type { Quarantine } from './quarantine.ts'
 import { quarantinedProcesses } from './quarantined-server.ts'
 import { startUnit, stopUnit } from './server-systemd.ts'
@@ -20,6 +21,8 @@ export interface ServerOptions {
   readonly signal?: AbortSignal
   /** Default 300. */
   readonly timeoutSeconds?: number
+  /** Asked in the moment in which the server is told anything: throws when somebody else has taken over meanwhile. */
+  readonly mayAct?: () => void
 }
 
 const defaultTimeoutSeconds = 300
@@ -48,14 +51,16 @@ export async function startServer(instance: PostgresqlInstance, options: ServerO
 /**
  * Stops the component's server and proves it stopped; sessions are ended, transactions rolled back. Idempotent.
  * Where the data directory has vanished under a running server, the server's processes are ended.
- * @throws MusterError TargetRunning when anything still uses the data directory; CommandFailed, Cancelled
+ * A server that was started after it was looked for is not the one that is stopped.
+ * @throws MusterError TargetRunning when anything still uses the data directory; CommandFailed, Cancelled, what `mayAct` throws
  */
 export async function stopServer(
   instance: PostgresqlInstance,
   _how: { readonly mode: 'fast' } = { mode: 'fast' },
   options: ServerOptions = {},
 ): Promise<ServerObservation> {
-  if ((await observeServer(instance)).state === 'running') await stop(instance, options)
+  const before = await observeServer(instance)
+  if (before.state === 'running') await stop(instance, before, options)
   const deadline = Date.now() + (options.timeoutSeconds ?? defaultTimeoutSeconds) * 1000
   for (;;) {
     const now = await observeServer(instance)
@@ -76,30 +81,30 @@ async function start(instance: PostgresqlInstance, server: PostgresqlServerContr
   const program = await findServerProgram(instance, 'postgres', facts.serverMajor)
   const user = await osUserOf(instance)
   const logFile = logFileOf(instance, server)
+  options.mayAct?.()
   await dropStaleLock(dataDirectory)
   await startService(program.path, ['-D', dataDirectory, ...server.options], {
     cwd: dataDirectory,
     logFile,
     ...(user === undefined ? {} : { runAs: user }),
+    ...(options.mayAct === undefined ? {} : { mayStart: options.mayAct }),
   })
   await chownTo(logFile, user)
 }
 
-async function stop(instance: PostgresqlInstance, options: ServerOptions): Promise<void> {
+async function stop(instance: PostgresqlInstance, { processes }: ServerObservation, options: ServerOptions): Promise<void> {
   const { server, dataDirectory } = instance.config
   const facts = await inspectDataDirectory(instance, dataDirectory)
-  if (facts === null) return endOrphans(instance)
+  const postmaster = await findPostmaster(dataDirectory, processes)
+  if (facts === null) {
+    options.mayAct?.()
+    return endOrphans(instance)
+  }
   if (server.control === 'systemd') return stopUnit(server.unit, options)
   if (server.control === 'command') return runCommand(instance, server.stop, options)
-  const program = await findServerProgram(instance, 'pg_ctl', facts.serverMajor)
-  const runAs = await osUserOf(instance)
-  const seconds = String(options.timeoutSeconds ?? defaultTimeoutSeconds)
-  await runTool(program.path, ['stop', '-D', dataDirectory, '-m', 'fast', '-w', '-t', seconds], {
-    ...(runAs === undefined ? {} : { runAs }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    // Without a lock file it answers 1; what counts is what is observed afterwards.
-    okExitCodes: [0, 1],
-  })
+  options.mayAct?.()
+  // What counts is what is observed afterwards.
+  if (postmaster) stopFast(postmaster)
 }
 
 /** Nothing is left to save: the files are gone, and no orderly stop can write its checkpoint. */
@@ -121,6 +126,7 @@ async function runCommand(instance: PostgresqlInstance, line: readonly string[],
     timeoutSeconds: options.timeoutSeconds ?? defaultTimeoutSeconds,
     ...(runAs === undefined ? {} : { runAs }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.mayAct === undefined ? {} : { mayStart: options.mayAct }),
   })
 }
 

@@ -18,6 +18,8 @@ export interface StoreLag {
   readonly lagBytes: number | null
   /** Segments it misses that are in the spool no more; they come from another store. */
   readonly missingSegments: number
+  /** Where the store lies, as `Store.place` says; null while unknown, left out by shippers that do not look. */
+  readonly place?: string | null
   readonly problem: string | null
 }
 

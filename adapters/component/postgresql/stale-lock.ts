@@ -1,7 +1,7 @@
 import { access, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError } from '../../../domain/failures.ts'
-import { usersOfDataDirectory } from './directory-users.ts'
+import { lastingUserOf } from './directory-users.ts'
 
 /**
  * Removes the lock files of a server that was killed, where its number still is some process: an unreaped one, or
@@ -13,7 +13,7 @@ export async function dropStaleLock(directory: string): Promise<void> {
   const path = join(directory, 'postmaster.pid')
   const text = await readFile(path, 'utf8').catch(() => null)
   if (text === null) return
-  const [user] = await usersOfDataDirectory(directory)
+  const user = await lastingUserOf(directory)
   if (user) throw new MusterError('TargetRunning', `process ${user.pid} (${user.command}) uses ${directory}`)
   const [pid, , , port, socketDirectory] = text.split('\n')
   const taken = await access(`/proc/${Number(pid)}`).then(

@@ -2,8 +2,9 @@
 import { copyFile, mkdir, open, readdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isSegmentName, type Lsn, parseSegmentName } from '../../../domain/wal.ts'
+import { type PostgresqlInstance, osUserOf } from './instance.ts'
+import { chownTo } from './owned-files.ts'
 import { findServerProgram } from './programs.ts'
-import type { PostgresqlInstance } from './instance.ts'
 import { readCommitTimes, recordEnd } from './waldump.ts'
 
 export interface StoppedWal {
@@ -84,11 +85,16 @@ async function commitsOf(
   return { lastCommitAt: null, lastCommitLsn: null }
 }
 
-/** Gives segments to a recovery: each appears under its full name at once, over an older state of itself. */
-export async function copyStoppedWal(wal: StoppedWal, walDirectory: string): Promise<number> {
+/**
+ * Gives segments to a recovery: each appears under its full name at once, over an older state of itself, as the
+ * server's user's, whose `restore_command` may be reading it the moment after.
+ */
+export async function copyStoppedWal(instance: PostgresqlInstance, wal: Pick<StoppedWal, 'segments'>, walDirectory: string): Promise<number> {
+  const user = await osUserOf(instance)
   for (const { segment, path } of wal.segments) {
     const temporary = join(walDirectory, `.tail-${segment}`)
     await copyFile(path, temporary)
+    await chownTo(temporary, user)
     await rename(temporary, join(walDirectory, segment))
   }
   return wal.segments.length

@@ -1,6 +1,6 @@
 /** Reads the times of commits out of WAL, so that a shipment says to which moments it leads. */
 import { createInterface } from 'node:readline'
-import { link, mkdtemp, rm } from 'node:fs/promises'
+import { link, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatLsn, parseLsn } from '../../../domain/wal.ts'
 import type { Lsn } from '../../../domain/wal.ts'
@@ -20,8 +20,8 @@ export async function readCommitTimes(program: string, range: CommitRange, workD
   const directory = await mkdtemp(join(workDirectory, 'waldump-'))
   const times: { first: string | null; last: string | null; lsn: Lsn | null } = { first: null, last: null, lsn: null }
   try {
-    // The program finds a segment by its name only; a second name costs no copy and survives a rename.
-    await link(range.path, join(directory, range.segment))
+    // The program finds a segment by its name only.
+    await giveName(range.path, join(directory, range.segment))
     const args = ['--rmgr=Transaction', `--start=${formatLsn(range.recordLsn)}`, `--end=${formatLsn(range.endLsn)}`, join(directory, range.segment)]
     // It ends with 1 at the first record that is not whole, which is how every live segment ends.
     const tool = startTool(program, args, { stdin: '', stdout: 'stream', okExitCodes: [0, 1] })
@@ -39,6 +39,16 @@ export async function readCommitTimes(program: string, range: CommitRange, workD
   return { firstCommitAt: times.first, lastCommitAt: times.last, lastCommitLsn: times.lsn }
 }
 
+/** A second name costs no copy and survives a rename; from another disk, where only a stopped server's WAL is read, a symbolic link does. */
+async function giveName(path: string, name: string): Promise<void> {
+  await link(path, name).catch(async (error: NodeJS.ErrnoException) => {
+    if (!linkFailures.has(error.code ?? '')) throw error
+    await symlink(path, name)
+  })
+}
+
+const linkFailures = new Set(['EXDEV', 'EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EMLINK'])
+
 /**
  * Where the last whole record of a segment ends. A record proves itself by its checksum, so zeros at its end
  * count as received where a look at the bytes alone cannot tell them from what was never written.
@@ -47,7 +57,7 @@ export async function readCommitTimes(program: string, range: CommitRange, workD
 export async function readRecordsEnd(program: string, path: string, segment: string, workDirectory: string): Promise<Lsn | null> {
   const directory = await mkdtemp(join(workDirectory, 'waldump-'))
   try {
-    await link(path, join(directory, segment))
+    await giveName(path, join(directory, segment))
     const { stdout } = await runTool(program, ['--stats', join(directory, segment)], { okExitCodes: [0, 1] })
     const match = /^WAL statistics between [0-9A-F]+\/[0-9A-F]+ and ([0-9A-F]+\/[0-9A-F]+):/m.exec(stdout)
     return match ? parseLsn(match[1] as string) : null

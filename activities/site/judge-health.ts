@@ -1,0 +1,78 @@
+import type { ShipperStatus } from '../../adapters/component/postgresql/shipper-protocol.ts'
+import { otherSite } from '../../domain/placement.ts'
+import { judgeSystem, type ProtectionWord, type Reason } from '../../domain/protection.ts'
+import { defaultTimeLimits, type TimeLimits } from '../../domain/time-limits.ts'
+import { secondsBetween } from '../../domain/times.ts'
+import { observeSystem } from '../../repository/observe-system.ts'
+import { type Agent, systemOf } from '../agent.ts'
+import type { Work } from '../boundary.ts'
+
+export interface Health {
+  readonly configHash: string
+  readonly word: ProtectionWord
+  /** Upper bound; null where nothing could be brought back. */
+  readonly lostNowSeconds: number | null
+  /** Worst first. */
+  readonly reasons: readonly Reason[]
+  /** When a drill last brought everything back; ISO-8601 UTC, null for never. */
+  readonly lastProvenAt: string | null
+  /** The site that it would fail over to; null where it has none. */
+  readonly failoverTo: string | null
+  readonly limits: TimeLimits
+}
+
+/** A store that hangs must not keep the others from being judged. */
+const storeSeconds = 30
+
+/** Nobody here knows which runs go on: a backup that is this young may still be on its way into a store. */
+const copyingSeconds = 900
+
+/** More would not fit a payload, and nobody reads them. */
+const mostReasons = 50
+
+/**
+ * Judges how well a system is protected, from what its stores hold and from the WAL shipper of this host.
+ *
+ * Effect: none.
+ * Idempotent: yes, it only looks.
+ * Heartbeat: none needed.
+ * Fails with: UnknownName, ConfigInvalid, KeyNotTrusted. What does not answer is in the result.
+ */
+export function judgeHealth(agent: Agent) {
+  return async (input: { readonly system: string; readonly configHash: string | null }, _work: Work): Promise<Health> => {
+    const { config, whole, hash } = await agent.config(input.configHash)
+    const system = systemOf(config, input.system)
+    const shipper = await ownShipper(agent)
+    const deps = {
+      config,
+      verifier: await agent.verifier(config),
+      cache: agent.cache,
+      store: (name: string) => agent.store(config, name),
+      timeoutSeconds: storeSeconds,
+      now: () => agent.now(),
+    }
+    const now = agent.now().toISOString()
+    const { observed, proof } = await observeSystem(deps, input.system, {
+      shipper: (host, component) =>
+        (host === agent.host ? shipper?.instances.find((one) => one.system === input.system && one.component === component) : null) ?? null,
+      shipperExpected: (host) => host === agent.host,
+      // It runs, so Temporal does.
+      schedulerProblem: null,
+      isRunning: (_run, endedAt) => secondsBetween(endedAt, now) < copyingSeconds,
+    })
+    const { word, lostNowSeconds, reasons } = judgeSystem(config, observed)
+    return {
+      configHash: hash,
+      word,
+      lostNowSeconds,
+      reasons: reasons.slice(0, mostReasons),
+      lastProvenAt: proof.lastProven?.at ?? null,
+      failoverTo: system.failover ? otherSite(whole, input.system, agent.site) : null,
+      limits: config.limits ?? defaultTimeLimits,
+    }
+  }
+}
+
+function ownShipper(agent: Agent): Promise<ShipperStatus | null> {
+  return agent.postgresql.shipperRequest(agent.shipperSocket, 'status', undefined).catch(() => null)
+}

@@ -1,0 +1,86 @@
+import type { Config } from '../../domain/config.ts'
+import { siteOfSystem } from '../../domain/copies.ts'
+import { foldRecords } from '../../domain/control-state.ts'
+import { MusterError } from '../../domain/failures.ts'
+import { type FenceWay, isPlanned, type MoveProcedure, type MoveSource } from '../../domain/move.ts'
+import { otherSite, placedAt } from '../../domain/placement.ts'
+import { defaultTimeLimits, type TimeLimits } from '../../domain/time-limits.ts'
+import { readRecords } from '../../repository/control-records.ts'
+import { type Agent, systemOf } from '../agent.ts'
+import type { Work } from '../boundary.ts'
+import type { RestoreScope } from './scope-restore.ts'
+
+export interface MoveScope extends RestoreScope {
+  readonly from: string
+  readonly to: string
+  readonly source: MoveSource
+  /** All components there, trees too, for what has to be looked at. */
+  readonly sourceComponents: readonly { readonly component: string; readonly host: string }[]
+  readonly fence: readonly FenceWay[]
+  readonly limits: TimeLimits
+}
+
+/**
+ * Says from where to where a system moves, and what of it is on which host at both sites.
+ *
+ * Effect: none.
+ * Idempotent: yes, it only reads.
+ * Heartbeat: none needed.
+ * Fails with: UnknownName, InvalidInput (no other site), WrongTarget (it is there already), NotActiveSite, Unreachable.
+ */
+export function scopeMove(agent: Agent) {
+  return async (input: { readonly system: string; readonly procedure: MoveProcedure; readonly configHash: string | null }, _work: Work): Promise<MoveScope> => {
+    const { config, whole, hash } = await agent.config(input.configHash)
+    const system = systemOf(config, input.system)
+    if (!system.failover) {
+      throw new MusterError('InvalidInput', `system "${input.system}" has no other site`, { hint: 'write failover for it in muster.yaml, then: muster apply' })
+    }
+    const from = await activeSite(agent, whole, input.system)
+    const to = otherSite(whole, input.system, from)
+    refuseWrongSite(input, { from, to, here: agent.site, home: siteOfSystem(whole, input.system) })
+    const old = systemOf(placedAt(whole, from), input.system)
+    const there = Object.entries(old.components).map(([component, { host }]) => ({ component, host }))
+    const here = Object.entries(system.components).map(([component, { host }]) => ({ component, host }))
+    const services = [...system.services].reverse().map(({ name, host }) => ({ service: name, host }))
+    return {
+      configHash: hash,
+      hosts: [...new Set([...here, ...services].map(({ host }) => host))],
+      components: here,
+      services,
+      from,
+      to,
+      source: {
+        databases: there.filter(({ component }) => old.components[component]?.type === 'postgresql'),
+        services: [...old.services].reverse().map(({ name, host }) => ({ service: name, host })),
+      },
+      sourceComponents: there,
+      fence: waysToFence(input.procedure, system.failover.fence !== undefined && to === system.failover.to),
+      limits: config.limits ?? defaultTimeLimits,
+    }
+  }
+}
+
+/** In a planned move nothing but the old side's own agents will do: with another proof something could be lost. */
+function waysToFence(procedure: MoveProcedure, hasCommand: boolean): readonly FenceWay[] {
+  if (isPlanned(procedure)) return ['agents']
+  return ['agents', ...(hasCommand ? (['command'] as const) : []), 'people']
+}
+
+async function activeSite(agent: Agent, config: Config, system: string): Promise<string> {
+  const stores = await Promise.all(Object.keys(config.stores).map((name) => agent.store(config, name)))
+  const { records } = await readRecords({ stores, verifier: await agent.verifier(config) }, system)
+  return foldRecords(records).site?.site ?? siteOfSystem(config, system)
+}
+
+function refuseWrongSite(
+  { system, procedure }: { readonly system: string; readonly procedure: MoveProcedure },
+  sites: { readonly from: string; readonly to: string; readonly here: string; readonly home: string },
+): void {
+  const { from, to, here, home } = sites
+  if (procedure === 'failback' && from === home) throw new MusterError('WrongTarget', `system "${system}" is at its home site ${home} already`)
+  if (here !== to) {
+    throw new MusterError('WrongTarget', `system "${system}" is active at site ${from} and would go to ${to}, but this run works at site ${here}`, {
+      hint: `start it from the command line, which asks the right site: muster ${procedure} ${system}`,
+    })
+  }
+}

@@ -1,0 +1,28 @@
+/** The smoke command of a drill: its exit code is the answer. */
+import { MusterError } from '../../domain/failures.ts'
+import { runTool } from './run-tool.ts'
+
+const mostSeconds = 600
+
+export interface SmokeCommandOptions {
+  readonly signal?: AbortSignal
+  readonly label?: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** Runs it without a network where the host allows that. @throws MusterError CheckFailed with its last words, Cancelled, Timeout */
+export async function runSmokeCommand(words: readonly string[], { signal, label, env }: SmokeCommandOptions): Promise<void> {
+  const [command = '', ...args] = words
+  await runTool(command, args, {
+    env,
+    timeoutSeconds: mostSeconds,
+    noNetwork: true,
+    stdout: 'discard',
+    ...(signal && { signal }),
+    ...(label !== undefined && { label }),
+    explainFailure: ({ exitCode, stderrTail }) =>
+      new MusterError('CheckFailed', `the smoke command ${command} ended with ${exitCode ?? 'a signal'}: ${stderrTail.trim().split('\n').at(-1) ?? ''}`, {
+        hint: 'run it by hand against a restore elsewhere: muster restore SYSTEM --component NAME --into DIR',
+      }),
+  })
+}

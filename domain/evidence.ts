@@ -1,0 +1,181 @@
+/**
+ * The audit object of one run: who, what, from which copies, how long, what was lost, what was checked, and what was
+ * not as it should be. docs/repository-format.md has each member.
+ */
+import type { AuditHead } from './audit.ts'
+import type { ObjectivesConfig } from './config.ts'
+import type { RecoveryTarget } from './decision.ts'
+import type { FenceProof, MoveProcedure } from './move.ts'
+import type { Writer } from './repository-format.ts'
+import type { RunRan } from './run-history.ts'
+
+export interface Evidence extends RunEvidence {
+  readonly organisation: string
+  /** From the history of the run; null where Temporal did not give it. */
+  readonly ran: RunRan | null
+  readonly writer: Writer
+  /** Newest audit record that the writer knew; null where there was none. Absent in records of before there were any. */
+  readonly auditHead?: AuditHead | null
+}
+
+/** What the run itself knows; who writes it down adds the rest. */
+export interface RunEvidence {
+  readonly format: 'muster-evidence-1'
+  readonly system: string
+  readonly procedure: EvidencedProcedure
+  readonly kind: string | null
+  readonly run: { readonly workflowId: string; readonly runId: string }
+  readonly requestedBy: string
+  readonly approvals: readonly EvidenceApproval[]
+  /** Why a person has to review the run; null where nobody has to. */
+  readonly reviewDue: string | null
+  /** Empty where the run ended before it knew one. */
+  readonly configHash: string
+  /** Hash of the decision that was carried out; null where none could be made. */
+  readonly plan: string | null
+  readonly outcome: EvidenceOutcome
+  readonly host: string
+  readonly target: RecoveryTarget | null
+  readonly targets: readonly EvidenceTarget[]
+  readonly times: EvidenceTimes
+  readonly objectives: ObjectivesConfig
+  readonly measured: { readonly rtoSeconds: number | null; readonly rpoSeconds: number | null }
+  readonly recovered: readonly RecoveredComponent[]
+  readonly made: readonly MadeBackup[]
+  readonly wal: readonly EvidenceWal[]
+  /** Only of a move. */
+  readonly move: EvidenceMove | null
+  readonly setAside: readonly { readonly path: string; readonly safetyPath: string; readonly sizeBytes: number }[]
+  readonly steps: readonly EvidenceStep[]
+  readonly checks: readonly EvidenceCheck[]
+  /** What was not as it should be; empty for a run without a remark. */
+  readonly deviations: readonly string[]
+  readonly delivered: readonly { readonly event: string; readonly channels: readonly string[] }[]
+  readonly undelivered: readonly { readonly channel: string; readonly problem: string }[]
+}
+
+export type EvidencedProcedure = 'backupSystem' | 'archiveWal' | 'restoreSystem' | 'recoverToPointInTime' | 'drill' | MoveProcedure
+
+/** Those that people approve, and whose glass can be broken. */
+export const approvedProcedures: readonly EvidencedProcedure[] = ['restoreSystem', 'recoverToPointInTime', 'failover', 'switchover', 'failback']
+
+export type EvidenceOutcome = 'succeeded' | 'degraded' | 'failed' | 'rolled-back' | 'refused' | 'cancelled'
+
+export type DrillKind = 'restore' | 'pitr' | 'component'
+
+export interface EvidenceApproval {
+  readonly person: string
+  readonly accept: 'claimed' | 'signed'
+  /** Fingerprint of the key that signed. */
+  readonly key: string | null
+  readonly note: string | null
+  readonly breakGlass: boolean
+}
+
+/** What a run was to change or read, as it was found when it was planned. */
+export interface EvidenceTarget {
+  readonly component: string
+  readonly host: string
+  readonly paths: readonly string[]
+  readonly identity: { readonly systemIdentifier: string; readonly incarnation: string } | null
+}
+
+export interface EvidenceTimes {
+  readonly declaredAt: string
+  readonly approvedAt: string | null
+  readonly dataReadyAt: string | null
+  readonly serviceVerifiedAt: string | null
+  readonly dnsObservedAt: string | null
+  readonly endedAt: string
+}
+
+export interface RecoveredComponent {
+  readonly component: string
+  readonly backup: string
+  /** Null where it is not known: who writes the evidence looks it up, where the store still answers. */
+  readonly manifestSha256: string | null
+  readonly fromStore: string
+  readonly incarnation: string | null
+  /** Newest moment in the restored data; null where it holds no commit since its base. */
+  readonly at: string | null
+}
+
+export interface MadeBackup {
+  readonly component: string
+  readonly backup: string | null
+  readonly outcome: EvidenceOutcome
+  readonly sizeBytes: number
+  readonly stores: readonly { readonly store: string; readonly manifestSha256: string }[]
+  /** Stores that are owed their copy. */
+  readonly owed: readonly { readonly store: string; readonly problem: string }[]
+}
+
+export interface EvidenceMove {
+  readonly from: string
+  readonly to: string
+  /** What shows that the old side serves nobody; null where the run did not come that far. */
+  readonly fence: FenceProof | null
+  /** What was seen of each DNS record. */
+  readonly dns: readonly string[]
+}
+
+export interface EvidenceWal {
+  readonly component: string
+  readonly incarnation: string | null
+  /** Everything before it is in the required stores. */
+  readonly requiredLsn: string | null
+  readonly lastCommitAt: string | null
+  readonly gaps: readonly string[]
+}
+
+export interface EvidenceStep {
+  readonly name: string
+  readonly startedAt: string
+  readonly seconds: number
+  readonly failed?: true
+}
+
+export interface EvidenceCheck {
+  readonly name: string
+  readonly ok: boolean
+  readonly detail: string
+  /** The same check when the backup was made; null where it was not run then. */
+  readonly atBackup: string | null
+}
+
+type Known = 'system' | 'procedure' | 'run' | 'requestedBy' | 'outcome' | 'times'
+
+/** Evidence with nothing in it but what every run has; the rest is filled in by what the run did. */
+export function evidenceWith(known: Pick<RunEvidence, Known> & Partial<RunEvidence>): RunEvidence {
+  return {
+    format: 'muster-evidence-1',
+    kind: null,
+    approvals: [],
+    reviewDue: null,
+    configHash: '',
+    plan: null,
+    host: '',
+    target: null,
+    targets: [],
+    objectives: {},
+    measured: { rtoSeconds: null, rpoSeconds: null },
+    recovered: [],
+    made: [],
+    wal: [],
+    move: null,
+    setAside: [],
+    steps: [],
+    checks: [],
+    deviations: [],
+    delivered: [],
+    undelivered: [],
+    ...known,
+  }
+}
+
+/** What the figures say against the objectives, for a person; empty where they are met. */
+export function missedObjectives(objectives: ObjectivesConfig, measured: Evidence['measured']): readonly string[] {
+  const over = (what: string, found: number | null, most: number | undefined) =>
+    found !== null && most !== undefined && found > most ? [`${what} was ${found.toFixed(1)} s, the objective is ${most} s`] : []
+  return [...over('recovery time', measured.rtoSeconds, objectives.rtoSeconds), ...over('loss', measured.rpoSeconds, objectives.rpoSeconds)]
+}

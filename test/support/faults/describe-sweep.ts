@@ -1,0 +1,61 @@
+/** The tests of a sweep: one for each of its families, and a line for each row. */
+import assert from 'node:assert/strict'
+import type { Family } from './family.ts'
+import { workInMemory } from './in-memory.ts'
+import { rowName } from './rows.ts'
+import { startSweep, type Sweep, type Sweepable, type SweptFamily, type SweptRow } from './sweep.ts'
+
+/**
+ * While a step is mended, only the families with `MUSTER_SWEEP` in their name are swept.
+ * @param lanes how many systems are swept beside each other: most of a row is waiting for a dead worker to be missed
+ */
+export function describeSweep<L extends Sweepable>(
+  title: string,
+  families: readonly Family<L>[],
+  lanes: { readonly count: number; readonly create: () => Promise<L> },
+): void {
+  const swept = families.filter(({ name }) => name.includes(process.env['MUSTER_SWEEP'] ?? ''))
+  describe(title, function () {
+    this.timeout(1_800_000)
+    let sweep: Sweep<L>
+    let useDisk = (): void => undefined
+
+    before(async () => {
+      useDisk = await workInMemory()
+      sweep = await startSweep(swept, lanes, tell)
+    })
+
+    after(async () => {
+      await sweep?.stop()
+      useDisk()
+    })
+
+    for (const family of swept) {
+      it(`of ${family.name}: it ends by itself with good data, the old data found, and nothing left running`, async () => {
+        const found = await sweep.of(family)
+        summarise(found)
+        assert.ok(found.rows.length > 0)
+        assert.deepEqual(
+          found.rows.filter(({ seen }) => seen.problems.length > 0).map(({ row, seen }) => `${rowName(row)}: ${seen.problems.join('; ')}`),
+          [],
+        )
+      })
+    }
+  })
+}
+
+/** A line for each row as its run ends: a sweep of minutes that says nothing looks as if it hung. */
+function tell({ family, row, seen, seconds, sharedWith }: SweptRow): void {
+  const word = seen.problems.length === 0 ? 'ok  ' : 'FAIL'
+  const where = `${seen.outcome.padEnd(11)} old data ${seen.oldData}`
+  const run = `${seconds.toFixed(1).padStart(5)} s${sharedWith.length > 0 ? ` for ${sharedWith.length + 1}` : '      '}`
+  process.stdout.write(`      ${word} ${run}  ${where.padEnd(32)} ${family.name} | ${rowName(row)}\n`)
+  for (const problem of seen.problems) process.stdout.write(`           ${problem}\n`)
+}
+
+function summarise({ rows, merged }: SweptFamily): void {
+  const good = rows.filter(({ seen }) => seen.problems.length === 0).length
+  const runs = rows.reduce((sum, { sharedWith }) => sum + 1 / (sharedWith.length + 1), 0)
+  process.stdout.write(`      ${rows.length} rows in ${Math.round(runs)} runs, ${good} hold\n`)
+  for (const { count, why } of merged) process.stdout.write(`        ${count} merged ${why}\n`)
+}

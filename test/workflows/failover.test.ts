@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import type { WorkflowHandle } from '@temporalio/client'
+import type { MoveResult } from '../../workflows/messages.ts'
+import { attestBy, fencedBy, oldSide, oldSideGone } from '../support/move-script.ts'
+import {
+  type ActivityName,
+  endOf,
+  failing,
+  openStage,
+  type Play,
+  refusalOf,
+  type Script,
+  type Stage,
+  until,
+  untilCancelled,
+  untilPhase,
+} from '../support/scripted-activities.ts'
+import { shopRestorePlan, shopScript } from '../support/shop-script.ts'
+
+const base = shopScript()
+const broken = failing('CheckFailed', 'it broke here')
+const touching: readonly ActivityName[] = [
+  'stopService',
+  'stopDatabase',
+  'saveTail',
+  'takeOver',
+  'promoteAside',
+  'swapIn',
+  'startClosed',
+  'protectAgain',
+  'changeDns',
+  'openDatabase',
+  'startService',
+]
+const undoing: readonly ActivityName[] = ['giveBack', 'swapBack', 'stopClosed', 'startOldDatabase', 'startService', 'discardAside', 'protectOld']
+
+describe('a failover', function () {
+  this.timeout(60_000)
+  let stage: Stage
+
+  before(async () => {
+    stage = await openStage()
+  })
+  after(async () => {
+    await stage?.close()
+  })
+
+  let number = 0
+  async function begin(changes: Partial<Script>, input: object = {}, type = 'failover'): Promise<{ play: Play; handle: WorkflowHandle }> {
+    const play = stage.play({ ...base, ...changes }, `move-${(number += 1)}`)
+    return { play, handle: await stage.start(type, `target/${play.system}`, { system: play.system, requestedBy: 'alice', ...input }) }
+  }
+
+  it('stops the old side in order, saves its tail, takes over, and only then promotes and opens', async () => {
+    const { play, handle } = await begin({ observeTargets: oldSide })
+    const result = (await handle.result()) as MoveResult
+    assert.equal(result.fence?.by, 'agents')
+    assert.deepEqual(play.order(...touching), [
+      'stopService web',
+      'stopService mailer',
+      'stopDatabase database',
+      'saveTail database',
+      'takeOver',
+      'promoteAside database',
+      'swapIn database',
+      'swapIn uploads',
+      'startClosed database',
+      'protectAgain database',
+      'changeDns app.shop.example. A',
+      'openDatabase database',
+      'startService worker',
+      'startService web',
+    ])
+    const [taken] = play.calls('takeOver')
+    assert.deepEqual(taken?.input.replayed, [{ component: 'database', incarnation: 'a1b2c3d4e5f6', replayedLsn: '0/5000100' }])
+  })
+
+  it('prepares while it waits for approval, and touches nothing of the old side before there is one', async () => {
+    const { play, handle } = await begin({ observeTargets: oldSide, planRestore: shopRestorePlan({ approvals: { count: 1 } }) })
+    await untilPhase(handle, 'waiting for approval')
+    await until('the copy to be held', () => play.calls('checkRestored').length > 0)
+    assert.deepEqual(play.order(...touching), [])
+    await handle.executeUpdate('approve', { args: [{ plan: (await handle.describe()).memo?.['plan'], person: 'bob' }] })
+    assert.equal(((await handle.result()) as MoveResult).approvals[0]?.person, 'bob')
+  })
+
+  it('waits for two people where nobody answers on the old side, and refuses one person twice and another plan', async () => {
+    const { play, handle } = await begin({ observeTargets: oldSideGone })
+    await untilPhase(handle, 'fence: waiting for people')
+    const plan = (await handle.describe()).memo?.['plan']
+    const say = (person: string, more: object = {}) =>
+      handle.executeUpdate('attest', { args: [{ plan, person, statement: 'the power of db1 is off, I stand before it', ...more }] })
+    assert.match((await refusalOf(say('alice', { plan: 'f'.repeat(64) }))).message, /the plan is/)
+    assert.match((await refusalOf(say('alice', { statement: 'off' }))).message, /statement/)
+    assert.deepEqual(await say('alice'), { missing: 1 })
+    assert.match((await refusalOf(say('alice'))).message, /another person is needed/)
+    assert.equal(play.calls('takeOver').length, 0)
+    await say('bob')
+    const result = (await handle.result()) as MoveResult
+    assert.equal(result.fence?.by, 'people')
+    assert.match(result.fence?.detail ?? '', /alice: .*; bob: /)
+    assert.deepEqual(play.order('stopService', 'stopDatabase', 'saveTail'), [])
+  })
+
+  it('takes the proof of the fence command, and asks people where that does not hold', async () => {
+    const ways = { observeTargets: oldSideGone, scopeMove: fencedBy('agents', 'command', 'people') }
+    const good = await begin(ways)
+    assert.equal(((await good.handle.result()) as MoveResult).fence?.by, 'command')
+    const bad = await begin({ ...ways, runFence: failing('CheckFailed', 'the power is still on') })
+    await attestBy('alice', 'bob')(bad.handle)
+    assert.equal(((await bad.handle.result()) as MoveResult).fence?.by, 'people')
+    const told = bad.play.calls('notifyPeople').map(({ input }) => input.notice)
+    assert.ok(told.some(({ event, body }) => event === 'alarm' && body.includes('the power is still on')))
+  })
+
+  it('gives the site back before the old side is started again, newest step first', async () => {
+    const { play, handle } = await begin({
+      observeTargets: oldSide,
+      checkRestored: (input, attempt) => (input.where === 'closed' ? broken() : base.checkRestored(input, attempt)),
+    })
+    const end = await endOf(handle)
+    assert.equal(end.type, 'CheckFailed')
+    assert.match(end.message, /rolled back/)
+    assert.deepEqual(play.order(...undoing), [
+      'stopClosed database',
+      'swapBack uploads',
+      'swapBack database',
+      'giveBack',
+      'startOldDatabase database',
+      'startService web',
+      'discardAside uploads',
+      'discardAside database',
+    ])
+    assert.equal((await handle.describe()).memo?.['outcome'], 'rolled-back')
+  })
+
+  it('asks a person about a name server without the new answer, and puts the record back when they give up', async () => {
+    const { play, handle } = await begin({
+      observeTargets: oldSide,
+      observeDns: async (input, attempt) => ({ ...(await base.observeDns(input, attempt)), everywhere: false, summary: 'ns2 answers 192.0.2.1' }),
+    })
+    await untilPhase(handle, 'paused: dns')
+    await handle.executeUpdate('correct', { args: [{ action: 'giveUp', person: 'bob', reason: 'ns2 stays as it is' }] })
+    const end = await endOf(handle)
+    assert.match(end.message, /bob gave up: ns2 stays as it is; .*ns2 answers 192.0.2.1/)
+    const changes = play.calls('changeDns').map(({ input }) => [input.toSite, input.expected.values.join()])
+    assert.deepEqual(
+      changes.map(([toSite]) => toSite),
+      ['dr', 'primary'],
+    )
+    assert.notEqual(changes[0]?.[1], changes[1]?.[1])
+    assert.deepEqual(play.order('openDatabase'), [])
+  })
+
+  it('is refused when a record could not be changed, before anything is prepared', async () => {
+    const problem = { type: 'PreconditionFailed' as const, message: 'every server that takes updates stands at site primary', hint: 'add one' }
+    const { play, handle } = await begin({
+      observeTargets: oldSide,
+      planDns: async (input, attempt) => {
+        const { records } = await base.planDns(input, attempt)
+        return { records: records.map((one) => ({ ...one, problems: [problem] })) }
+      },
+    })
+    assert.match((await endOf(handle)).message, /every server that takes updates stands at site primary; add one/)
+    assert.equal(play.calls('restoreDatabaseAside').length, 0)
+  })
+
+  it('backs trees up after the stop and restores exactly that backup where it is planned, and is refused without an agent', async () => {
+    const { play, handle } = await begin({ observeTargets: oldSide }, {}, 'switchover')
+    await handle.result()
+    const order = play.order('stopDatabase', 'produceBackup', 'restoreTreeAside', 'takeOver').filter((step) => step !== 'produceBackup database')
+    assert.deepEqual(order.slice(0, 4), ['stopDatabase database', 'produceBackup uploads', 'restoreTreeAside uploads', 'takeOver'])
+    const { input } = play.calls('restoreTreeAside')[0] ?? assert.fail('no tree was restored')
+    assert.match(input.decision.backup, /-uploads$/)
+    const alone = await begin({ observeTargets: oldSideGone }, {}, 'failback')
+    const end = await endOf(alone.handle)
+    assert.equal(end.type, 'AgentAbsent')
+    assert.match(end.message, /muster failover/)
+  })
+
+  it('leaves the old side alone when nothing can be restored at the other', async () => {
+    const { play, handle } = await begin({
+      observeTargets: oldSide,
+      planRestore: shopRestorePlan({ approvals: { count: 1 } }),
+      holdAtTarget: failing('WalGap', 'WAL is missing after 0/5000000'),
+    })
+    const end = await endOf(handle)
+    assert.equal(end.type, 'WalGap')
+    assert.deepEqual(play.order(...touching), [])
+  })
+
+  it('cleans up and takes nothing over when it is cancelled while it waits for people', async () => {
+    const { play, handle } = await begin({ observeTargets: oldSideGone })
+    await untilPhase(handle, 'fence: waiting for people')
+    await handle.cancel()
+    await endOf(handle)
+    assert.deepEqual(play.order(...undoing), ['discardAside uploads', 'discardAside database'])
+    assert.equal(play.calls('takeOver').length, 0)
+    assert.equal((await handle.describe()).memo?.['outcome'], 'cancelled')
+  })
+
+  it('starts again what it stopped when it is cancelled while the tail is saved', async () => {
+    const { play, handle } = await begin({ observeTargets: oldSide, saveTail: untilCancelled() })
+    await until('saveTail', () => play.calls('saveTail').length > 0)
+    await handle.cancel()
+    await endOf(handle)
+    assert.deepEqual(play.order('startOldDatabase', 'startService'), ['startOldDatabase database', 'startService web'])
+  })
+})

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ScheduleHandle, ScheduleOverlapPolicy } from '@temporalio/client'
+import type { Reason } from '../../domain/protection.ts'
+import type { MonitorHealthResult } from '../../workflows/messages.ts'
+import { endOf, failing, openStage, type Play, type Script, type Stage, until, untilCancelled } from '../support/scripted-activities.ts'
+import { shopScript } from '../support/shop-script.ts'
+
+const base = shopScript()
+const unproven: Reason = { word: 'degraded', component: null, text: 'it was never proven', next: 'muster drill shop' }
+const lost: Reason = { word: 'not protected', component: 'database', text: 'no backup can be seen', next: 'muster doctor shop' }
+
+describe('monitorHealth', function () {
+  this.timeout(60_000)
+  let stage: Stage
+  let runs = 0
+
+  before(async () => {
+    stage = await openStage()
+  })
+  after(() => stage?.close())
+
+  const judged =
+    (reasons: readonly Reason[], more: { readonly failoverTo?: string } = {}): Script['judgeHealth'] =>
+    async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), reasons, ...more })
+  const play = (changes: Partial<Script> = {}): Play => stage.play({ ...base, ...changes })
+  const start = (acting: Play) => stage.start('monitorHealth', `health/${++runs}`, { system: acting.system })
+  const notices = (acting: Play) => acting.calls('notifyPeople').map(({ input: { notice } }) => [notice.event, notice.severity, notice.subject])
+
+  it('tells nobody of a system that is protected', async () => {
+    const acting = play()
+    const { outcome, word, reasons } = (await (await start(acting)).result()) as MonitorHealthResult
+    assert.deepEqual([outcome, word, reasons], ['succeeded', 'protected', []])
+    assert.deepEqual(notices(acting), [])
+  })
+
+  it('raises one alarm with every reason and what to do, as bad as the worst', async () => {
+    const acting = play({ judgeHealth: judged([lost, unproven]) })
+    const { outcome, word } = (await (await start(acting)).result()) as MonitorHealthResult
+    assert.deepEqual([outcome, word], ['degraded', 'not protected'])
+    assert.deepEqual(notices(acting), [['alarm', 'critical', `${acting.system} is not protected: database: no backup can be seen`]])
+    assert.equal(
+      acting.calls('notifyPeople')[0]?.input.notice.body,
+      'database: no backup can be seen\n  → muster doctor shop\nit was never proven\n  → muster drill shop',
+    )
+  })
+
+  it('plans the failover at the other site, and says what stands in its way', async () => {
+    const acting = play({ judgeHealth: judged([], { failoverTo: 'primary' }), scopeMove: failing('IdentityMissing', 'beta has no age identity') })
+    const { word, reasons } = (await (await start(acting)).result()) as MonitorHealthResult
+    assert.equal(word, 'degraded')
+    assert.deepEqual(
+      reasons.map(({ text }) => text),
+      ['a failover to primary is not ready: beta has no age identity'],
+    )
+    assert.deepEqual(notices(acting), [['alarm', 'warning', `${acting.system} is degraded: a failover to primary is not ready: beta has no age identity`]])
+  })
+
+  it('remembers from run to run of its schedule: says it once, and when it is over', async () => {
+    const state: { reasons: readonly Reason[] } = { reasons: [unproven] }
+    const acting = play({ judgeHealth: (input, attempt) => judged(state.reasons)(input, attempt) })
+    const schedule = await stage.client.schedule.create({
+      scheduleId: 'monitor-health',
+      spec: {},
+      action: { type: 'startWorkflow', workflowType: 'monitorHealth', taskQueue: 'muster', workflowId: 'scheduled-health', args: [{ system: acting.system }] },
+    })
+    try {
+      await once(schedule, 1)
+      await once(schedule, 2)
+      assert.deepEqual(notices(acting), [['alarm', 'warning', `${acting.system} is degraded: it was never proven`]])
+      state.reasons = []
+      await once(schedule, 3)
+      assert.deepEqual(notices(acting).at(-1), ['succeeded', 'info', `${acting.system} is protected again`])
+      await once(schedule, 4)
+      assert.equal(notices(acting).length, 2)
+    } finally {
+      await schedule.delete()
+    }
+
+    async function once(handle: ScheduleHandle, count: number): Promise<void> {
+      await handle.trigger(ScheduleOverlapPolicy.BUFFER_ALL)
+      // The next run is given the result of one that the schedule has seen the end of.
+      for (let seen = 0; seen < count; await sleep(1000)) {
+        const { info } = await handle.describe()
+        if (info.runningActions.length === 0) seen = info.recentActions.length
+      }
+    }
+  })
+
+  it('says that nobody looks when it cannot, and ends as cancelled when it is cancelled', async () => {
+    const acting = play({ judgeHealth: failing('SecretMissing', 'there is no host key') })
+    const end = await endOf(await start(acting))
+    assert.deepEqual([end.type, end.message], ['SecretMissing', 'there is no host key'])
+    assert.deepEqual(notices(acting), [['failed', 'critical', `nobody looks after ${acting.system}`]])
+    const waiting = play({ judgeHealth: untilCancelled() })
+    const handle = await start(waiting)
+    await until('the judgement', () => waiting.calls('judgeHealth').length > 0)
+    await handle.cancel()
+    await assert.rejects(handle.result())
+    assert.equal((await handle.describe()).memo?.['outcome'], 'cancelled')
+    assert.deepEqual(notices(waiting), [])
+  })
+})

@@ -1,0 +1,105 @@
+/**
+ * Looks hourly whether a system is as well protected as its configuration asks, and tells people when that changes.
+ *
+ *  1. judge      freshness, copies and gaps from the stores themselves, the WAL shipper, missed and failed drills
+ *  2. readiness  the plan of a failover is made at the other site and thrown away: what stands in its way is known before
+ *  3. alarm      what is new, what is over, and once a day what is still so
+ *
+ * Additive: nothing to undo. What people were told of comes from the result of the schedule's last run.
+ */
+import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow'
+import type { Health } from '../activities/site/judge-health.ts'
+import { alarmsOf, textOf, type ToldReason } from '../domain/health-alarms.ts'
+import type { ProtectionWord, Reason } from '../domain/protection.ts'
+import { defaultTimeLimits } from '../domain/time-limits.ts'
+import { onSite } from './activity-options.ts'
+import { failureOf, isFailure } from './failure-of.ts'
+import { type MonitorHealthInput, monitorHealthMessage } from './messages.ts'
+import { makeMovePlan } from './move/plan.ts'
+import { createNotices, type Notices } from './notices.ts'
+import { procedure } from './procedure.ts'
+import { createProgressBoard, type Outcome, type ProgressBoard } from './progress.ts'
+import { siteOfQueue } from './queues.ts'
+
+export interface MonitorHealthResult {
+  readonly system: string
+  readonly outcome: Outcome
+  readonly word: ProtectionWord
+  readonly lostNowSeconds: number | null
+  readonly lastProvenAt: string | null
+  readonly reasons: readonly Reason[]
+  /** What people know of. */
+  readonly told: readonly ToldReason[]
+}
+
+/** Longer than a plan takes; a site that is slower than that is not ready. */
+const readinessSeconds = 600
+
+export const monitorHealth = procedure('monitorHealth', monitorHealthMessage, async (input: MonitorHealthInput): Promise<MonitorHealthResult> => {
+  const board = createProgressBoard('monitorHealth', input.system)
+  const site = siteOfQueue()
+  const configHash = input.configHash ?? null
+  const notices = createNotices(site, defaultTimeLimits, { configHash, system: input.system, procedure: 'monitorHealth' })
+  try {
+    board.phase('judging')
+    const health = await onSite(site).judgeHealth.executeWithOptions({ summary: `how well ${input.system} is protected` }, [
+      { system: input.system, configHash },
+    ])
+    board.phase('readiness')
+    const reasons = [...health.reasons, ...(await readiness(input, health))]
+    const word = reasons.some((one) => one.word === 'not protected') ? 'not protected' : reasons.length > 0 ? 'degraded' : 'protected'
+    board.note([word, ...reasons.map((one) => `${textOf(one)} → ${one.next}`)])
+    const told = tellPeople(input.system, word, reasons, notices)
+    const outcome: Outcome = word === 'protected' ? 'succeeded' : 'degraded'
+    end(board, outcome)
+    await notices.settled()
+    const { lostNowSeconds, lastProvenAt } = health
+    return { system: input.system, outcome, word, lostNowSeconds, lastProvenAt, reasons, told }
+  } catch (error) {
+    if (!isFailure(error)) throw error
+    end(board, isCancellation(error) ? 'cancelled' : 'failed')
+    await CancellationScope.nonCancellable(async () => {
+      const body = `${failureOf(error).message}\nWhether it is protected is not known: muster status ${input.system}`
+      if (!isCancellation(error)) notices.send('failed', 'critical', `nobody looks after ${input.system}`, body)
+      await notices.settled()
+    })
+    throw error
+  }
+})
+
+function end(board: ProgressBoard, outcome: Outcome): void {
+  board.phase(outcome)
+  board.outcome(outcome)
+}
+
+/** What would stop a failover that was started now. */
+async function readiness({ system }: MonitorHealthInput, { failoverTo, configHash }: Health): Promise<readonly Reason[]> {
+  if (failoverTo === null) return []
+  try {
+    const ask = { system, configHash, requestedBy: 'monitor-health' }
+    const plan = () => makeMovePlan(failoverTo, 'failover', ask, null, `whether ${system} could fail over to ${failoverTo}`)
+    const { dnsWarnings } = await CancellationScope.withTimeout(readinessSeconds * 1000, plan)
+    return dnsWarnings.map((text) => notReady(system, failoverTo, text))
+  } catch (error) {
+    if (!isFailure(error) || (isCancellation(error) && CancellationScope.current().consideredCancelled)) throw error
+    const late = `no plan in ${readinessSeconds / 60} min`
+    return [notReady(system, failoverTo, isCancellation(error) ? late : failureOf(error).message)]
+  }
+}
+
+function notReady(system: string, site: string, text: string): Reason {
+  return { word: 'degraded', component: null, text: `a failover to ${site} is not ready: ${text}`, next: `muster failover ${system} --plan` }
+}
+
+function tellPeople(system: string, word: ProtectionWord, reasons: readonly Reason[], notices: Notices): readonly ToldReason[] {
+  const last = workflowInfo().lastResult as Partial<MonitorHealthResult> | undefined
+  const { tell, over, told } = alarmsOf(last?.told ?? [], reasons, new Date().toISOString())
+  if (tell.length > 0) {
+    const severity = tell.some((one) => one.word === 'not protected') ? 'critical' : 'warning'
+    const lines = tell.map((one) => `${textOf(one)}\n  → ${one.next}`)
+    notices.send('alarm', severity, `${system} is ${word}: ${textOf(tell[0] as Reason)}`, [...lines, ...over.map((text) => `no longer: ${text}`)].join('\n'))
+  } else if (over.length > 0) {
+    notices.send('succeeded', 'info', `${system} is ${word}${reasons.length > 0 ? '' : ' again'}`, over.map((text) => `no longer: ${text}`).join('\n'))
+  }
+  return told
+}

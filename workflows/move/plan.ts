@@ -1,0 +1,98 @@
+/** Observes both sites and makes the plan of a move; made again right before the first irreversible step. */
+import type { RestorePlan } from '../../activities/host/restore/types.ts'
+import type { MoveScope } from '../../activities/site/scope-move.ts'
+import type { RestoreDecision } from '../../domain/decision.ts'
+import { fencePeople, isPlanned, type MoveDecision, type MoveProcedure } from '../../domain/move.ts'
+import type { DatabaseObservation, TargetObservation } from '../../domain/target.ts'
+import { defaultTimeLimits } from '../../domain/time-limits.ts'
+import { onSite, urgentOnHost } from '../activity-options.ts'
+import type { MoveInput } from '../messages.ts'
+import { fail } from '../procedure.ts'
+import { planRecords } from './dns.ts'
+import { lookAtSource } from './source.ts'
+
+export interface PlannedMove {
+  readonly plan: RestorePlan
+  readonly scope: MoveScope
+  /** What a person should know of the records before approving. */
+  readonly dnsWarnings: readonly string[]
+}
+
+/** @param pinned the approved decision; then the old side is not looked at again, since the decision does not depend on it */
+export async function makeMovePlan(
+  site: string,
+  procedure: MoveProcedure,
+  input: MoveInput,
+  pinned: RestoreDecision | null,
+  summary: string,
+): Promise<PlannedMove> {
+  const scope = await onSite(site).scopeMove.executeWithOptions({ summary: `from where to where ${input.system} moves` }, [
+    { system: input.system, procedure, configHash: pinned?.configHash ?? input.configHash ?? null },
+  ])
+  const [observations, source, dns] = await Promise.all([
+    observeDestination(input.system, scope),
+    pinned ? null : lookAtSource(input.system, scope),
+    planRecords(site, procedure, input.system, scope),
+  ])
+  if (source && isPlanned(procedure)) refuseAbsent(procedure, input.system, source.absent)
+  const [first] = scope.hosts
+  if (first === undefined) throw fail('NothingToDo', `system "${input.system}" has nothing to move`)
+  const request = {
+    procedure,
+    system: input.system,
+    components: null,
+    target: { kind: 'latest' as const },
+    incarnation: null,
+    from: input.from ?? null,
+    into: null,
+    path: null,
+    back: null,
+    openWith: input.openWith ?? [],
+    newerFiles: null,
+    stopFirst: null,
+    requester: input.requestedBy ?? 'unknown',
+    expiresAt: input.expiresAt ?? null,
+    configHash: scope.configHash,
+    observations: observations.map((one) => (one.type === 'postgresql' ? withTail(one, scope.from, source?.databases ?? []) : one)),
+    pinned,
+    move: moveDecision(scope, input, dns.changes),
+  }
+  const plan = await urgentOnHost(first, 'control', defaultTimeLimits).planRestore.executeWithOptions({ summary }, [request])
+  return { plan, scope, dnsWarnings: dns.warnings }
+}
+
+function refuseAbsent(procedure: MoveProcedure, system: string, absent: readonly string[]): void {
+  if (absent.length === 0) return
+  throw fail(
+    'AgentAbsent',
+    `a ${procedure} of ${system} loses nothing, and for that the agents of the old side have to answer; absent: ${absent.join(', ')}. Where they are lost: muster failover ${system}`,
+  )
+}
+
+function moveDecision({ from, to, source, fence }: MoveScope, { acceptLoss }: MoveInput, dns: MoveDecision['dns']): MoveDecision {
+  return { from, to, source, fence, fencePeople, dns, acceptLoss: acceptLoss ?? false }
+}
+
+async function observeDestination(system: string, scope: MoveScope): Promise<readonly TargetObservation[]> {
+  const observed = await Promise.all(
+    scope.hosts.map((host) =>
+      urgentOnHost(host, 'control', defaultTimeLimits).observeTargets.executeWithOptions({ summary: `look at the target on ${host}` }, [
+        {
+          system,
+          components: scope.components.filter((one) => one.host === host).map(({ component }) => component),
+          services: scope.services.filter((one) => one.host === host).map(({ service }) => service),
+          configHash: scope.configHash,
+          into: null,
+        },
+      ]),
+    ),
+  )
+  return observed.flat()
+}
+
+/** Later WAL is looked for at the old side; what lies at the target is of another life. */
+function withTail(observation: DatabaseObservation, from: string, source: readonly DatabaseObservation[]): DatabaseObservation {
+  const seen = source.find(({ component }) => component === observation.component)
+  const absent = { source: `site ${from}`, found: false, detail: 'no agent answers there: only what it shipped is left' }
+  return { ...observation, tailSources: seen?.tailSources ?? [absent] }
+}

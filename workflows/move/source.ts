@@ -1,0 +1,113 @@
+/** The old side of a move: what its agents see, and stopping it through them. */
+import type { PostgresqlDecision } from '../../domain/decision.ts'
+import type { MoveScope } from '../../activities/site/scope-move.ts'
+import { sourceHosts } from '../../domain/move.ts'
+import type { DatabaseObservation, ServiceObservation } from '../../domain/target.ts'
+import { promptOnHost, undoOnHost } from '../activity-options.ts'
+import { failureOf, isFailure } from '../failure-of.ts'
+import { stepOf, timed } from '../restore/context.ts'
+import { together } from '../together.ts'
+import { type MoveContext, moveOf, type SourceSeen } from './context.ts'
+
+/** Agents that are gone are part of the answer. */
+export async function lookAtSource(system: string, scope: MoveScope): Promise<SourceSeen & { readonly absent: readonly string[] }> {
+  const seen = await Promise.all(sourceHosts(scope.source).map((host) => lookAtHost(system, scope, host)))
+  return {
+    databases: seen.flatMap(({ databases }) => databases),
+    services: seen.flatMap(({ services }) => services),
+    absent: seen.flatMap(({ absent }) => absent),
+  }
+}
+
+async function lookAtHost(system: string, scope: MoveScope, host: string): Promise<SourceSeen & { readonly absent: readonly string[] }> {
+  try {
+    const observed = await promptOnHost(host, 'control', scope.limits).observeTargets.executeWithOptions({ summary: `look at the old side on ${host}` }, [
+      {
+        system,
+        components: scope.source.databases.filter((one) => one.host === host).map(({ component }) => component),
+        services: scope.source.services.filter((one) => one.host === host).map(({ service }) => service),
+        configHash: scope.configHash,
+        into: null,
+      },
+    ])
+    return {
+      databases: observed.flatMap((one) => (one.type === 'postgresql' ? [{ ...one, host }] : [])),
+      services: observed.filter((one): one is ServiceObservation => one.type === 'service'),
+      absent: [],
+    }
+  } catch (error) {
+    if (!isFailure(error) || failureOf(error).type !== 'AgentAbsent') throw error
+    return { databases: [], services: [], absent: [host] }
+  }
+}
+
+/**
+ * Stops what can be reached of the old side, services in reverse order and then databases, and saves the tails. What ran is
+ * started again when the move is rolled back.
+ * @returns hosts whose agents did not answer: of them nothing is proven
+ */
+export async function stopSource(context: MoveContext): Promise<readonly string[]> {
+  return timed(context, 'stop the old side', async () => {
+    const seen = await lookAtSource(context.input.system, context.scope)
+    const gone = new Set(seen.absent)
+    for (const { service } of moveOf(context).source.services) {
+      const found = seen.services.find((one) => one.service === service)
+      if (found) await unlessGone(gone, found.host, () => stopService(context, found))
+    }
+    await together(seen.databases.map((database) => () => unlessGone(gone, database.host, () => stopDatabase(context, database, database.host))))
+    return [...gone]
+  })
+}
+
+async function unlessGone(gone: Set<string>, host: string, stop: () => Promise<void>): Promise<void> {
+  if (gone.has(host)) return
+  try {
+    await stop()
+  } catch (error) {
+    if (!isFailure(error) || failureOf(error).type !== 'AgentAbsent') throw error
+    gone.add(host)
+  }
+}
+
+async function stopService(context: MoveContext, { service, host, state }: ServiceObservation): Promise<void> {
+  const { limits, decision } = context.plan
+  const where = { system: context.input.system, configHash: decision.configHash, service }
+  if (state === 'running') {
+    context.saga.before(`start the old ${service} again`, () =>
+      undoOnHost(host, limits).startService.executeWithOptions({ summary: `start the old ${service} again` }, [where]),
+    )
+  }
+  await promptOnHost(host, 'control', limits).stopService.executeWithOptions({ summary: `stop the old ${service}` }, [where])
+}
+
+async function stopDatabase(context: MoveContext, seen: DatabaseObservation, host: string): Promise<void> {
+  const { limits } = context.plan
+  const step = stepOf(context, sourceDecision(seen, host))
+  const { component } = seen
+  context.saga.before(`start the old ${component} again`, () =>
+    undoOnHost(host, limits).startOldDatabase.executeWithOptions({ summary: `start the old ${component} again` }, [step]),
+  )
+  await promptOnHost(host, 'control', limits).stopDatabase.executeWithOptions({ summary: `stop the old ${component}` }, [step])
+  context.tails.set(component, await promptOnHost(host, 'transfer', limits).saveTail.executeWithOptions({ summary: `save the tail of ${component}` }, [step]))
+}
+
+/** What the steps that stop a server and save its tail need; the old side is not restored. */
+function sourceDecision(seen: DatabaseObservation, host: string): PostgresqlDecision {
+  return {
+    type: 'postgresql',
+    component: seen.component,
+    host,
+    directory: seen.directory,
+    port: null,
+    identity: null,
+    running: seen.running,
+    fromStore: '',
+    backup: '',
+    incarnation: '',
+    timelineId: seen.timelineId ?? 0,
+    setAside: seen.setAside,
+    tablespaces: [],
+    walDirectory: null,
+    safetyPath: null,
+  }
+}
