@@ -25,6 +25,14 @@ export interface SweptRow {
 export interface SweptFamily {
   readonly rows: readonly SweptRow[]
   readonly merged: Rows['merged']
+  /** Rows that the other parts of the sweep hold. */
+  readonly left: number
+}
+
+/** One of so many parts of equal size: a sweep that is run often may take one each time. */
+export interface Part {
+  readonly nth: number
+  readonly of: number
 }
 
 export interface Sweep<L extends Runner> {
@@ -40,6 +48,7 @@ const slowness = ({ rows }: Pick<Task<Runner>, 'rows'>): number => Number(rows.s
 /** @param told of each row when it has ended */
 export async function startSweep<L extends Sweepable>(
   families: readonly Family<L>[],
+  { nth, of }: Part,
   lanesOf: { readonly count: number; readonly create: () => Promise<L> },
   told: (row: SweptRow) => void,
 ): Promise<Sweep<L>> {
@@ -47,14 +56,15 @@ export async function startSweep<L extends Sweepable>(
   const waiting = [...families]
   const derived = new Map<Family<L>, Rows>()
   const swept: SweptRow[] = []
+  let takenApart = 0
   const done = onEach(lanes, async (lane) => {
     for (let family = waiting.shift(); family; family = waiting.shift()) derived.set(family, await derive(lane, family))
   }).then(async () => {
-    const tasks = families.flatMap((family) => shared(derived.get(family)?.rows ?? [], family.rowsPerRun).map((rows) => ({ family, rows })))
-    const queue = tasks.toSorted((one, other) => slowness(other) - slowness(one))
+    const runs = families.flatMap((family) => shared(derived.get(family)?.rows ?? [], family.rowsPerRun).map((rows) => ({ family, rows })))
+    const queue = runs.filter((_run, index) => index % of === nth - 1).toSorted((one, other) => slowness(other) - slowness(one))
     await onEach(lanes, async (lane) => {
       for (let task = queue.shift(); task; task = queue.shift()) {
-        for (const row of await runTask(lane, task)) {
+        for (const row of await runTask(lane, task, () => takenApart++ < mostTakenApart)) {
           swept.push(row)
           told(row)
         }
@@ -65,7 +75,9 @@ export async function startSweep<L extends Sweepable>(
   return {
     async of(family) {
       await done
-      return { rows: swept.filter((one) => one.family === family), merged: derived.get(family)?.merged ?? [] }
+      const rows = swept.filter((one) => one.family === family)
+      const { rows: all, merged } = derived.get(family) ?? { rows: [], merged: [] }
+      return { rows, merged, left: all.length - rows.length }
     },
     stop: () => onEach(lanes, (lane) => lane.stop()),
   }
@@ -87,16 +99,19 @@ async function derive<L extends Runner>(lane: L, family: Family<L>): Promise<Row
   return rowsOf(steps, lane.reports().slice(before), family.signal, run.at(-1))
 }
 
+/** So many shared runs are taken apart: where more of them do not hold, it is not a row that is to blame, and hours would go by. */
+const mostTakenApart = 2
+
 /** Where a shared run does not hold, each of its rows has one of its own, to see which it was. */
-async function runTask<L extends Runner>(lane: L, { family, rows }: Task<L>): Promise<SweptRow[]> {
+async function runTask<L extends Runner>(lane: L, { family, rows }: Task<L>, mayTakeApart: () => boolean): Promise<SweptRow[]> {
   const startedAt = Date.now()
   const seen = await playOne(lane, family, rows)
   const seconds = (Date.now() - startedAt) / 1000
   const problems = [...seen.problems, ...rows.flatMap((row, index) => lossProblem(family, row, seen.losses[index]))]
   const together = rows.map((row) => ({ family, row, seen: { ...seen, problems }, seconds, sharedWith: rows.filter((other) => other !== row) }))
-  if (problems.length === 0 || rows.length === 1) return together
+  if (problems.length === 0 || rows.length === 1 || !mayTakeApart()) return together
   const alone: SweptRow[] = []
-  for (const row of rows) alone.push(...(await runTask(lane, { family, rows: [row] })))
+  for (const row of rows) alone.push(...(await runTask(lane, { family, rows: [row] }, mayTakeApart)))
   return alone.some((one) => one.seen.problems.length > 0) ? alone : together
 }
 
