@@ -17,7 +17,7 @@ export interface WantedSchedule {
   readonly id: string
   /** Null of one that concerns none. */
   readonly system: string | null
-  readonly workflowType: 'backupSystem' | 'archiveWal' | 'drill' | 'archiveHistories' | 'monitorHealth'
+  readonly workflowType: 'backupSystem' | 'archiveWal' | 'drill' | 'archiveHistories' | 'monitorHealth' | 'refreshStandby'
   readonly every: string
   readonly zone: string
   readonly input: Readonly<Record<string, unknown>>
@@ -88,7 +88,13 @@ function systemSchedules(config: Config, configHash: string): readonly WantedSch
         ...patience(parseSchedule(every)),
       }),
     )
-    return [...rules, ...wal, ...drillSchedules(config, configHash, system, prefix), healthSchedule(configHash, system, site, prefix)]
+    return [
+      ...rules,
+      ...wal,
+      ...drillSchedules(config, configHash, system, prefix),
+      healthSchedule(configHash, system, site, prefix),
+      ...standbySchedule(config, configHash, system, prefix),
+    ]
   })
 }
 
@@ -104,6 +110,25 @@ function healthSchedule(configHash: string, system: string, site: string, prefix
     site,
     ...patience(parseSchedule('1h')),
   }
+}
+
+/** At the site that stands by, wherever the system is: a run that finds it serving there ends at once. */
+function standbySchedule(config: Config, configHash: string, system: string, prefix: string): readonly WantedSchedule[] {
+  const failover = config.systems[system]?.failover
+  if (failover?.refreshEverySeconds === undefined) return []
+  const every = `${failover.refreshEverySeconds}s`
+  return [
+    {
+      id: `${prefix}refresh-standby`,
+      system,
+      workflowType: 'refreshStandby',
+      every,
+      zone: 'UTC',
+      input: { system, configHash, requestedBy: 'schedule refresh-standby' },
+      site: failover.to,
+      ...patience(parseSchedule(every)),
+    },
+  ]
 }
 
 function drillSchedules(config: Config, configHash: string, system: string, prefix: string): readonly WantedSchedule[] {

@@ -38,9 +38,11 @@ export function normaliseFailover(
       componentThere(component, written.components[name] ?? {}, hosts, around.stores, (at, message, where) => report([...path, ...at], message, where)),
     ]
   })
+  if (written.refreshEvery !== undefined && written.mode !== 'warm') report(['refreshEvery'], 'belongs to mode: warm', 'key')
   return defined({
     to: written.to,
     mode: written.mode,
+    refreshEverySeconds: written.mode === 'warm' ? parseDuration(written.refreshEvery ?? '1m') : undefined,
     maxLossSeconds: written.maxLoss === undefined ? undefined : parseDuration(written.maxLoss),
     approvals: approvalsOf(written, system, around.approvers),
     copies: written.copies ?? system.copies,

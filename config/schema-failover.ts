@@ -44,7 +44,12 @@ const fence = z
 export const failoverSchema = z
   .strictObject({
     to: nameText.meta({ description: 'The site it goes to.', examples: ['dr'] }),
-    mode: z.literal('restore').default('restore').meta({ description: 'restore: from the newest reachable moment in the stores.' }),
+    mode: z.enum(['restore', 'warm']).default('restore').meta({
+      description: 'restore: from the newest reachable moment in the stores. warm: so too, from a standby there that replays what the stores hold.',
+    }),
+    refreshEvery: positiveDuration
+      .optional()
+      .meta({ description: 'Of mode warm: how often the standby replays what the stores hold. 1m, unless configured.', examples: ['30s'] }),
     maxLoss: positiveDuration.optional().meta({
       description: 'A failover that would lose more than this waits for a new approval. No bound, unless configured.',
       examples: ['5m'],

@@ -122,8 +122,10 @@ export interface RequiredCopies {
 /** Where a system goes when its site is lost: what it consists of there, in full. */
 export interface FailoverConfig {
   readonly to: string
-  /** `restore`: from the newest reachable moment in the stores. */
-  readonly mode: 'restore'
+  /** `restore`: from the newest reachable moment in the stores. `warm`: from a standby there that replays what they hold. */
+  readonly mode: 'restore' | 'warm'
+  /** Of mode `warm`: how often the standby replays. */
+  readonly refreshEverySeconds?: number
   /** A failover that would lose more waits for a new approval. */
   readonly maxLossSeconds?: number
   readonly approvals: ApprovalsConfig

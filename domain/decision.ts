@@ -85,6 +85,8 @@ export interface PostgresqlDecision {
   readonly alsoSetAside?: readonly string[]
   /** Only for `back`: the directory of the safety set. */
   readonly safetyPath: string | null
+  /** Of a move: the standby at the target that is taken instead of restoring the backup; absent where none is. */
+  readonly standby?: { readonly seed: string }
 }
 
 export interface FilesDecision {

@@ -1,5 +1,6 @@
 /** What is found at the place a restore would change, observed on its host. */
 import type { SetAsideMethod } from './decision.ts'
+import type { Standby } from './standby.ts'
 
 export type TargetObservation = DatabaseObservation | TreeObservation | ServiceObservation
 
@@ -24,6 +25,8 @@ export interface DatabaseObservation {
   /** Patroni, repmgr, Pacemaker: refused in place. */
   readonly managedBy: string | null
   readonly tailSources: readonly { readonly source: string; readonly found: boolean; readonly detail: string }[]
+  /** The copy that is kept beside it for a failover; absent where there is none. */
+  readonly standby?: Standby | null
 }
 
 /** A directory on a disk of its own, beside which a new one has to be made. */

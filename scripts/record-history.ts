@@ -26,7 +26,7 @@ import {
   untilPhase,
   when,
 } from '../test/support/scripted-activities.ts'
-import { attestBy, fencedBy, oldSide, oldSideGone } from '../test/support/move-script.ts'
+import { attestBy, fencedBy, fromStandby, oldSide, oldSideGone } from '../test/support/move-script.ts'
 import { database, shopBackupPlan, shopDrillPlan, shopRestorePlan, shopScript, shortLimits } from '../test/support/shop-script.ts'
 
 /** Stands in many events; says nothing about the machine. */
@@ -187,6 +187,8 @@ const recordings: Readonly<Record<string, Recording>> = {
   'failover.succeeded-fenced-by-agents': { script: { observeTargets: oldSide } },
   'failover.succeeded-fenced-by-command': { script: { observeTargets: oldSideGone, scopeMove: fencedBy('agents', 'command', 'people') } },
   'failover.succeeded-fenced-by-people': { script: { observeTargets: oldSideGone }, meanwhile: attestBy('alice', 'bob') },
+  'failover.succeeded-from-standby': { script: { observeTargets: oldSide, planRestore: fromStandby } },
+  'failover.rolled-back-from-standby': { script: { observeTargets: oldSide, planRestore: fromStandby, checkRestored: broken } },
   'failover.plan-failed': { script: { scopeMove: failing('WrongTarget', 'system "shop" is active at site dr already') } },
   'failover.refused-id': { id: 'my-failover' },
   'failover.rejected': answerPlan({ decision: 'reject', note: 'the site is not lost' }),
@@ -228,6 +230,15 @@ const recordings: Readonly<Record<string, Recording>> = {
   },
   'monitorHealth.failed': { script: { judgeHealth: failing('SecretMissing', 'there is no host key') } },
   'monitorHealth.cancelled': { script: { judgeHealth: untilCancelled() }, meanwhile: cancelAt('judgeHealth') },
+  'refreshStandby.succeeded': {},
+  'refreshStandby.succeeded-seeded': {
+    script: { planStandby: async (input, attempt) => ({ ...(await base.planStandby(input, attempt)), seeds: true }) },
+  },
+  'refreshStandby.succeeded-active-here': {
+    script: { scopeStandby: async (input, attempt) => ({ ...(await base.scopeStandby(input, attempt)), activeHere: true }) },
+  },
+  'refreshStandby.failed': { script: { planStandby: failing('BackupNotFound', 'nothing of "database" was ever backed up') } },
+  'refreshStandby.cancelled': { script: { catchUpStandby: untilCancelled() }, meanwhile: cancelAt('catchUpStandby') },
   'installConfig.cancelled': { input: everyAgent, script: { installConfig: untilCancelled() }, meanwhile: cancelAt('installConfig') },
 }
 

@@ -69,6 +69,15 @@ export type MonitorHealthInput = z.infer<typeof MonitorHealthInput>
 
 export const monitorHealthMessage: Message<MonitorHealthInput> = { schema: MonitorHealthInput, example: { system: 'shop' } }
 
+export const RefreshStandbyInput = z.strictObject({
+  system: Name,
+  configHash: Hash.optional(),
+  requestedBy: RequestedBy,
+})
+export type RefreshStandbyInput = z.infer<typeof RefreshStandbyInput>
+
+export const refreshStandbyMessage: Message<RefreshStandbyInput> = { schema: RefreshStandbyInput, example: { system: 'shop' } }
+
 export const ArchiveHistoriesInput = z.strictObject({
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
@@ -251,6 +260,7 @@ export const workflowTypes = [
   'installConfig',
   'archiveHistories',
   'monitorHealth',
+  'refreshStandby',
 ] as const
 export type WorkflowType = (typeof workflowTypes)[number]
 
@@ -271,6 +281,7 @@ export type { KeptEvidence } from './evidence.ts'
 export type { MonitorHealthResult } from './monitor-health.ts'
 export type { MoveResult } from './move/run-move.ts'
 export type { BackupSystemResult } from './backup-system.ts'
+export type { RefreshStandbyResult } from './refresh-standby.ts'
 export type { AnswerResult } from './restore/approval.ts'
 export type { AskedAgent, InstallConfigResult } from './install-config.ts'
 export type { RestoreResult } from './restore/run-restore.ts'

@@ -78,8 +78,8 @@ async function readiness({ system }: MonitorHealthInput, { failoverTo, configHas
   try {
     const ask = { system, configHash, requestedBy: 'monitor-health' }
     const plan = () => makeMovePlan(failoverTo, 'failover', ask, null, `whether ${system} could fail over to ${failoverTo}`)
-    const { dnsWarnings } = await CancellationScope.withTimeout(readinessSeconds * 1000, plan)
-    return dnsWarnings.map((text) => notReady(system, failoverTo, text))
+    const { dnsWarnings, plan: ready } = await CancellationScope.withTimeout(readinessSeconds * 1000, plan)
+    return [...dnsWarnings, ...(ready.notWarm ?? [])].map((text) => notReady(system, failoverTo, text))
   } catch (error) {
     if (!isFailure(error) || (isCancellation(error) && CancellationScope.current().consideredCancelled)) throw error
     const late = `no plan in ${readinessSeconds / 60} min`

@@ -21,11 +21,17 @@ import { keepSafetySet } from './restore/safety-set.ts'
 import { awaitHealthy, startService, stopService } from './restore/services.ts'
 import { discardAside, keepNewerFiles, placeElsewhere, runAfter, swapBack, swapIn } from './restore/swap.ts'
 import { saveTail } from './restore/tail.ts'
+import { adoptStandby } from './standby/adopt-standby.ts'
+import { catchUpStandby } from './standby/catch-up-standby.ts'
+import { planStandby } from './standby/plan-standby.ts'
+import { seedStandby } from './standby/seed-standby.ts'
 
 export function createHostActivities(agent: Agent) {
   return {
+    adoptStandby: atBoundary(agent, adoptStandby(agent)),
     archiveWal: atBoundary(agent, archiveWal(agent)),
     awaitHealthy: atBoundary(agent, awaitHealthy(agent)),
+    catchUpStandby: atBoundary(agent, catchUpStandby(agent)),
     checkRestored: atBoundary(agent, checkRestored(agent)),
     discardAside: atBoundary(agent, discardAside(agent)),
     giveBack: atBoundary(agent, giveBack(agent)),
@@ -39,6 +45,7 @@ export function createHostActivities(agent: Agent) {
     payDebts: atBoundary(agent, payDebts(agent)),
     planDrill: atBoundary(agent, planDrill(agent)),
     planRestore: atBoundary(agent, planRestore(agent)),
+    planStandby: atBoundary(agent, planStandby(agent)),
     prefetchWal: atBoundary(agent, prefetchWal(agent)),
     produceBackup: atBoundary(agent, produceBackup(agent)),
     promoteAside: atBoundary(agent, promoteAside(agent)),
@@ -52,6 +59,7 @@ export function createHostActivities(agent: Agent) {
     restoreTreeAside: atBoundary(agent, restoreTreeAside(agent)),
     runAfter: atBoundary(agent, runAfter(agent)),
     saveTail: atBoundary(agent, saveTail(agent)),
+    seedStandby: atBoundary(agent, seedStandby(agent)),
     smokeDrill: atBoundary(agent, smokeDrill(agent)),
     startClosed: atBoundary(agent, startClosed(agent)),
     startOldDatabase: atBoundary(agent, startOldDatabase(agent)),

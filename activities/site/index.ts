@@ -12,6 +12,7 @@ import { notifyPeople } from './notify-people.ts'
 import { planBackup } from './plan-backup.ts'
 import { runFence } from './run-fence.ts'
 import { scopeMove } from './scope-move.ts'
+import { scopeStandby } from './scope-standby.ts'
 import { scopeRestore } from './scope-restore.ts'
 import { verifyApproval } from './verify-approval.ts'
 import { writeEvidence } from './write-evidence.ts'
@@ -24,6 +25,7 @@ export function createSiteActivities(agent: Agent) {
     planBackup: atBoundary(agent, planBackup(agent)),
     runFence: atBoundary(agent, runFence(agent)),
     scopeMove: atBoundary(agent, scopeMove(agent)),
+    scopeStandby: atBoundary(agent, scopeStandby(agent)),
     planDns: atBoundary(agent, planDns(agent)),
     scopeRestore: atBoundary(agent, scopeRestore(agent)),
     installConfig: atBoundary(agent, installConfig(agent)),

@@ -1,13 +1,11 @@
-import type { Config } from '../../domain/config.ts'
 import { siteOfSystem } from '../../domain/copies.ts'
-import { foldRecords } from '../../domain/control-state.ts'
 import { MusterError } from '../../domain/failures.ts'
 import { type FenceWay, isPlanned, type MoveProcedure, type MoveSource } from '../../domain/move.ts'
 import { otherSite, placedAt } from '../../domain/placement.ts'
 import { defaultTimeLimits, type TimeLimits } from '../../domain/time-limits.ts'
-import { readRecords } from '../../repository/control-records.ts'
 import { type Agent, systemOf } from '../agent.ts'
 import type { Work } from '../boundary.ts'
+import { activeSite } from './active-site.ts'
 import type { RestoreScope } from './scope-restore.ts'
 
 export interface MoveScope extends RestoreScope {
@@ -64,12 +62,6 @@ export function scopeMove(agent: Agent) {
 function waysToFence(procedure: MoveProcedure, hasCommand: boolean): readonly FenceWay[] {
   if (isPlanned(procedure)) return ['agents']
   return ['agents', ...(hasCommand ? (['command'] as const) : []), 'people']
-}
-
-async function activeSite(agent: Agent, config: Config, system: string): Promise<string> {
-  const stores = await Promise.all(Object.keys(config.stores).map((name) => agent.store(config, name)))
-  const { records } = await readRecords({ stores, verifier: await agent.verifier(config) }, system)
-  return foldRecords(records).site?.site ?? siteOfSystem(config, system)
 }
 
 function refuseWrongSite(

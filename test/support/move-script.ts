@@ -2,7 +2,7 @@
 import type { WorkflowHandle } from '@temporalio/client'
 import type { MoveScope } from '../../activities/site/scope-move.ts'
 import { failing, type Script, untilPhase } from './scripted-activities.ts'
-import { shopScript } from './shop-script.ts'
+import { database, shopRestorePlan, shopScript, uploads } from './shop-script.ts'
 
 const base = shopScript()
 
@@ -42,6 +42,9 @@ export const oldSideGone: Script['observeTargets'] = (input) => (isDestination(i
 export function fencedBy(...fence: MoveScope['fence']): Script['scopeMove'] {
   return async (input, attempt) => ({ ...(await base.scopeMove(input, attempt)), fence })
 }
+
+/** The plan of a move that takes a standby over. */
+export const fromStandby = shopRestorePlan({ decision: { components: [{ ...database, running: false, standby: { seed: '5eed5eed' } }, uploads] } })
 
 export function attestBy(...people: readonly string[]) {
   return async (handle: WorkflowHandle): Promise<void> => {

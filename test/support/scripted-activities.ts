@@ -316,7 +316,12 @@ function subjectOf(input: unknown): string {
 }
 
 const named: { readonly [N in ActivityName]: true } = {
+  adoptStandby: true,
   archiveRuns: true,
+  catchUpStandby: true,
+  planStandby: true,
+  scopeStandby: true,
+  seedStandby: true,
   judgeHealth: true,
   archiveWal: true,
   awaitHealthy: true,

@@ -192,6 +192,20 @@ export function shopDnsPlan(toSite = 'dr', changes: Partial<DnsPlan> = {}): DnsP
   return { records: [{ ...plan, ...changes }] }
 }
 
+function shopStandbyStep(system: string) {
+  return {
+    system,
+    component: 'database',
+    configHash,
+    run: 'standby:5eed5eed',
+    target: { kind: 'latest' },
+    mode: 'standby',
+    identityFile: null,
+    decision: database,
+    seed: '5eed5eed',
+  } as const
+}
+
 export function shopScript(changes: Partial<Script> = {}): Script {
   return {
     planBackup: () => shopBackupPlan(),
@@ -290,6 +304,11 @@ export function shopScript(changes: Partial<Script> = {}): Script {
       fence: ['agents', 'people'],
       limits: shortLimits,
     }),
+    scopeStandby: () => ({ configHash, activeHere: false, databases: [{ component: 'database', host: 'localhost' }], limits: shortLimits }),
+    planStandby: ({ system }) => ({ step: shopStandbyStep(system), seeds: false, why: 'the standby of backup 20261121T020000Z-d4t4' }),
+    seedStandby: () => ({ restoredBytes: 10_000_000, seconds: 1.5 }),
+    catchUpStandby: () => ({ replayedLsn: '0/4000100', lastCommitAt: '2026-11-21T02:14:00.000000Z' }),
+    adoptStandby: () => ({ adopted: true, restoredBytes: 0, seconds: 0.1 }),
     runFence: () => ({ by: 'command', detail: 'power is-off holds', at: '2026-11-21T02:21:00.000Z' }),
     moveSchedules: () => ({ changed: ['muster/example/shop/daily'] }),
     takeOver: () => ({ controlIncarnation: 2 }),

@@ -55,6 +55,8 @@ export interface TwoSitesOptions {
   readonly limits?: string
   readonly checks?: string
   readonly restore?: string
+  /** Keys of the failover, one a line. */
+  readonly failover?: readonly string[]
 }
 
 export async function createTwoSites(env: TestWorkflowEnvironment, options: TwoSitesOptions = {}): Promise<TwoSites> {
@@ -231,7 +233,7 @@ systems:
       web: ${service('home').replace('{ ', '{ host: alpha, ')}
     restore: ${options.restore ?? '{ commitAfter: 0 }'}
     failover:
-      to: dr
+      to: dr${(options.failover ?? []).map((line) => `\n      ${line}`).join('')}
       components:
         database:
           dataDirectory: ${away.awayBase}/data

@@ -15,6 +15,7 @@ import {
   DrillInput,
   InstallConfigInput,
   MonitorHealthInput,
+  RefreshStandbyInput,
   MoveInput,
   RecoverToPointInTimeInput,
   RestoreSystemInput,
@@ -135,6 +136,7 @@ describe('documentation', () => {
       installConfig: InstallConfigInput,
       archiveHistories: ArchiveHistoriesInput,
       monitorHealth: MonitorHealthInput,
+      refreshStandby: RefreshStandbyInput,
     }
     for (const { type, input } of rows) schemas[type as keyof typeof schemas].parse(JSON.parse(input))
     const answers = [...operating.matchAll(/```json\n(.*)\n```/g)].map(

@@ -48,6 +48,12 @@ describe('where a system is', () => {
     )
   })
 
+  it('refreshes its standby each minute unless told otherwise, and has none to refresh in mode restore', () => {
+    const every = (failover: string) => configOf(failover).systems['shop']?.failover?.refreshEverySeconds
+    assert.deepEqual([every('{ to: dr, mode: warm }'), every('{ to: dr, mode: warm, refreshEvery: 30s }'), every('{ to: dr }')], [60, 30, undefined])
+    assert.match(refusal('{ to: dr, refreshEvery: 30s }'), /belongs to mode: warm/)
+  })
+
   it('is as the failover says at its site, and as at home everywhere else', () => {
     const config = configOf('{ to: dr, components: { database: { dataDirectory: /data/pg, connection: { port: 5433 } } } }')
     const database = (site: string) => {

@@ -32,6 +32,7 @@ describe('texts that PostgreSQL writes and reads', () => {
       'Database system identifier:           7400000000000000001',
       'Database cluster state:               in archive recovery',
       'Latest checkpoint location:           0/3000028',
+      "Latest checkpoint's REDO location:    0/3000000",
       "Latest checkpoint's TimeLineID:       1",
       'Time of latest checkpoint:            Sat Nov 21 02:00:00 2026',
       "Min recovery ending loc's timeline:   2",
@@ -45,6 +46,7 @@ describe('texts that PostgreSQL writes and reads', () => {
     ]
     const facts = parseControlData(lines.join('\n'), '/data')
     assert.equal(facts.timelineId, 2)
+    assert.deepEqual([facts.checkpointLsn, facts.redoLsn], ['0/3000028', '0/3000000'])
     assert.equal(facts.checkpointAt, '2026-11-21T02:00:00.000Z')
     assert.equal(facts.leastSettings['max_prepared_transactions'], '0')
     assert.throws(() => parseControlData(lines.slice(1).join('\n'), '/data'), {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { WorkflowHandle } from '@temporalio/client'
 import type { MoveResult } from '../../workflows/messages.ts'
-import { attestBy, fencedBy, oldSide, oldSideGone } from '../support/move-script.ts'
+import { attestBy, fencedBy, fromStandby, oldSide, oldSideGone } from '../support/move-script.ts'
 import {
   type ActivityName,
   endOf,
@@ -73,6 +73,17 @@ describe('a failover', function () {
     ])
     const [taken] = play.calls('takeOver')
     assert.deepEqual(taken?.input.replayed, [{ component: 'database', incarnation: 'a1b2c3d4e5f6', replayedLsn: '0/5000100' }])
+  })
+
+  it('takes a standby over before it fetches the WAL that leads on from it, and gives it back where it does not go on', async () => {
+    const steps = ['adoptStandby', 'restoreDatabaseAside', 'prefetchWal', 'holdAtTarget', 'promoteAside', 'discardAside'] as const
+    const good = await begin({ observeTargets: oldSide, planRestore: fromStandby })
+    assert.equal(((await good.handle.result()) as MoveResult).outcome, 'succeeded')
+    assert.deepEqual(good.play.order(...steps), ['adoptStandby database', 'prefetchWal database', 'holdAtTarget database', 'promoteAside database'])
+    const bad = await begin({ observeTargets: oldSide, planRestore: fromStandby, checkRestored: broken })
+    await assert.rejects(bad.handle.result())
+    assert.deepEqual(bad.play.order(...steps).slice(0, 3), ['adoptStandby database', 'prefetchWal database', 'holdAtTarget database'])
+    assert.ok(bad.play.order('discardAside').includes('discardAside database'))
   })
 
   it('prepares while it waits for approval, and touches nothing of the old side before there is one', async () => {

@@ -32,10 +32,13 @@ export async function restoreAside(context: RestoreContext, later: readonly File
         const urgent = urgentOnHost(decision.host, 'transfer', limits)
         const step = stepOf(context, decision)
         const from = `${decision.component} from ${decision.fromStore}`
-        await together<unknown>([
-          () => urgent.restoreDatabaseAside.executeWithOptions({ summary: `restore ${from}` }, [step]),
-          () => urgent.prefetchWal.executeWithOptions({ summary: `fetch WAL of ${from}` }, [step]),
-        ])
+        const fetch = () => urgent.prefetchWal.executeWithOptions({ summary: `fetch WAL of ${from}` }, [step])
+        if (decision.standby) {
+          await urgent.adoptStandby.executeWithOptions({ summary: `take over the standby of ${decision.component}` }, [step])
+          await fetch()
+        } else {
+          await together<unknown>([() => urgent.restoreDatabaseAside.executeWithOptions({ summary: `restore ${from}` }, [step]), fetch])
+        }
         held.set(decision.component, await urgent.holdAtTarget.executeWithOptions({ summary: `replay ${decision.component} to the target` }, [step]))
       }),
       ...trees(context)

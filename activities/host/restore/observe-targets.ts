@@ -7,7 +7,8 @@ import { type Agent, componentOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { freeBytesAt } from '../../free-bytes.ts'
 import { assertPlaceElsewhere } from './place-elsewhere.ts'
-import { memberName } from './places.ts'
+import { seenStandby } from '../standby/standby-note.ts'
+import { memberName, standbyName } from './places.ts'
 
 export interface ObserveTargetsInput {
   readonly system: string
@@ -78,8 +79,13 @@ async function observeDatabase(
     freeBytes: await freeFor(agent, member),
     memberDirectory: member.workDirectory,
     managedBy: live?.managedBy ?? null,
+    ...(inPlace && { standby: await seenStandby(agent, standbyPlace(agent, input.system, component, member)) }),
     tailSources: inPlace ? await tailSources(agent, component, input.system, running, facts !== null, member.path) : [],
   }
+}
+
+function standbyPlace(agent: Agent, system: string, component: string, member: Member): Member {
+  return agent.members.describeMember(member.path, standbyName(system, component), member.method)
 }
 
 /** What a restore may use: what is free, and what an attempt has restored there already, which the next one replaces. */

@@ -18,7 +18,8 @@ export interface QuarantinePlace {
 type StepOf<D> = Pick<AnyStep, 'system' | 'mode'> & { readonly decision: D }
 
 export function databaseMember(agent: Agent, { system, mode, decision }: StepOf<PostgresqlDecision>): Member {
-  const name = memberName(system, decision.component, 0, mode === 'elsewhere' ? decision.directory : null)
+  const name =
+    mode === 'standby' ? standbyName(system, decision.component) : memberName(system, decision.component, 0, mode === 'elsewhere' ? decision.directory : null)
   return agent.members.describeMember(decision.directory, name, decision.setAside)
 }
 
@@ -37,6 +38,11 @@ export function treeMembers(agent: Agent, { system, mode, decision }: StepOf<Fil
 export function memberName(system: string, component: string, index: number, into: string | null): string {
   const name = index === 0 ? `${system}-${component}` : `${system}-${component}-${index}`
   return into === null ? name : `${name}-into-${createHash('sha256').update(into).digest('hex').slice(0, 10)}`
+}
+
+/** The copy that is kept for a failover works beside the data directory too, in a directory of its own. */
+export function standbyName(system: string, component: string): string {
+  return `${memberName(system, component, 0, null)}-standby`
 }
 
 export function walDirectory(member: Pick<Member, 'workDirectory'>): string {

@@ -6,6 +6,7 @@ import type { PostgresqlDecision } from '../../../domain/decision.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import type { DatabaseObservation } from '../../../domain/target.ts'
 import { isBefore } from '../../../domain/times.ts'
+import { formatLsn } from '../../../domain/wal.ts'
 import { chooseRecovery, type RecoveryChoice } from '../../../repository/recovery-choice.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
@@ -13,6 +14,7 @@ import { databaseLoss } from './losses.ts'
 import type { ComponentPlan } from './plan-restore.ts'
 import { planBack } from './plan-back.ts'
 import { refuseTooSmall, setAsideBeside, setAsideBytes, walBytes } from './plan-figures.ts'
+import { isWarm, planFromStandby, type WarmPlanning } from './plan-from-standby.ts'
 import { type PlannedWal, planWal } from './plan-wal.ts'
 import { viewStore } from './repository-view.ts'
 import type { PlanRestoreInput } from './types.ts'
@@ -38,7 +40,10 @@ export async function planDatabase(planning: DatabasePlanning): Promise<Componen
   const pinned = input.pinned?.components.find((one) => one.component === name && one.type === 'postgresql') as PostgresqlDecision | undefined
   if (input.target.kind === 'time' && (observation.running || input.into) && !isBefore(planning.agent.now().toISOString(), input.target.time))
     await freshenWal(planning, input.target.time)
-  const { choice, storeName, warnings } = await chooseStore(planning, pinned)
+  const best = await chooseStore(planning, pinned)
+  const warm = await planFromStandby(planning, pinned, best)
+  if (isWarm(warm)) return fromStandby(planning, warm, best.warnings)
+  const { choice, storeName, warnings } = best
   const { postgresql } = choice.manifest
   const wal = await planWal(planning, choice)
   const young = await youngTablespaces(planning, choice.manifest)
@@ -53,7 +58,37 @@ export async function planDatabase(planning: DatabasePlanning): Promise<Componen
     loss: databaseLoss(planning, choice),
     space: [{ path: observation.memberDirectory, neededBytes, freeBytes: observation.freeBytes }, ...wal.space],
     tailSources: observation.tailSources,
-    warnings: [...warnings, ...wal.warnings],
+    warnings: [...warnings, ...wal.warnings, ...warm.notWarm],
+    notWarm: warm.notWarm,
+    restoreBytes: neededBytes,
+  }
+}
+
+/** The copy is there: only WAL is fetched, and replayed from where it stands. */
+async function fromStandby(
+  planning: DatabasePlanning,
+  { chosen: { choice, storeName, own, replayedLsn }, notWarm }: WarmPlanning,
+  warnings: readonly string[],
+): Promise<ComponentPlan> {
+  const { observation, input, name } = planning
+  const wal = await planWal(planning, choice)
+  const { walInto: _planned, ...decision } = decisionOf(planning, choice, storeName, wal)
+  const neededBytes = walBytes(replayedLsn === null ? choice : { ...choice, path: { base: { endLsn: replayedLsn } } })
+  refuseTooSmall(`${input.system}/${name}`, observation.directory, neededBytes, observation.freeBytes)
+  return {
+    decision: { ...decision, ...own },
+    point: {
+      component: name,
+      at: choice.newestAt,
+      skewSeconds: null,
+      why: `the standby of backup ${choice.manifest.backup}, and WAL unbroken to ${formatLsn(choice.path.untilLsn)}`,
+    },
+    newestReachableAt: choice.newestAt,
+    loss: databaseLoss(planning, choice),
+    space: [{ path: observation.memberDirectory, neededBytes, freeBytes: observation.freeBytes }],
+    tailSources: observation.tailSources,
+    warnings: [...warnings, ...notWarm],
+    notWarm,
     restoreBytes: neededBytes,
   }
 }

@@ -27,6 +27,8 @@ export interface ComponentPlan {
   readonly tailSources: ForecastFigures['tailSources']
   readonly warnings: readonly string[]
   readonly restoreBytes: number
+  /** Why it does not begin from a standby as it should, or from one that is old. */
+  readonly notWarm?: readonly string[]
 }
 
 /** In words, empty where nothing is lost, and in seconds up to now, null where that cannot be told. */
@@ -67,12 +69,18 @@ export function planRestore(agent: Agent) {
       decision,
       decisionHash,
       forecast: await takeForecast(agent, config, { input, plans, state, configHash: hash, decisionHash }),
+      ...notWarmOf(plans),
       limits: config.limits ?? defaultTimeLimits,
       commitAfterSeconds: system.restore.commitAfterSeconds,
       keepSafetySetsSeconds: system.restore.keepSafetySetsSeconds,
       healthSeconds: Math.max(...system.services.map((one) => one.startTimeoutSeconds), 30),
     }
   }
+}
+
+function notWarmOf(plans: readonly ComponentPlan[]): Pick<RestorePlan, 'notWarm'> {
+  const notWarm = plans.flatMap((one) => one.notWarm ?? [])
+  return notWarm.length === 0 ? {} : { notWarm }
 }
 
 function componentsOf(system: SystemConfig, input: PlanRestoreInput): readonly string[] {

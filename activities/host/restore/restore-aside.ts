@@ -1,18 +1,16 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readManifest } from '../../../repository/catalog.ts'
 import { createBackupSource } from '../../../repository/read-backup.ts'
 import { chooseRecovery } from '../../../repository/recovery-choice.ts'
-import { fetchWal } from '../../../repository/wal-fetch.ts'
 import type { FilesManifest, PostgresqlManifest } from '../../../domain/repository-format.ts'
 import type { RecoveryTarget as Asked } from '../../../domain/decision.ts'
 import { MusterError } from '../../../domain/failures.ts'
-import type { WalShipmentName } from '../../../domain/object-keys.ts'
-import { formatLsn, parseLsn } from '../../../domain/wal.ts'
-import { planFetch } from '../../../domain/wal-shipments.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
+import { readStandby, standbyMember } from '../standby/standby-note.ts'
 import { claimOf } from './claims.ts'
+import { fetchAlong } from './fetch-along.ts'
 import { removeNewDirectories } from './new-directories.ts'
 import { asideQuarantine, databaseMember, treeAside, treeMembers, walDirectory } from './places.ts'
 import { readState, viewStore } from './repository-view.ts'
@@ -73,81 +71,15 @@ function ignoreAbsent(error: unknown): void {
 export function prefetchWal(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<PrefetchedWal> => {
     const { config } = await agent.config(step.configHash)
-    const store = await agent.store(config, step.decision.fromStore)
-    const state = await readState(agent, config, step.system)
-    const repository = await viewStore(agent, config, step.system, step.component, step.decision.fromStore, state)
-    const choice = await chooseRecovery(repository, state, step.component, step.target, {
-      incarnation: step.decision.incarnation,
-      pinnedBackup: step.decision.backup,
-    })
-    const directory = walDirectory(databaseMember(agent, step))
-    await beginWal(directory, step)
-    const parts = {
-      store,
-      decryption: await agent.decryption(config, step.identityFile),
-      verifier: await agent.verifier(config),
-      decompressToFile: agent.postgresql.decompressToFile,
-    }
-    const size = choice.manifest.postgresql.segmentSizeBytes
-    const { incarnations } = choice.path
-    let segments = 0
-    let sizeBytes = 0
-    let lastCommitAt: string | null = null
-    const onProgress = ({ files, totalFiles, bytes }: { files: number; totalFiles: number; bytes: number }) =>
-      work.progress({ phase: `WAL ${files} of ${totalFiles} files`, doneBytes: sizeBytes + bytes, totalBytes: null })
-    // Newest first: where parent and child share a timeline's number, the child's file is the one that counts.
-    for (const [index, life] of [...incarnations.entries()].reverse()) {
-      const fork = incarnations[index + 1]?.forkLsn
-      const plan = planFetch(repository.shipments.get(life.incarnation) ?? [], {
-        timelineId: life.timelineId,
-        fromLsn: parseLsn(index === 0 ? choice.path.base.startLsn : (life.forkLsn as string)),
-        untilLsn: fork ? parseLsn(fork) + 1n : choice.fetchUntilLsn,
-        segmentSizeBytes: size,
-      })
-      const place = { system: step.system, component: step.component, incarnation: life.incarnation }
-      const fetched = await fetchWal(parts, place, plan, directory, { signal: work.signal, onProgress })
-      segments += plan.segments.length
-      sizeBytes += plan.segments.length * size
-      lastCommitAt ??= fetched.lastCommitAt
-    }
-    await fetchOtherHistories(
-      repository.shipments,
-      incarnations.map((one) => one.incarnation),
-      directory,
-      (incarnation, histories) =>
-        fetchWal(
-          parts,
-          { system: step.system, component: step.component, incarnation },
-          { segmentSizeBytes: size, segments: [], histories, endLsn: 0n },
-          directory,
-          { signal: work.signal },
-        ),
-    )
-    return { segments, untilLsn: formatLsn(choice.fetchUntilLsn), lastCommitAt, sizeBytes }
+    return fetchAlong(agent, config, step, { replayedLsn: await replayedBefore(agent, step) }, work)
   }
 }
 
-/** Files of this run stay, whichever attempt fetched them; those of another run go, however far their removal came. */
-async function beginWal(directory: string, step: DatabaseStep): Promise<void> {
-  const note = join(directory, '.muster-run')
-  if ((await readFile(note, 'utf8').catch(() => '')) === step.run) return
-  await rm(directory, { recursive: true, force: true })
-  await mkdir(directory, { recursive: true, mode: 0o711 })
-  await writeFile(note, step.run, { mode: 0o600 })
-}
-
-/** The history files of every other branch, so that PostgreSQL never gives a timeline's number twice. */
-async function fetchOtherHistories(
-  shipments: ReadonlyMap<string, readonly WalShipmentName[]>,
-  onPath: readonly string[],
-  _directory: string,
-  fetch: (incarnation: string, histories: readonly WalShipmentName[]) => Promise<unknown>,
-): Promise<void> {
-  for (const [incarnation, names] of shipments) {
-    if (onPath.includes(incarnation)) continue
-    const histories = [...new Map(names.filter(({ kind }) => kind === 'history').map((name) => [name.segment, name])).values()]
-    if (histories.length > 0) await fetch(incarnation, histories)
-  }
+/** How far a standby that was taken over had come; null for a copy that this run restored. */
+async function replayedBefore(agent: Agent, { system, decision }: DatabaseStep): Promise<string | null> {
+  if (decision.standby === undefined) return null
+  const standby = await readStandby(standbyMember(agent, system, decision))
+  return standby?.seed === decision.standby.seed ? standby.replayedLsn : null
 }
 
 /**

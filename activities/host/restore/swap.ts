@@ -9,6 +9,7 @@ import { createBackupSource } from '../../../repository/read-backup.ts'
 import type { FilesManifest } from '../../../domain/repository-format.ts'
 import { type Agent, componentOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
+import { giveStandbyBack } from '../standby/adopt-standby.ts'
 import { claimOf } from './claims.ts'
 import { removeNewDirectories } from './new-directories.ts'
 import { asideQuarantine, closedPlace, membersOf, restoreShort, treeMembers } from './places.ts'
@@ -155,7 +156,8 @@ function ignoreMissing(error: NodeJS.ErrnoException): void {
 /**
  * Removes what a restore left aside when it did not go on: never what was set aside.
  *
- * Effect: no server in quarantine, no `aside`, no fetched WAL, no new directories of tablespaces and WAL.
+ * Effect: no server in quarantine, no `aside`, no fetched WAL, no new directories of tablespaces and WAL. A standby that was
+ *   taken over and not promoted is back where it was kept.
  * Idempotent: yes.
  * Heartbeat: none needed.
  * Fails with: TargetRunning when something else uses the copy; EpochSuperseded.
@@ -165,7 +167,8 @@ export function discardAside(agent: Agent) {
     if (step.mode === 'back') return { discarded: await discardOfBack(agent, step, work) }
     if (step.decision.type === 'postgresql') {
       await agent.postgresql.stopQuarantined(asideQuarantine(agent, step as DatabaseStep))
-      await removeNewDirectories(agent, step.decision)
+      const givenBack = await giveStandbyBack(agent, step as DatabaseStep, work)
+      if (!givenBack) await removeNewDirectories(agent, step.decision)
       await rm(closedPlace(agent, step as DatabaseStep).socketDirectory, { recursive: true, force: true })
     }
     for (const member of membersOf(agent, step)) {

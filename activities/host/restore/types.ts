@@ -37,6 +37,8 @@ export interface RestorePlan {
   readonly decisionHash: string
   /** Key and hash of the whole, and the figures that an approver is shown. */
   readonly forecast: ShownForecast
+  /** Of a move that should begin from standbys: why some do not. Absent where all do. */
+  readonly notWarm?: readonly string[]
   readonly limits: TimeLimits
   readonly commitAfterSeconds: number
   readonly keepSafetySetsSeconds: number
@@ -51,7 +53,8 @@ export interface RestoreStep {
   /** Workflow id and run id of the restore: the safety set is named by them. */
   readonly run: string
   readonly target: RecoveryTarget
-  readonly mode: RestoreDecision['mode']
+  /** `standby`: the copy that is kept at the other site. */
+  readonly mode: RestoreDecision['mode'] | 'standby'
   readonly identityFile: string | null
 }
 

@@ -12,6 +12,8 @@ export interface DataDirectoryFacts {
   readonly systemIdentifier: string
   readonly timelineId: number
   readonly checkpointLsn: string
+  /** Where recovery of this directory would begin. */
+  readonly redoLsn: string
   /** ISO-8601 UTC, to the second. */
   readonly checkpointAt: string
   readonly serverMajor: number
@@ -63,6 +65,7 @@ export function parseControlData(text: string, directory: string): Omit<DataDire
     systemIdentifier: field('Database system identifier'),
     timelineId: Math.max(...timelines),
     checkpointLsn: field('Latest checkpoint location'),
+    redoLsn: field("Latest checkpoint's REDO location"),
     checkpointAt: new Date(`${field('Time of latest checkpoint')} UTC`).toISOString(),
     segmentSizeBytes: Number(field('Bytes per WAL segment')),
     pageChecksums: field('Data page checksum version') !== '0',

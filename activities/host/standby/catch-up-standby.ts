@@ -1,0 +1,71 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MusterError } from '../../../domain/failures.ts'
+import { isSegmentName, parseSegmentName, parseLsn } from '../../../domain/wal.ts'
+import type { Agent } from '../../agent.ts'
+import type { Work } from '../../boundary.ts'
+import { claimOf } from '../restore/claims.ts'
+import { fetchAlong } from '../restore/fetch-along.ts'
+import { asideQuarantine, walDirectory } from '../restore/places.ts'
+import type { DatabaseStep, Held } from '../restore/types.ts'
+import { refuseUnplannedTablespaces } from '../restore/young-tablespaces.ts'
+import { readStandby, standbyMember, writeStandby } from './standby-note.ts'
+
+/**
+ * Has a standby replay what the stores hold, and stops it again: between two refreshes nothing runs that could be lost,
+ * reached or promoted.
+ *
+ * Effect: WAL in the standby's `wal` folder, without what it needs no more; the copy at the newest moment; its note says so.
+ * Idempotent: yes; a server that an earlier attempt started is ended first.
+ * Heartbeat: files fetched, the LSN replayed.
+ * Fails with: RecoveryTargetUnreachable, ObjectMissing, ChecksumMismatch, SignatureInvalid, WalGap, RestoreFailed,
+ *   PreconditionFailed (the standby is gone or was taken meanwhile), EpochSuperseded, DiskFull, Unreachable.
+ */
+export function catchUpStandby(agent: Agent) {
+  return async (step: DatabaseStep & { readonly seed: string }, work: Work): Promise<Held> => {
+    const { config } = await agent.config(step.configHash)
+    const instance = await agent.instance(config, step.system, step.component)
+    const member = standbyMember(agent, step.system, step.decision)
+    const standby = await readStandby(member)
+    if (!standby || standby.seed !== step.seed || standby.state === 'adopted') {
+      throw new MusterError('PreconditionFailed', `the standby of ${step.system}/${step.component} is gone or was taken meanwhile`, {
+        hint: 'the next refresh looks again',
+      })
+    }
+    const epoch = await agent.members.takeEpoch(member, claimOf(work))
+    const quarantine = asideQuarantine(agent, step)
+    await agent.postgresql.stopQuarantined(quarantine)
+    await fetchAlong(agent, config, step, { replayedLsn: standby.replayedLsn }, work)
+    await refuseUnplannedTablespaces(agent, config, step)
+    await agent.members.assertNewest(member, epoch)
+    try {
+      const { timelineId, youngTablespaces = [] } = step.decision
+      const order = { walDirectory: walDirectory(member), timelineId, target: { kind: 'end' as const }, youngTablespaces }
+      await agent.postgresql.startRecovery(instance, quarantine, order, { label: work.label })
+      const held = await agent.postgresql.awaitHeld(
+        instance,
+        quarantine,
+        { target: { kind: 'end' } },
+        { signal: work.signal, onProgress: (progress) => work.progress(progress) },
+      )
+      await agent.members.assertNewest(member, epoch)
+      const { incarnation } = step.decision
+      await writeStandby(member, { ...standby, state: 'ready', incarnation, ...held, refreshedAt: agent.now().toISOString() })
+      return held
+    } finally {
+      await agent.postgresql.stopQuarantined(quarantine).catch((error: unknown) => agent.log.error({ problem: String(error) }, 'a standby was not stopped'))
+      await removeReplayed(agent, instance, quarantine.directory, walDirectory(member)).catch(() => undefined)
+    }
+  }
+}
+
+/** What lies before the place where its recovery would begin is never read again. */
+async function removeReplayed(agent: Agent, instance: Awaited<ReturnType<Agent['instance']>>, directory: string, wal: string): Promise<void> {
+  const facts = await agent.postgresql.inspectDataDirectory(instance, directory)
+  if (!facts) return
+  const size = facts.segmentSizeBytes
+  const redo = parseLsn(facts.redoLsn)
+  for (const name of await readdir(wal)) {
+    if (isSegmentName(name) && parseSegmentName(name, size).startLsn + BigInt(size) <= redo) await rm(join(wal, name), { force: true })
+  }
+}

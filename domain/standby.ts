@@ -1,0 +1,52 @@
+/**
+ * A standby: a copy of a database that is kept at the other site, in quarantine, and replays what the stores hold. A failover
+ * takes it over instead of restoring a backup, as long as it lies on the way to the newest moment.
+ */
+import type { PostgresqlDecision } from './decision.ts'
+import { formatLsn, parseLsn } from './wal.ts'
+
+export interface Standby {
+  readonly format: 'muster-standby-1'
+  /** `seeding`: its backup is being restored. `adopted`: a run has taken it, or has just given it back. */
+  readonly state: 'seeding' | 'ready' | 'adopted'
+  /** Names it and the directories it has outside its data directory. */
+  readonly seed: string
+  readonly fromStore: string
+  readonly backup: string
+  /** The life that was replayed last. */
+  readonly incarnation: string
+  readonly tablespaces: PostgresqlDecision['tablespaces']
+  readonly youngTablespaces: NonNullable<PostgresqlDecision['youngTablespaces']>
+  readonly walInto: string | null
+  readonly seededAt: string
+  /** First byte after the last record that was replayed; null until it was first. */
+  readonly replayedLsn: string | null
+  readonly lastCommitAt: string | null
+  /** When it had last replayed all there was; null until then. */
+  readonly refreshedAt: string | null
+  readonly adoptedBy?: string
+  readonly adoptedAt?: string
+}
+
+export interface WayToNewest {
+  readonly untilLsn: bigint
+  readonly incarnations: readonly { readonly incarnation: string; readonly forkLsn: string | null }[]
+}
+
+/** Why a standby cannot go on along a way; null where it can. */
+export function standbyStray(standby: Standby, way: WayToNewest): string | null {
+  if (standby.state !== 'ready') return `it is ${standby.state}`
+  if (standby.replayedLsn === null) return 'it was never replayed to the end'
+  const at = way.incarnations.findIndex(({ incarnation }) => incarnation === standby.incarnation)
+  if (at < 0) return `the life that it follows (${standby.incarnation}) is not on the way to the newest moment`
+  const replayed = parseLsn(standby.replayedLsn)
+  const fork = way.incarnations[at + 1]?.forkLsn
+  if (fork !== undefined && fork !== null && replayed > parseLsn(fork)) return `it replayed to ${standby.replayedLsn}, beyond ${fork} where that life ended`
+  if (replayed > way.untilLsn) return `it replayed to ${standby.replayedLsn}, and the stores lead to ${formatLsn(way.untilLsn)}`
+  return null
+}
+
+/** The directories that it has outside its data directory. */
+export function directoriesOf({ tablespaces, youngTablespaces, walInto }: Standby): readonly string[] {
+  return [...[...tablespaces, ...youngTablespaces].map(({ into }) => into), ...(walInto === null ? [] : [walInto])]
+}

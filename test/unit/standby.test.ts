@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { directoriesOf, type Standby, standbyStray } from '../../domain/standby.ts'
+import { parseLsn } from '../../domain/wal.ts'
+
+const standby: Standby = {
+  format: 'muster-standby-1',
+  state: 'ready',
+  seed: '5eed5eed',
+  fromStore: 'offsite',
+  backup: '20261121T020000Z-d4t4',
+  incarnation: 'aaaa',
+  tablespaces: [{ oid: 16400, path: '/srv/space', into: '/srv/space-5eed5eed' }],
+  youngTablespaces: [{ oid: 16500, path: '/srv/young', into: '/srv/young-5eed5eed' }],
+  walInto: null,
+  seededAt: '2026-11-21T02:10:00.000Z',
+  replayedLsn: '0/5000100',
+  lastCommitAt: null,
+  refreshedAt: '2026-11-21T02:14:00.000Z',
+}
+
+const way = (untilLsn: string, ...lives: readonly (readonly [string, string | null])[]) => ({
+  untilLsn: parseLsn(untilLsn),
+  incarnations: lives.map(([incarnation, forkLsn]) => ({ incarnation, forkLsn })),
+})
+
+describe('a standby on the way to the newest moment', () => {
+  it('goes on in the life that it follows, and into a later one that began where it is or after', () => {
+    assert.equal(standbyStray(standby, way('0/6000000', ['aaaa', null])), null)
+    assert.equal(standbyStray(standby, way('0/5000100', ['aaaa', null])), null)
+    assert.equal(standbyStray(standby, way('0/7000000', ['aaaa', null], ['bbbb', '0/5000100'])), null)
+    assert.equal(standbyStray(standby, way('0/7000000', ['0000', null], ['aaaa', '0/3000000'], ['bbbb', '0/6000000'])), null)
+  })
+
+  it('cannot go back: neither to a fork before where it is, nor to stores that hold less', () => {
+    assert.match(standbyStray(standby, way('0/7000000', ['aaaa', null], ['bbbb', '0/50000FF'])) ?? '', /beyond 0\/50000FF where that life ended/)
+    assert.match(standbyStray(standby, way('0/50000FF', ['aaaa', null])) ?? '', /the stores lead to 0\/50000FF/)
+    assert.match(standbyStray(standby, way('0/7000000', ['bbbb', null])) ?? '', /\(aaaa\) is not on the way/)
+  })
+
+  it('is none while it is made, once it is taken, and before it was whole', () => {
+    assert.equal(standbyStray({ ...standby, state: 'seeding' }, way('0/6000000', ['aaaa', null])), 'it is seeding')
+    assert.equal(standbyStray({ ...standby, state: 'adopted' }, way('0/6000000', ['aaaa', null])), 'it is adopted')
+    assert.match(standbyStray({ ...standby, replayedLsn: null }, way('0/6000000', ['aaaa', null])) ?? '', /never replayed/)
+  })
+
+  it('names every directory that it has outside its data directory', () => {
+    assert.deepEqual(directoriesOf({ ...standby, walInto: '/wal/shop-5eed5eed' }), ['/srv/space-5eed5eed', '/srv/young-5eed5eed', '/wal/shop-5eed5eed'])
+  })
+})
