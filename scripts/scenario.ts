@@ -11,7 +11,7 @@ import { shipEverySeconds } from './scenario/config-text.ts'
 import { showFigures } from './scenario/figures.ts'
 import { leaveStanding } from './scenario/keep.ts'
 import { createNetwork, on, removeNetwork } from './scenario/network.ts'
-import { type Loss, parseOptions, type ScenarioOptions, usage } from './scenario/options.ts'
+import { parseOptions, type Plot, type ScenarioOptions, usage } from './scenario/options.ts'
 import { keepLogs, preparePlaces, removeData, scenarioPlaces } from './scenario/places.ts'
 import { refuseWhereImpossible } from './scenario/preconditions.ts'
 import type { RunReport, ScenarioReport } from './scenario/report.ts'
@@ -56,8 +56,8 @@ async function carryOut(options: ScenarioOptions): Promise<number> {
   // The report of an earlier run must not look like this one's.
   await rm(places.report, { force: true })
   const runs: RunReport[] = []
-  for (const [index, loss] of options.runs.entries()) {
-    const run = await oneRun(loss, options, index === options.runs.length - 1)
+  for (const [index, plot] of options.runs.entries()) {
+    const run = await oneRun(plot, options, index === options.runs.length - 1)
     if (run === null) return running.interrupted ? 130 : 1
     runs.push(run)
   }
@@ -67,7 +67,6 @@ async function carryOut(options: ScenarioOptions): Promise<number> {
     startedAt: new Date(startedAt).toISOString(),
     seconds: (Date.now() - startedAt) / 1000,
     shipEverySeconds,
-    temporalAt: 'the third place, which is not lost',
     runs,
   }
   await writeFile(places.report, `${JSON.stringify(report, null, 2)}\n`)
@@ -76,15 +75,15 @@ async function carryOut(options: ScenarioOptions): Promise<number> {
 }
 
 /** @returns null where it failed or was interrupted */
-async function oneRun(loss: Loss, { keep, megabytes }: ScenarioOptions, isLast: boolean): Promise<RunReport | null> {
+async function oneRun({ loss, mode }: Plot, { keep, megabytes }: ScenarioOptions, isLast: boolean): Promise<RunReport | null> {
   tell.plain()
-  tell.plain(`  ── Primary ${loss} ──`)
+  tell.plain(`  ── Primary ${loss}, mode ${mode} ──`)
   try {
     await tearDown()
     if (running.interrupted) return null
     await preparePlaces(places)
     await createNetwork()
-    const code = await runInside(loss, megabytes)
+    const code = await runInside({ loss, mode }, megabytes)
     const run = code === 0 ? (JSON.parse(await readFile(places.found, 'utf8')) as RunReport) : null
     const logs = await keepLogs(places, loss)
     if (run === null || !run.ok) process.stderr.write(`  logs are in ${relative(process.cwd(), logs)}\n`)
@@ -93,13 +92,13 @@ async function oneRun(loss: Loss, { keep, megabytes }: ScenarioOptions, isLast: 
     process.stderr.write(`\n  the scenario failed: ${error instanceof Error ? error.message : String(error)}\n`)
     return null
   } finally {
-    if (keep && isLast && !running.interrupted) leaveStanding(places, tell)
+    if (keep && isLast && !running.interrupted) leaveStanding(places, { loss, mode }, tell)
     else await tearDown()
   }
 }
 
-function runInside(loss: Loss, megabytes: number): Promise<number | null> {
-  const [program, ...args] = [...on('third'), ...ownCommand('scripts/scenario/inside'), loss, String(megabytes)] as const
+function runInside({ loss, mode }: Plot, megabytes: number): Promise<number | null> {
+  const [program, ...args] = [...on('third'), ...ownCommand('scripts/scenario/inside'), loss, mode, String(megabytes)] as const
   const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] })
   running.inside = child
   return new Promise((resolve, reject) => {

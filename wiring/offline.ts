@@ -20,6 +20,7 @@ export interface OfflineOptions {
   readonly goesTo: string
   readonly port: number
   readonly uiPort: number
+  readonly listen: string
   readonly say: (text: string) => void
 }
 
@@ -56,13 +57,28 @@ async function refuseWhereTemporalAnswers(): Promise<void> {
 async function startUp(
   places: Places,
   { host, site }: { readonly host: string; readonly site: string },
-  { port, uiPort, say }: OfflineOptions,
+  { port, uiPort, listen, say }: OfflineOptions,
 ): Promise<UpHere> {
   const logs = join(places.home, 'logs')
   await mkdir(logs, { recursive: true, mode: 0o711 })
   const logFile = join(logs, 'up.log')
   const [program, ...first] = ownCommand()
-  const args = [...first, '--config', places.configFile, 'up', '--host', host, '--site', site, '--port', String(port), '--ui-port', String(uiPort)]
+  const args = [
+    ...first,
+    '--config',
+    places.configFile,
+    'up',
+    '--host',
+    host,
+    '--site',
+    site,
+    '--port',
+    String(port),
+    '--ui-port',
+    String(uiPort),
+    '--listen',
+    listen,
+  ]
   say(`starting Temporal, agent and WAL shipper of ${host} at site ${site}; log in ${logFile}`)
   const started = await startService(program, args, { logFile, env: { ...passedOn(), MUSTER_HOME: places.home, MUSTER_KEYS: places.keys } })
   for (let waited = 0; waited < startSeconds * 4 && (await isRunning(started)); waited++) {

@@ -1,4 +1,4 @@
-/** `muster up`: Temporal's embedded server, one worker process and the WAL shipper on this host, on loopback, supervised. */
+/** `muster up`: Temporal's embedded server, one worker process and the WAL shipper on this host, supervised; on loopback unless told. */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
@@ -23,10 +23,15 @@ import { upFile } from './up-here.ts'
 export interface UpOptions {
   readonly port: number
   readonly uiPort: number
+  /** `0.0.0.0` for every address of this machine; its own commands use loopback then. */
+  readonly listen: string
   /** Which host this is; the first of the configuration, or the one that a store was opened as, unless given. */
   readonly host?: string
   readonly site?: string
 }
+
+const loopback = '127.0.0.1'
+const everyAddress = '0.0.0.0'
 
 const retentionDays = 30
 
@@ -35,7 +40,9 @@ export async function runUp(places: Places, options: UpOptions): Promise<void> {
   const { host, site, config } = await whereUp(places, options)
   const logs = join(places.home, 'logs')
   await mkdir(logs, { recursive: true, mode: 0o711 })
-  const address = `127.0.0.1:${options.port}`
+  const own = options.listen === everyAddress ? loopback : options.listen
+  const address = `${own}:${options.port}`
+  const ui = `http://${own}:${options.uiPort}`
   const env = { ...process.env, TEMPORAL_ADDRESS: address, MUSTER_HOME: places.home, MUSTER_KEYS: places.keys, MUSTER_CONFIG: places.configFile }
   const say = (text: string) => process.stderr.write(`${text}\n`)
   const release = await claimState(places.home)
@@ -43,7 +50,7 @@ export async function runUp(places: Places, options: UpOptions): Promise<void> {
   const muster = (name: string, args: readonly string[]) =>
     parts.push(supervise({ name, command: process.execPath, args: [...entry(), ...args], env, logFile: join(logs, `${name}.log`) }, say))
   try {
-    await refuseTaken(options.port, 'Temporal')
+    await refuseTaken(own, options.port, 'Temporal')
     const temporal = await findTemporal()
     parts.push(
       supervise(
@@ -54,7 +61,7 @@ export async function runUp(places: Places, options: UpOptions): Promise<void> {
             'server',
             'start-dev',
             '--ip',
-            '127.0.0.1',
+            options.listen,
             '--port',
             String(options.port),
             '--ui-port',
@@ -76,12 +83,11 @@ export async function runUp(places: Places, options: UpOptions): Promise<void> {
     if (config) await applyWhenChanged(places, config, env)
     else void keepSchedules(places, address, site, say, signal).catch((error: unknown) => say(`schedules are not kept: ${String(error)}`))
     muster('shipper', ['shipper', '--host', host, '--site', site])
-    await writeFile(upFile(places), JSON.stringify({ pid: process.pid, address, ui: `http://127.0.0.1:${options.uiPort}`, host, site }), {
+    await writeFile(upFile(places), JSON.stringify({ pid: process.pid, address, ui, host, site }), {
       mode: 0o600,
     })
-    say(`temporal ${address} (ui http://127.0.0.1:${options.uiPort}) · worker · WAL shipper\nstate in ${places.home}; stop with Ctrl-C`)
-    if (options.port !== 7233 || options.uiPort !== 8233)
-      say(`in other terminals:  export TEMPORAL_ADDRESS=${address} MUSTER_UI=http://127.0.0.1:${options.uiPort}`)
+    say(`temporal ${address} (ui ${ui}) · worker · WAL shipper\nstate in ${places.home}; stop with Ctrl-C`)
+    if (options.port !== 7233 || options.uiPort !== 8233 || own !== loopback) say(`in other terminals:  export TEMPORAL_ADDRESS=${address} MUSTER_UI=${ui}`)
     if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   } finally {
     for (const part of parts.reverse()) await part.stop()
@@ -107,9 +113,9 @@ function entry(): readonly string[] {
   return script.endsWith('.ts') ? ['--import', createRequire(import.meta.url).resolve('tsx'), script] : [script]
 }
 
-async function refuseTaken(port: number, what: string): Promise<void> {
+async function refuseTaken(host: string, port: number, what: string): Promise<void> {
   const taken = await new Promise<boolean>((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
+    const socket = connect(port, host, () => {
       socket.destroy()
       resolve(true)
     })

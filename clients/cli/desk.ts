@@ -59,13 +59,14 @@ export interface Desk {
   /** Sets this machine up from one store. @throws MusterError; then nothing was written */
   openRepository(options: OpenRepositoryOptions): Promise<OpenedRepository>
   doctor(options: { readonly system: string | null }): Promise<readonly DoctorFinding[]>
-  up(options: { readonly uiPort: number; readonly port: number; readonly host?: string; readonly site?: string }): Promise<void>
+  up(options: { readonly uiPort: number; readonly port: number; readonly listen: string; readonly host?: string; readonly site?: string }): Promise<void>
   /** Starts an embedded Temporal with this host's agent, unless they run; from then on `temporal` is that one. */
   goOffline(options: {
     /** Site that the system would move to: must be the one of this machine. */
     readonly goesTo: string
     readonly port: number
     readonly uiPort: number
+    readonly listen: string
     readonly say: (text: string) => void
   }): Promise<{ readonly ui: string }>
   /** Why this host may serve the system. @throws MusterError where it may not, or where that cannot be known */

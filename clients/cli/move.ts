@@ -4,6 +4,7 @@ import { siteOfSystem } from '../../domain/copies.ts'
 import type { MoveProcedure } from '../../domain/move.ts'
 import { otherSite } from '../../domain/placement.ts'
 import type { MoveResult } from '../../workflows/messages.ts'
+import { listenText } from './run.ts'
 import { startRun } from '../runs.ts'
 import { parseYes, planMatching, tellWhatToApprove } from './approve-here.ts'
 import type { Desk } from './desk.ts'
@@ -24,6 +25,7 @@ interface MoveOptions {
   readonly offline?: boolean
   readonly port?: string
   readonly uiPort?: string
+  readonly listen?: string
 }
 
 const moves: Readonly<Record<MoveProcedure, string>> = {
@@ -50,8 +52,9 @@ export function addMoves(program: Command, desk: () => Desk): void {
     if (type !== 'failover') continue
     command
       .option('--offline', 'Temporal is gone as well: run it on one that is started here, at the site it goes to')
-      .option('--port <port>', 'of that Temporal, on loopback', '7233')
-      .option('--ui-port <port>', 'of its UI, on loopback', '8233')
+      .option('--port <port>', 'of that Temporal', '7233')
+      .option('--ui-port <port>', 'of its UI', '8233')
+      .option('--listen <address>', listenText, '127.0.0.1')
   }
 }
 
@@ -89,8 +92,8 @@ async function move(desk: Desk, type: MoveProcedure, system: string, options: Mo
 }
 
 /** @returns address of the UI */
-async function offline({ out, goOffline }: Desk, goesTo: string, { port, uiPort }: MoveOptions): Promise<string> {
-  return (await goOffline({ goesTo, port: Number(port), uiPort: Number(uiPort), say: (text) => out.line(text) })).ui
+async function offline({ out, goOffline }: Desk, goesTo: string, { port, uiPort, listen = '127.0.0.1' }: MoveOptions): Promise<string> {
+  return (await goOffline({ goesTo, port: Number(port), uiPort: Number(uiPort), listen, say: (text) => out.line(text) })).ui
 }
 
 function inputOf(system: string, options: MoveOptions, user: string): Record<string, unknown> {

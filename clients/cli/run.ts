@@ -5,15 +5,19 @@ import type { ApplyResult } from '../apply.ts'
 import { kitLines } from './kit-view.ts'
 import type { Desk } from './desk.ts'
 
+/** Temporal asks nobody who they are. */
+export const listenText = 'where both listen: 0.0.0.0 lets agents of other machines in, and everybody who reaches the ports'
+
 export function addUp(program: Command, desk: () => Desk): void {
   program
     .command('up')
     .description("run everything on this host: Temporal's embedded server, worker, WAL shipper")
-    .option('--port <port>', 'of Temporal, on loopback', '7233')
-    .option('--ui-port <port>', 'of the Temporal UI, on loopback', '8233')
+    .option('--port <port>', 'of Temporal', '7233')
+    .option('--ui-port <port>', 'of the Temporal UI', '8233')
+    .option('--listen <address>', listenText, '127.0.0.1')
     .option('--host <host>', 'this host, as the config names it; the first of it, or the one that a store was opened as, unless given')
     .option('--site <site>', 'its site')
-    .action(async ({ port, uiPort, ...where }: { port: string; uiPort: string; host?: string; site?: string }) =>
+    .action(async ({ port, uiPort, ...where }: { port: string; uiPort: string; listen: string; host?: string; site?: string }) =>
       desk().up({ port: Number(port), uiPort: Number(uiPort), ...where }),
     )
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Database, serverOptions, serverUser } from './database.ts'
 import type { Zone } from './name-servers.ts'
 import { addresses } from './network.ts'
+import type { Mode } from './options.ts'
 import type { Person } from './people.ts'
 import type { ScenarioPlaces, SiteName } from './places.ts'
 import type { Vault } from './third-place.ts'
@@ -15,11 +16,12 @@ export interface ConfigParts {
   readonly zone: Zone
   readonly people: Readonly<Record<Person, string>>
   readonly recipients: readonly string[]
+  readonly mode: Mode
 }
 
 const q = (text: string) => JSON.stringify(text)
 
-export function configText(places: ScenarioPlaces, { database, vault, zone, people, recipients }: ConfigParts): string {
+export function configText(places: ScenarioPlaces, { database, vault, zone, people, recipients, mode }: ConfigParts): string {
   const { primary, dr } = places.sites
   return `# Written by the scenario: one shop, at home at site primary, that can move to site dr.
 organisation: Scenario
@@ -63,7 +65,7 @@ ${databaseAt(places, 'primary', '        ')}
     restore: { commitAfter: 0 }
     failover:
       to: dr
-      mode: restore
+      mode: ${mode}
       maxLoss: 1m
       components:
         database:

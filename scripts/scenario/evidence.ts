@@ -13,7 +13,7 @@ export interface EvidenceLook {
 
 const wanted = ['failover', 'failback']
 
-export async function verifyEvidence({ places, client }: Stage): Promise<EvidenceLook> {
+export async function verifyEvidence({ places, temporal: { client } }: Stage): Promise<EvidenceLook> {
   // What the schedule of each site does every hour.
   for (const site of ['dr', 'primary']) {
     const handle = await startRun(client, { type: 'archiveHistories', system: 'shop', site, input: { requestedBy: 'the scenario' }, id: 'additive' })

@@ -1,5 +1,6 @@
 /** The failover itself, and what of the primary's markers arrived at the other site. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { endProcess } from '../../adapters/process/find-processes.ts'
 import type { Marker } from '../demo/writer.ts'
 import { clock, count, seconds, stepsText, type Teller } from '../demo/tell.ts'
 import type { DnsWatch } from './dns-watch.ts'
@@ -29,10 +30,14 @@ export interface Away {
   readonly kept: readonly Marker[]
 }
 
-export async function failOver(stage: Stage, loss: Loss, cutAt: number, dns: DnsWatch, teller: Teller): Promise<Away> {
-  const { places, database } = stage
+export async function failOver(stage: Stage, cutAt: number, dns: DnsWatch, teller: Teller): Promise<Away> {
+  const { places, database, plot, services } = stage
+  const { loss } = plot
+  const offline = loss === 'killed'
   await startWriter(places, 'dr', database.shop.dr)
-  const done = await moveShop(stage, 'failover', 'dr', seen[loss])
+  // They would work for the Temporal that is gone; the failover starts others.
+  if (offline) for (const service of services) await endProcess(service)
+  const done = await moveShop(stage, 'failover', 'dr', seen[loss], offline)
   const { approvedAt, askedAt, result } = done
   const observed = dns.changes.dr.find(({ at, leadsTo }) => at > approvedAt && leadsTo === 'dr')?.at
   if (observed === undefined) throw new Error('the failover ended, and the name server at the DR site does not lead there')

@@ -2,18 +2,17 @@
 import { seconds, type Teller } from '../demo/tell.ts'
 import type { RunReport, ScenarioReport } from './report.ts'
 
-export function showFigures({ runs, temporalAt }: ScenarioReport, tell: Teller, reportPath: string): void {
+export function showFigures({ runs }: ScenarioReport, tell: Teller, reportPath: string): void {
   for (const run of runs) showRun(run, tell)
   const checks = runs.flatMap((run) => run.checks)
   tell.plain()
-  tell.plain(`  Temporal stood at ${temporalAt}; moving without it is not part of this scenario.`)
   tell.plain(`  ${checks.filter(({ ok }) => ok).length} of ${checks.length} checks hold · ${reportPath}`)
 }
 
 function showRun(run: RunReport, tell: Teller): void {
   const { bare } = run
   tell.plain()
-  tell.plain(`  Primary ${run.primary}, mode ${run.mode}`)
+  tell.plain(`  Primary ${run.primary}, mode ${run.mode}, Temporal at ${run.temporalAt}`)
   tell.plain(
     `    approval to DNS ${seconds(run.approvalToDnsSeconds)} (asked to DNS ${seconds(run.askedToDnsSeconds)}), to the first commit ${seconds(run.approvalToServiceSeconds)}; by hand ${seconds(bare.totalSeconds)} (copy ${seconds(bare.copySeconds)}, commands ${seconds(bare.commandsSeconds)}); failback ${seconds(run.failback.seconds)}`,
   )

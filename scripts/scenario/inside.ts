@@ -1,19 +1,19 @@
 /**
  * One run, in the third place: where people are who reach both sites. Started by scripts/scenario.ts, which made the network and
  * removes it.
- * Usage: inside LOSS MEGABYTES
+ * Usage: inside LOSS MODE MEGABYTES
  */
 import { writeFile } from 'node:fs/promises'
 import { explain } from '../../clients/cli/output.ts'
 import { createTeller } from '../demo/tell.ts'
-import { loss } from './options.ts'
+import { loss, mode } from './options.ts'
 import { scenarioPlaces } from './places.ts'
 import { runScenario } from './run.ts'
 
-const [how, megabytes] = process.argv.slice(2)
+const [how, from, megabytes] = process.argv.slice(2)
 const places = scenarioPlaces()
 try {
-  const report = await runScenario(places, loss(how), Number(megabytes), createTeller())
+  const report = await runScenario(places, { loss: loss(how), mode: mode(from) }, Number(megabytes), createTeller())
   await writeFile(places.found, JSON.stringify(report))
   process.exit(0)
 } catch (error) {

@@ -4,6 +4,7 @@ import type { Check, RunReport } from './report.ts'
 
 /** As often as the commands by hand would take. */
 const mostRatio = 1.3
+const mostWarmSeconds = 60
 const mostSecondsLost = 2 * shipEverySeconds
 /** Two looks of the return guard and stopping the database. */
 const mostSecondsUntilStopped = 20
@@ -16,9 +17,16 @@ export function judge(run: Measured): readonly Check[] {
   return [...judgeFailover(run), ...judgeFence(run), ...judgeReturn(run), ...judgeHome(run)]
 }
 
-function judgeFailover({ restoreRatioToBare: ratio, secondsLost, markersLost, markersBeforeCut }: Measured): readonly Check[] {
+function judgeFailover({ mode, approvalToDnsSeconds, restoreRatioToBare: ratio, secondsLost, markersLost, markersBeforeCut }: Measured): readonly Check[] {
+  const fromStandby = check(
+    'approval to the new DNS answer',
+    `≤ ${mostWarmSeconds} s`,
+    `${approvalToDnsSeconds.toFixed(1)} s`,
+    approvalToDnsSeconds <= mostWarmSeconds,
+  )
+  const fromBackup = check('approval to the new DNS answer, against the commands by hand', `≤ ${mostRatio} ×`, `${ratio.toFixed(2)} ×`, ratio <= mostRatio)
   return [
-    check('approval to the new DNS answer, against the commands by hand', `≤ ${mostRatio} ×`, `${ratio.toFixed(2)} ×`, ratio <= mostRatio),
+    mode === 'warm' ? fromStandby : fromBackup,
     check(
       'lost of what was acknowledged before the cut',
       `≤ ${mostSecondsLost} s`,

@@ -4,6 +4,7 @@ import type { AttestInput, MoveResult } from '../../workflows/messages.ts'
 import { approver, keyOf, requester, witnesses } from './people.ts'
 import { tell } from './site.ts'
 import type { Stage } from './set-up.ts'
+import { useTemporalAt } from './third-place.ts'
 
 export interface DoneMove {
   readonly askedAt: number
@@ -14,14 +15,29 @@ export interface DoneMove {
 /** What the two have seen, in their words; null where the agents of the old side must answer for it. */
 export type Seen = string | null
 
+/** So that the other site reaches it for the way home. */
+const offlineWords = ['--offline', '--listen', '0.0.0.0']
+
 const phaseSeconds = 300
 const moveSeconds = 1800
 
 /** @param site the one it goes to, where the people are who ask */
-export async function moveShop({ places, client }: Stage, type: 'failover' | 'failback', site: 'primary' | 'dr', seen: Seen): Promise<DoneMove> {
+export async function moveShop(
+  { places, temporal }: Stage,
+  type: 'failover' | 'failback',
+  site: 'primary' | 'dr',
+  seen: Seen,
+  offline = false,
+): Promise<DoneMove> {
   const askedAt = Date.now()
-  const { workflowId, plan } = await tell<{ workflowId: string; plan: string }>(places, site, [type, 'shop', '--no-wait'], requester)
-  const handle = client.workflow.getHandle(workflowId)
+  const { workflowId, plan } = await tell<{ workflowId: string; plan: string }>(
+    places,
+    site,
+    [type, 'shop', '--no-wait', ...(offline ? offlineWords : [])],
+    requester,
+  )
+  if (offline) temporal.client = await useTemporalAt(site)
+  const handle = temporal.client.workflow.getHandle(workflowId)
   const phase = async () => {
     const { memo, status } = await handle.describe()
     // A run that ended before it asked says why.

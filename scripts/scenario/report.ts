@@ -1,12 +1,14 @@
 /** What the scenario measured and whether it holds; written as `.muster/scenarios/two-sites.json`. */
 import type { Bare } from './bare.ts'
-import type { Loss } from './options.ts'
+import type { Loss, Mode } from './options.ts'
 import type { Return } from './return.ts'
 
 export interface RunReport {
   /** How the primary was lost. */
   readonly primary: Loss
-  readonly mode: 'restore'
+  readonly mode: Mode
+  /** Where Temporal stood until then; lost with the primary site, another is started by the failover. */
+  readonly temporalAt: 'the primary site' | 'the third place'
   readonly databaseBytes: number
   /** Until the name server that counts gave the new answer. */
   readonly approvalToDnsSeconds: number
@@ -58,6 +60,5 @@ export interface ScenarioReport {
   readonly startedAt: string
   readonly seconds: number
   readonly shipEverySeconds: number
-  readonly temporalAt: string
   readonly runs: readonly RunReport[]
 }

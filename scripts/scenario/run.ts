@@ -11,7 +11,7 @@ import { judge } from './judge.ts'
 import { lookForLost, present } from './lost.ts'
 import { type DoneMove, moveShop } from './move.ts'
 import { cutLink, killMachine } from './network.ts'
-import type { Loss } from './options.ts'
+import type { Loss, Plot } from './options.ts'
 import type { ScenarioPlaces } from './places.ts'
 import type { RunReport } from './report.ts'
 import { comeBack } from './return.ts'
@@ -20,12 +20,13 @@ import { acknowledgedAt } from './writers.ts'
 
 const atOtherSiteMs = 3000
 
-export async function runScenario(places: ScenarioPlaces, loss: Loss, megabytes: number, teller: Teller): Promise<RunReport> {
-  const stage = await setUp(places, megabytes, teller)
+export async function runScenario(places: ScenarioPlaces, plot: Plot, megabytes: number, teller: Teller): Promise<RunReport> {
+  const { loss, mode } = plot
+  const stage = await setUp(places, plot, megabytes, teller)
   const dns = watchDns(stage.zone)
   try {
     const cutAt = await lose(stage, loss, teller)
-    const away = await failOver(stage, loss, cutAt, dns, teller)
+    const away = await failOver(stage, cutAt, dns, teller)
     // Its backup would compete with the commands that are timed.
     await untilBackedUp(stage, away.done)
     const bare = await byHand(stage, away.done, teller)
@@ -40,7 +41,8 @@ export async function runScenario(places: ScenarioPlaces, loss: Loss, megabytes:
     teller.line('Evidence', evidence.problem ?? 'both moves are archived, and muster audit verify finds nothing edited, missing or cut')
     const found = {
       primary: loss,
-      mode: 'restore' as const,
+      mode,
+      temporalAt: loss === 'killed' ? ('the primary site' as const) : ('the third place' as const),
       databaseBytes: stage.databaseBytes,
       approvalToDnsSeconds: (away.dnsAt - away.done.approvedAt) / 1000,
       askedToDnsSeconds: (away.dnsAt - away.done.askedAt) / 1000,
@@ -79,7 +81,7 @@ async function lose({ places }: Stage, loss: Loss, teller: Teller): Promise<numb
   const cutAt = Date.now()
   const what =
     loss === 'killed'
-      ? `the primary site loses power: ${killed} processes are gone, and its link is down`
+      ? `the primary site loses power, with Temporal: ${killed} processes are gone, and its link is down`
       : 'the link of the primary site is cut; it lives, and its client goes on committing'
   const last = (await acknowledgedAt(places, 'primary')).findLast(({ ackedAt }) => ackedAt <= cutAt)
   teller.line('Disaster', `${clock(cutAt)}: ${what}; ${count(last?.number ?? 0)} markers were acknowledged`)
@@ -96,7 +98,7 @@ async function byHand(stage: Stage, { result }: DoneMove, teller: Teller) {
   return bare
 }
 
-async function untilBackedUp({ client }: Stage, { result }: DoneMove): Promise<void> {
+async function untilBackedUp({ temporal: { client } }: Stage, { result }: DoneMove): Promise<void> {
   if (result.backup !== null) await client.workflow.getHandle(result.backup).result()
 }
 

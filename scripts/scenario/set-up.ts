@@ -5,10 +5,14 @@ import type { Client } from '@temporalio/client'
 import { formatSize } from '../../domain/durations.ts'
 import { makeKeys } from '../../wiring/keys.ts'
 import { keyFiles } from '../../wiring/places.ts'
+import type { ProcessIdentity } from '../../adapters/process/process.ts'
+import { startRun } from '../../clients/runs.ts'
+import type { RefreshStandbyResult } from '../../workflows/messages.ts'
 import { waitForWal } from './archived.ts'
 import { configText } from './config-text.ts'
 import { createDatabase, type Database, databaseBytes } from './database.ts'
 import { startNameServers, type Zone } from './name-servers.ts'
+import type { Plot } from './options.ts'
 import { makePeople } from './people.ts'
 import type { ScenarioPlaces } from './places.ts'
 import { startAgent, startShipper, tell } from './site.ts'
@@ -22,7 +26,11 @@ export interface Stage {
   readonly databaseBytes: number
   readonly vault: Vault
   readonly zone: Zone
-  readonly client: Client
+  readonly plot: Plot
+  /** The Temporal that works now. */
+  readonly temporal: { client: Client }
+  /** Agent and WAL shipper of the DR site, which its service manager stops before others are started. */
+  readonly services: readonly ProcessIdentity[]
   readonly rootFingerprint: string
   /** Of the database. */
   readonly backup: string
@@ -33,22 +41,25 @@ interface BackupResult {
   readonly components: readonly { readonly component: string; readonly backup: string; readonly copies: readonly { readonly store: string }[] }[]
 }
 
-export async function setUp(places: ScenarioPlaces, megabytes: number, teller: Teller): Promise<Stage> {
+export async function setUp(places: ScenarioPlaces, plot: Plot, megabytes: number, teller: Teller): Promise<Stage> {
   const database = await createDatabase(places, megabytes)
   const bytes = await databaseBytes(database.shop.primary)
   await writeFile(join(places.sites.primary.uploads, 'logo.txt'), 'first')
   teller.line('Primary site', `PostgreSQL ${database.versionText} with ${formatSize(bytes)}, agent, WAL shipper, a store of its own, secondary name server`)
   const vault = await startVault(places)
-  const client = await startTemporal(places)
+  // Lost with the primary where that is killed.
+  const client = await startTemporal(places, plot.loss === 'killed' ? 'primary' : 'third')
   const zone = await startNameServers(places)
   const keys = await shareKeys(places)
   const people = await makePeople(places)
-  await writeFile(places.sites.primary.muster.configFile, configText(places, { database, vault, zone, people, recipients: keys.recipients }))
-  for (const site of ['dr', 'primary'] as const) await startAgent(places, site)
+  await writeFile(places.sites.primary.muster.configFile, configText(places, { database, vault, zone, people, recipients: keys.recipients, mode: plot.mode }))
+  const agent = await startAgent(places, 'dr')
+  await startAgent(places, 'primary')
   teller.line('DR site', 'agent, workflow worker, WAL shipper, a store of its own, primary name server, an empty disk')
-  teller.line('Third place', 'S3 store that both reach, Temporal, and the people who approve')
+  teller.line('Third place', `S3 store that both reach, the people who approve${plot.loss === 'killed' ? '' : ', Temporal'}`)
   await tell(places, 'primary', ['apply'])
-  for (const site of ['primary', 'dr'] as const) await startShipper(places, site)
+  await startShipper(places, 'primary')
+  const shipper = await startShipper(places, 'dr')
   await startWriter(places, 'primary', database.shop.primary)
   const began = Date.now()
   const done = await tell<BackupResult>(places, 'primary', ['backup', 'shop'])
@@ -56,7 +67,33 @@ export async function setUp(places: ScenarioPlaces, megabytes: number, teller: T
   if (done.outcome !== 'succeeded' || backup === undefined) throw new Error(`the first backup ${done.outcome}`)
   await waitForWal(places)
   teller.line('Protected', 'a full backup in both stores; WAL flows', (Date.now() - began) / 1000)
-  return { places, database, databaseBytes: bytes, vault, zone, client, rootFingerprint: keys.rootFingerprint, backup }
+  if (plot.mode === 'warm') await seedStandby(client, teller)
+  return {
+    places,
+    plot,
+    database,
+    databaseBytes: bytes,
+    vault,
+    zone,
+    temporal: { client },
+    services: [agent, shipper],
+    rootFingerprint: keys.rootFingerprint,
+    backup,
+  }
+}
+
+/** What the schedule does by itself within a minute. */
+async function seedStandby(client: Client, teller: Teller): Promise<void> {
+  const began = Date.now()
+  const handle = await startRun(client, {
+    type: 'refreshStandby',
+    system: 'shop',
+    site: 'dr',
+    input: { system: 'shop', requestedBy: 'the scenario' },
+    id: 'additive',
+  })
+  const { databases } = (await handle.result()) as RefreshStandbyResult
+  teller.line('DR site', `a standby of the database, replayed to ${databases[0]?.replayedLsn}, is refreshed each minute`, (Date.now() - began) / 1000)
 }
 
 /** The DR host gets its own key, the identity and the fingerprint: no control key, no root key. */

@@ -1,10 +1,11 @@
 /** Muster at a site: its agent and WAL shipper in processes of their own, and the command line of whoever works there. */
+import type { ProcessIdentity } from '../../adapters/process/process.ts'
 import { shipperRequest } from '../../adapters/component/postgresql/shipper-client.ts'
 import { shipperSocket } from '../../wiring/places.ts'
 import { ownCommand } from '../demo/programs.ts'
 import { runOn, startOn } from './machine.ts'
 import type { ScenarioPlaces, SiteName } from './places.ts'
-import { temporalAddress, untilAnswered } from './third-place.ts'
+import { untilAnswered } from './third-place.ts'
 
 /** Workflow code runs at the DR site: it must not be lost with the primary. */
 const roles: Readonly<Record<SiteName, readonly string[]>> = { primary: ['--site-queue'], dr: ['--all'] }
@@ -15,15 +16,16 @@ export interface Answer<T> {
   readonly result: T & { readonly error?: { readonly type: string; readonly message: string; readonly hint: string } }
 }
 
-export async function startAgent(places: ScenarioPlaces, site: SiteName): Promise<void> {
+export async function startAgent(places: ScenarioPlaces, site: SiteName): Promise<ProcessIdentity> {
   const words = ['worker', '--host', places.sites[site].host, '--site', site, ...roles[site]]
-  await startOn(places, site, 'worker', [...ownCommand('bin/muster'), ...words], environmentAt(places, site))
+  return startOn(places, site, 'worker', [...ownCommand('bin/muster'), ...words], environmentAt(places, site))
 }
 
-export async function startShipper(places: ScenarioPlaces, site: SiteName): Promise<void> {
+export async function startShipper(places: ScenarioPlaces, site: SiteName): Promise<ProcessIdentity> {
   const { host, muster } = places.sites[site]
-  await startOn(places, site, 'shipper', [...ownCommand('bin/muster'), 'shipper', '--host', host, '--site', site], environmentAt(places, site))
+  const started = await startOn(places, site, 'shipper', [...ownCommand('bin/muster'), 'shipper', '--host', host, '--site', site], environmentAt(places, site))
   await untilAnswered(`the WAL shipper of ${site}`, () => shipperRequest(shipperSocket(muster, host), 'status', undefined))
+  return started
 }
 
 /** One command line with `--json`, whatever its exit code. */
@@ -59,5 +61,5 @@ export async function guarded(
 
 function environmentAt({ sites }: ScenarioPlaces, site: SiteName): Record<string, string> {
   const { configFile, home, keys } = sites[site].muster
-  return { MUSTER_CONFIG: configFile, MUSTER_HOME: home, MUSTER_KEYS: keys, TEMPORAL_ADDRESS: temporalAddress }
+  return { MUSTER_CONFIG: configFile, MUSTER_HOME: home, MUSTER_KEYS: keys, TEMPORAL_ADDRESS: process.env['TEMPORAL_ADDRESS'] ?? '' }
 }

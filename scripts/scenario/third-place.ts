@@ -1,4 +1,4 @@
-/** What stands at neither site: Temporal, and the S3 store that both reach. */
+/** What stands at neither site: the S3 store that both reach, and Temporal where it is not at the primary one. */
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { connectTemporal } from '../../clients/connection.ts'
 import { findTemporal } from '../../wiring/temporal-program.ts'
 import { s3ServerProgram } from '../demo/programs.ts'
 import { startOn } from './machine.ts'
-import { addresses } from './network.ts'
+import { addresses, type Machine } from './network.ts'
 import type { ScenarioPlaces } from './places.ts'
 
 export interface Vault {
@@ -20,8 +20,8 @@ export interface Vault {
   readonly client: S3ClientConfig
 }
 
-export const temporalAddress = `${addresses.third}:7233`
-export const temporalUi = `http://${addresses.third}:8233`
+export const temporalPort = 7233
+export const temporalUiPort = 8233
 
 const startSeconds = 60
 
@@ -47,12 +47,17 @@ export async function startVault(places: ScenarioPlaces): Promise<Vault> {
   return { endpoint, bucket, credentials: `file:${file}`, client: config }
 }
 
-export async function startTemporal(places: ScenarioPlaces): Promise<Client> {
+export async function startTemporal(places: ScenarioPlaces, machine: Machine): Promise<Client> {
   // On every address of that machine: parts of the server speak to each other on loopback.
-  const words = ['server', 'start-dev', '--ip', '0.0.0.0', '--port', '7233', '--ui-port', '8233']
+  const words = ['server', 'start-dev', '--ip', '0.0.0.0', '--port', String(temporalPort), '--ui-port', String(temporalUiPort)]
   const state = ['--db-filename', join(places.temporal, 'temporal.db'), '--log-level', 'warn']
-  await startOn(places, 'third', 'temporal', [await findTemporal(), ...words, ...state])
-  process.env['TEMPORAL_ADDRESS'] = temporalAddress
+  await startOn(places, machine, 'temporal', [await findTemporal(), ...words, ...state])
+  return useTemporalAt(machine)
+}
+
+/** From now on everybody works with the Temporal that stands there. */
+export function useTemporalAt(machine: Machine): Promise<Client> {
+  process.env['TEMPORAL_ADDRESS'] = `${addresses[machine]}:${temporalPort}`
   return untilAnswered('Temporal', () => connectTemporal(2))
 }
 

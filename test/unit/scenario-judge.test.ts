@@ -6,6 +6,7 @@ import { parseOptions } from '../../scripts/scenario/options.ts'
 const good: Measured = {
   primary: 'partitioned',
   mode: 'restore',
+  temporalAt: 'the third place',
   databaseBytes: 1,
   approvalToDnsSeconds: 10,
   askedToDnsSeconds: 20,
@@ -49,6 +50,7 @@ describe('the two-site scenario', () => {
   const bad: readonly (readonly [RegExp, Measured])[] = [
     [/approval to the new DNS/, { ...good, restoreRatioToBare: 1.31 }],
     [/approval to the new DNS/, { ...good, restoreRatioToBare: Number.NaN }],
+    [/approval to the new DNS/, { ...good, mode: 'warm', approvalToDnsSeconds: 60.1 }],
     [/before the cut/, { ...good, secondsLost: 10.1 }],
     [/before the cut/, { ...good, markersBeforeCut: 0 }],
     [/went on committing/, { ...good, fencedSideCommits: 0 }],
@@ -83,8 +85,18 @@ describe('the two-site scenario', () => {
   })
 
   it('takes only words that it knows', () => {
-    assert.deepEqual(parseOptions(['two-sites']), { megabytes: 200, keep: false, stop: false, runs: ['killed', 'partitioned'] })
-    assert.deepEqual(parseOptions(['two-sites', '--primary', 'killed', '--megabytes', '10', '--keep']).runs, ['killed'])
+    const killed = { loss: 'killed', mode: 'warm' }
+    assert.deepEqual(parseOptions(['two-sites']), {
+      megabytes: 1000,
+      keep: false,
+      stop: false,
+      runs: [killed, { loss: 'partitioned', mode: 'restore' }],
+    })
+    assert.deepEqual(parseOptions(['two-sites', '--primary', 'killed', '--megabytes', '10', '--keep']).runs, [killed])
+    assert.deepEqual(
+      parseOptions(['two-sites', '--mode', 'restore']).runs.map(({ mode }) => mode),
+      ['restore', 'restore'],
+    )
     for (const [words, message] of [
       [[], /name a scenario/],
       [['three-sites'], /no scenario "three-sites"/],
@@ -92,6 +104,7 @@ describe('the two-site scenario', () => {
       [['two-sites', '--megabytes', '0'], /--megabytes takes/],
       [['two-sites', '--megabytes'], /not nothing/],
       [['two-sites', '--primary', 'gone'], /killed or partitioned, not gone/],
+      [['two-sites', '--mode', 'cold'], /warm or restore, not cold/],
     ] as const) {
       assert.throws(() => parseOptions(words), message)
     }

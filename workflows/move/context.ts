@@ -7,6 +7,8 @@ import type { RestoreContext } from '../restore/context.ts'
 
 export interface MoveContext extends RestoreContext {
   readonly scope: MoveScope
+  /** Hosts of the old side whose agents did not answer when the plan was made. */
+  readonly absent: readonly string[]
   readonly attests: AttestDesk
 }
 

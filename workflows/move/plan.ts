@@ -16,6 +16,8 @@ export interface PlannedMove {
   readonly scope: MoveScope
   /** What a person should know of the records before approving. */
   readonly dnsWarnings: readonly string[]
+  /** Hosts of the old side whose agents did not answer. */
+  readonly absent: readonly string[]
 }
 
 /** @param pinned the approved decision; then the old side is not looked at again, since the decision does not depend on it */
@@ -58,7 +60,7 @@ export async function makeMovePlan(
     move: moveDecision(scope, input, dns.changes),
   }
   const plan = await urgentOnHost(first, 'control', defaultTimeLimits).planRestore.executeWithOptions({ summary }, [request])
-  return { plan, scope, dnsWarnings: dns.warnings }
+  return { plan, scope, dnsWarnings: dns.warnings, absent: source?.absent ?? [] }
 }
 
 function refuseAbsent(procedure: MoveProcedure, system: string, absent: readonly string[]): void {

@@ -108,13 +108,14 @@ export async function runMove(procedure: MoveProcedure, input: MoveInput): Promi
   const board = createProgressBoard(procedure, input.system)
   const site = siteOfQueue()
   board.phase('planning')
-  const { plan, scope, dnsWarnings } = await planOrEnd(site, procedure, input, board, dossier)
+  const { plan, scope, dnsWarnings, absent } = await planOrEnd(site, procedure, input, board, dossier)
   board.note([...planLines(plan), ...moveLines(plan, dnsWarnings)])
   const context: MoveContext = {
     input,
     title: `${procedure} of ${input.system} to ${scope.to}`,
     plan,
     scope,
+    absent,
     site,
     board,
     notices: createNotices(site, plan.limits, { configHash: plan.decision.configHash, system: input.system, procedure }),

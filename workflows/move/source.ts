@@ -3,20 +3,36 @@ import type { PostgresqlDecision } from '../../domain/decision.ts'
 import type { MoveScope } from '../../activities/site/scope-move.ts'
 import { sourceHosts } from '../../domain/move.ts'
 import type { DatabaseObservation, ServiceObservation } from '../../domain/target.ts'
+import type { TimeLimits } from '../../domain/time-limits.ts'
 import { promptOnHost, undoOnHost } from '../activity-options.ts'
 import { failureOf, isFailure } from '../failure-of.ts'
 import { stepOf, timed } from '../restore/context.ts'
 import { together } from '../together.ts'
 import { type MoveContext, moveOf, type SourceSeen } from './context.ts'
 
-/** Agents that are gone are part of the answer. */
-export async function lookAtSource(system: string, scope: MoveScope): Promise<SourceSeen & { readonly absent: readonly string[] }> {
-  const seen = await Promise.all(sourceHosts(scope.source).map((host) => lookAtHost(system, scope, host)))
+/**
+ * Agents that are gone are part of the answer.
+ * @param absent hosts whose agents were gone at the last look: whether they are back is said soon, since people wait
+ */
+export async function lookAtSource(
+  system: string,
+  scope: MoveScope,
+  absent: readonly string[] = [],
+): Promise<SourceSeen & { readonly absent: readonly string[] }> {
+  const seen = await Promise.all(
+    sourceHosts(scope.source).map((host) => lookAtHost(system, absent.includes(host) ? { ...scope, limits: soon(scope.limits) } : scope, host)),
+  )
   return {
     databases: seen.flatMap(({ databases }) => databases),
     services: seen.flatMap(({ services }) => services),
     absent: seen.flatMap(({ absent }) => absent),
   }
+}
+
+const returnedSeconds = 2
+
+function soon(limits: TimeLimits): TimeLimits {
+  return { ...limits, agentSeconds: Math.min(limits.agentSeconds, returnedSeconds) }
 }
 
 async function lookAtHost(system: string, scope: MoveScope, host: string): Promise<SourceSeen & { readonly absent: readonly string[] }> {
@@ -48,7 +64,7 @@ async function lookAtHost(system: string, scope: MoveScope, host: string): Promi
  */
 export async function stopSource(context: MoveContext): Promise<readonly string[]> {
   return timed(context, 'stop the old side', async () => {
-    const seen = await lookAtSource(context.input.system, context.scope)
+    const seen = await lookAtSource(context.input.system, context.scope, context.absent)
     const gone = new Set(seen.absent)
     for (const { service } of moveOf(context).source.services) {
       const found = seen.services.find((one) => one.service === service)
