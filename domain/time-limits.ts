@@ -31,3 +31,6 @@ export const defaultTimeLimits: TimeLimits = {
   notifySeconds: 120,
   correctionSeconds: 7 * 24 * 3600,
 }
+
+/** Of the first look of a run, in which no configuration has a say yet: short, so that a dead worker is soon missed. */
+export const firstLimits: TimeLimits = { ...defaultTimeLimits, heartbeatSeconds: 10 }

@@ -10,7 +10,7 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow'
 import type { ArchivedRuns } from '../activities/site/archive/archive-runs.ts'
 import { installationChain } from '../domain/object-keys.ts'
-import { defaultTimeLimits } from '../domain/time-limits.ts'
+import { defaultTimeLimits, firstLimits } from '../domain/time-limits.ts'
 import { onSite } from './activity-options.ts'
 import { failureOf, isFailure } from './failure-of.ts'
 import { type ArchiveHistoriesInput, archiveHistoriesMessage } from './messages.ts'
@@ -37,7 +37,7 @@ export const archiveHistories = procedure(
     }
     try {
       board.phase('archiving')
-      const done = await onSite(site, 'copy').archiveRuns.executeWithOptions({ summary: `archive the runs of site ${site}` }, [{ configHash }])
+      const done = await onSite(site, 'copy', firstLimits).archiveRuns.executeWithOptions({ summary: `archive the runs of site ${site}` }, [{ configHash }])
       const outcome = done.remarks.length > 0 || done.behind.length > 0 ? 'degraded' : 'succeeded'
       board.note([lineOf(done), ...done.remarks, ...done.behind.map(({ store, problem }) => `behind: ${store}, ${problem}`)])
       end(outcome)

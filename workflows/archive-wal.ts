@@ -13,7 +13,7 @@ import { CancellationScope, isCancellation, ParentClosePolicy, startChild, workf
 import type { ArchivedWal } from '../activities/host/archive-wal.ts'
 import type { BackupPlan, PlannedComponent } from '../activities/site/plan-backup.ts'
 import type { EvidenceOutcome } from '../domain/evidence.ts'
-import { defaultTimeLimits, type TimeLimits } from '../domain/time-limits.ts'
+import { defaultTimeLimits, firstLimits, type TimeLimits } from '../domain/time-limits.ts'
 import { onHost, onSite } from './activity-options.ts'
 import { backupSystem } from './backup-system.ts'
 import type { KeptEvidence } from './evidence.ts'
@@ -46,7 +46,7 @@ export const archiveWal = procedure('archiveWal', archiveWalMessage, async (inpu
   const keep = (outcome: EvidenceOutcome, problem: PlainFailure | null) => keepWalEvidence({ input, site, board, notices, plan, found, outcome, problem })
   try {
     board.phase('planning')
-    plan = await onSite(site).planBackup.executeWithOptions({ summary: `which databases ${input.system} has` }, [
+    plan = await onSite(site, 'control', firstLimits).planBackup.executeWithOptions({ summary: `which databases ${input.system} has` }, [
       { system: input.system, components: input.components ?? null, configHash: input.configHash ?? null },
     ])
     notices = noticesOf(plan.limits, plan.configHash)

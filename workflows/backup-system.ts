@@ -18,7 +18,7 @@ import type { ProducedBackup } from '../activities/host/produce-backup.ts'
 import type { PublishedCopyResult } from '../activities/host/publish-copy.ts'
 import { countCopies, type PlacedCopy } from '../domain/copies.ts'
 import type { EvidenceStep } from '../domain/evidence.ts'
-import { defaultTimeLimits, type TimeLimits } from '../domain/time-limits.ts'
+import { defaultTimeLimits, firstLimits, type TimeLimits } from '../domain/time-limits.ts'
 import { onHost, onSite } from './activity-options.ts'
 import { type BackupEnding, keepBackupEvidence } from './backup-evidence.ts'
 import type { KeptEvidence } from './evidence.ts'
@@ -68,7 +68,7 @@ export const backupSystem = procedure('backupSystem', backupSystemMessage, async
   let plan: BackupPlan | null = null
   try {
     board.phase('planning')
-    plan = await onSite(site).planBackup.executeWithOptions({ summary: `plan the backup of ${input.system}` }, [
+    plan = await onSite(site, 'control', firstLimits).planBackup.executeWithOptions({ summary: `plan the backup of ${input.system}` }, [
       { system: input.system, components: input.components ?? null, configHash: input.configHash ?? null },
     ])
     notices = noticesOf(plan.limits, plan.configHash)

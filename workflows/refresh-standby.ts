@@ -13,6 +13,7 @@
 import { isCancellation } from '@temporalio/workflow'
 import type { StandbyScope } from '../activities/site/scope-standby.ts'
 import { onHost, onSite } from './activity-options.ts'
+import { firstLimits } from '../domain/time-limits.ts'
 import { failureOf, isFailure } from './failure-of.ts'
 import { type RefreshStandbyInput, refreshStandbyMessage } from './messages.ts'
 import { fail, procedure } from './procedure.ts'
@@ -40,7 +41,7 @@ export const refreshStandby = procedure('refreshStandby', refreshStandbyMessage,
   const board = createProgressBoard('refreshStandby', input.system)
   try {
     board.phase('planning')
-    const scope = await onSite(siteOfQueue()).scopeStandby.executeWithOptions({ summary: `which standbys ${input.system} has here` }, [
+    const scope = await onSite(siteOfQueue(), 'control', firstLimits).scopeStandby.executeWithOptions({ summary: `which standbys ${input.system} has here` }, [
       { system: input.system, configHash: input.configHash ?? null },
     ])
     if (scope.activeHere) {

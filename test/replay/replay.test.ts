@@ -120,7 +120,7 @@ describe('the recorded histories', function () {
 
   it('do not replay when a workflow has a new step', async () => {
     const step = '    await onSite(site).notifyPeople()\n'
-    const line = '    plan = await onSite(site).planBackup'
+    const line = "    plan = await onSite(site, 'control', firstLimits).planBackup"
     const failed = await replay(await changedBundle('backup-system.ts', line, `${step}${line}`), named('backupSystem'))
     assert.deepEqual(
       [...failed.keys()].toSorted(),

@@ -22,9 +22,9 @@ export async function planRecords(
   site: string,
   procedure: MoveProcedure,
   system: string,
-  { configHash, from, to }: Pick<MoveScope, 'configHash' | 'from' | 'to'>,
+  { configHash, from, to, limits }: Pick<MoveScope, 'configHash' | 'from' | 'to' | 'limits'>,
 ): Promise<{ readonly changes: readonly PlannedDnsChange[]; readonly warnings: readonly string[] }> {
-  const { records } = await onSite(site).planDns.executeWithOptions({ summary: `look at the DNS records of ${system}` }, [
+  const { records } = await onSite(site, 'control', limits).planDns.executeWithOptions({ summary: `look at the DNS records of ${system}` }, [
     { system, configHash, toSite: to, lostSite: lostSite(procedure, from) },
   ])
   const problems = records.flatMap((one) => one.problems)

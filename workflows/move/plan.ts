@@ -1,10 +1,9 @@
 /** Observes both sites and makes the plan of a move; made again right before the first irreversible step. */
 import type { RestorePlan } from '../../activities/host/restore/types.ts'
 import type { MoveScope } from '../../activities/site/scope-move.ts'
-import type { RestoreDecision } from '../../domain/decision.ts'
 import { fencePeople, isPlanned, type MoveDecision, type MoveProcedure } from '../../domain/move.ts'
 import type { DatabaseObservation, TargetObservation } from '../../domain/target.ts'
-import { defaultTimeLimits } from '../../domain/time-limits.ts'
+import { firstLimits } from '../../domain/time-limits.ts'
 import { onSite, urgentOnHost } from '../activity-options.ts'
 import type { MoveInput } from '../messages.ts'
 import { fail } from '../procedure.ts'
@@ -20,17 +19,19 @@ export interface PlannedMove {
   readonly absent: readonly string[]
 }
 
-/** @param pinned the approved decision; then the old side is not looked at again, since the decision does not depend on it */
+/** @param before the approved plan that is made again; then the old side is not looked at, since the decision does not depend on it */
 export async function makeMovePlan(
   site: string,
   procedure: MoveProcedure,
   input: MoveInput,
-  pinned: RestoreDecision | null,
+  before: RestorePlan | null,
   summary: string,
 ): Promise<PlannedMove> {
-  const scope = await onSite(site).scopeMove.executeWithOptions({ summary: `from where to where ${input.system} moves` }, [
-    { system: input.system, procedure, configHash: pinned?.configHash ?? input.configHash ?? null },
-  ])
+  const pinned = before?.decision ?? null
+  const scope = await onSite(site, 'control', before?.limits ?? firstLimits).scopeMove.executeWithOptions(
+    { summary: `from where to where ${input.system} moves` },
+    [{ system: input.system, procedure, configHash: pinned?.configHash ?? input.configHash ?? null }],
+  )
   const [observations, source, dns] = await Promise.all([
     observeDestination(input.system, scope),
     pinned ? null : lookAtSource(input.system, scope),
@@ -59,7 +60,7 @@ export async function makeMovePlan(
     pinned,
     move: moveDecision(scope, input, dns.changes),
   }
-  const plan = await urgentOnHost(first, 'control', defaultTimeLimits).planRestore.executeWithOptions({ summary }, [request])
+  const plan = await urgentOnHost(first, 'control', scope.limits).planRestore.executeWithOptions({ summary }, [request])
   return { plan, scope, dnsWarnings: dns.warnings, absent: source?.absent ?? [] }
 }
 
@@ -78,7 +79,7 @@ function moveDecision({ from, to, source, fence }: MoveScope, { acceptLoss }: Mo
 async function observeDestination(system: string, scope: MoveScope): Promise<readonly TargetObservation[]> {
   const observed = await Promise.all(
     scope.hosts.map((host) =>
-      urgentOnHost(host, 'control', defaultTimeLimits).observeTargets.executeWithOptions({ summary: `look at the target on ${host}` }, [
+      urgentOnHost(host, 'control', scope.limits).observeTargets.executeWithOptions({ summary: `look at the target on ${host}` }, [
         {
           system,
           components: scope.components.filter((one) => one.host === host).map(({ component }) => component),

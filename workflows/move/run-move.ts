@@ -266,7 +266,7 @@ async function prepareAndFence(
       dossier.approved(prepared.approvals)
       times.approvedAt = new Date().toISOString()
       context.notices.send('started', 'critical', `${context.title} started`, [...planLines(context.plan), ...moveLines(context.plan, [])].join('\n'))
-      await planAgain(context, async (summary) => (await makeMovePlan(context.site, procedure, input, context.plan.decision, summary)).plan)
+      await planAgain(context, async (summary) => (await makeMovePlan(context.site, procedure, input, context.plan, summary)).plan)
       prepared.fence = await fenceSource(context)
       seen.fence = prepared.fence
       times.fencedAt = new Date().toISOString()

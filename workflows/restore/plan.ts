@@ -1,7 +1,7 @@
 /** Observes the target on its hosts and makes the plan; made again right before the first irreversible step. */
 import type { PlanRestoreInput, RestorePlan } from '../../activities/host/restore/types.ts'
 import type { RestoreDecision } from '../../domain/decision.ts'
-import { defaultTimeLimits } from '../../domain/time-limits.ts'
+import { defaultTimeLimits, firstLimits } from '../../domain/time-limits.ts'
 import type { TargetObservation } from '../../domain/target.ts'
 import { onSite, urgentOnHost } from '../activity-options.ts'
 import { fail } from '../procedure.ts'
@@ -11,7 +11,7 @@ export type PlanRequest = Omit<PlanRestoreInput, 'observations' | 'pinned'>
 /** @param before the plan that is made again; without one its limits are not known before the scope is */
 export async function makePlan(site: string, request: PlanRequest, before: RestorePlan | null, summary: string): Promise<RestorePlan> {
   const pinned: RestoreDecision | null = before?.decision ?? null
-  const scope = await onSite(site, 'control', before?.limits ?? defaultTimeLimits).scopeRestore.executeWithOptions(
+  const scope = await onSite(site, 'control', before?.limits ?? firstLimits).scopeRestore.executeWithOptions(
     { summary: `what ${request.system} consists of` },
     [{ system: request.system, components: request.components, configHash: request.configHash }],
   )

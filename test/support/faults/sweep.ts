@@ -41,8 +41,8 @@ export interface Sweep<L extends Runner> {
   stop(): Promise<void>
 }
 
-/** Planning and the archive have no limits of their own yet: what it takes until a dead worker is missed is waited for beside other rows. */
-const slow = /^(scopeRestore|observeTargets|planRestore|planBackup|archiveRuns)/
+/** The first step of a run has no limits of its own yet: what it takes until a dead worker is missed is waited for beside other rows. */
+const slow = /^(scopeRestore|scopeMove|planBackup|archiveRuns)/
 const slowness = ({ rows }: Pick<Task<Runner>, 'rows'>): number => Number(rows.some(({ step }) => slow.test(step)))
 
 /** @param told of each row when it has ended */
