@@ -136,7 +136,7 @@ function drillSchedules(config: Config, configHash: string, system: string, pref
     id: `${prefix}drill-${name}`,
     system,
     // The host that rehearses is at the site whose queue plans, notifies and keeps the evidence.
-    site: (host === undefined ? null : siteOfHost(config, host)) ?? siteOfSystem(config, system),
+    site: siteOfDrill(config, system, kind, host),
     workflowType: 'drill',
     every,
     zone,
@@ -153,6 +153,12 @@ function drillSchedules(config: Config, configHash: string, system: string, pref
     },
     ...patience(parseSchedule(every)),
   }))
+}
+
+function siteOfDrill(config: Config, system: string, kind: string, host: string | undefined): string {
+  const { failover } = config.systems[system] ?? {}
+  if (kind === 'failover' && failover) return failover.to
+  return (host === undefined ? null : siteOfHost(config, host)) ?? siteOfSystem(config, system)
 }
 
 /** A run that was missed is caught up within about one interval; a backup that is a day late is better than none. */

@@ -1,5 +1,5 @@
 /** Whether the components, backups and approvals of one system fit together and to the stores and hosts. */
-import type { ApprovalsConfig, ComponentConfig, Config, SystemConfig } from '../domain/config.ts'
+import type { ApprovalsConfig, ComponentConfig, Config, DrillRule, SystemConfig } from '../domain/config.ts'
 import { judgeCopies } from '../domain/copies.ts'
 import { MusterError } from '../domain/failures.ts'
 import { checkScheduleZone, parseSchedule } from '../domain/schedule-spec.ts'
@@ -90,6 +90,7 @@ function checkDrills(config: Config, system: SystemConfig, hosts: readonly strin
   for (const [index, rule] of (system.drills ?? []).entries()) {
     const path = ['drills', index]
     if (names.has(rule.name)) report([...path, 'name'], `two drills are called "${rule.name}"`)
+    checkFailoverDrill(config, system, rule, path, report)
     names.add(rule.name)
     for (const [item, component] of (rule.components ?? []).entries()) {
       checkKnown(component, Object.keys(system.components), 'component', [...path, 'components', item], report)
@@ -108,6 +109,15 @@ function checkDrills(config: Config, system: SystemConfig, hosts: readonly strin
       report([...path, 'zone'], error.message)
     }
   }
+}
+
+/** It is rehearsed at the other site, whole. */
+function checkFailoverDrill({ sites }: Config, { failover }: SystemConfig, rule: DrillRule, path: YamlPath, report: Report): void {
+  if (rule.kind !== 'failover') return
+  if (!failover) return report([...path, 'kind'], 'failover needs the failover of the system: where it goes')
+  if (rule.host !== undefined && !sites[failover.to]?.hosts.includes(rule.host)) report([...path, 'host'], `host ${rule.host} is not at site ${failover.to}`)
+  if (rule.components !== undefined) report([...path, 'components'], 'does not belong to a drill of kind failover: the whole system moves', 'key')
+  if (rule.random) report([...path, 'random'], 'does not belong to a drill of kind failover: it is to the newest moment', 'key')
 }
 
 function checkApprovals(config: Config, { count, requesterMay, accept }: ApprovalsConfig, path: YamlPath, report: Report): void {

@@ -38,7 +38,6 @@ interface AbsentValue {
 }
 
 export const absentValues: readonly AbsentValue[] = [
-  { path: 'systems.*.drills.*.kind', values: ['failover'], hides: 'value' },
   { path: 'stores.*.type', values: ['azure'], hides: 'parent' },
   { path: 'encryption.type', values: ['gpg'], hides: 'parent' },
   { path: 'systems.*.components.*.type', values: ['sqlite', 'redis', 'command'], hides: 'parent' },

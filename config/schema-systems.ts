@@ -46,9 +46,13 @@ const restore = z.strictObject({
 const drillRule = z.strictObject({
   name: nameText.optional().meta({ description: 'Name of its schedule. Made from kind and every, unless configured.', examples: ['monthly-drill'] }),
   kind: z
-    .enum(['restore', 'pitr', 'component'])
+    .enum(['restore', 'pitr', 'component', 'failover'])
     .default('restore')
-    .meta({ description: 'restore: the newest moment; pitr: a moment within the window; component: one component.', examples: ['pitr'] }),
+    .meta({
+      description:
+        'restore: the newest moment; pitr: a moment within the window; component: one component; failover: the newest moment at the other site, where a failover is planned first.',
+      examples: ['pitr'],
+    }),
   every: scheduleText.meta({ description: 'When; as for backups.', examples: ['weekly sunday 04:00', 'monthly day 1 03:00'] }),
   zone: z
     .string()

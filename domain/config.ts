@@ -252,7 +252,7 @@ export interface BackupRule {
 
 export interface DrillRule {
   readonly name: string
-  readonly kind: 'restore' | 'pitr' | 'component'
+  readonly kind: 'restore' | 'pitr' | 'component' | 'failover'
   readonly every: string
   readonly zone: string
   /** All components where absent. */

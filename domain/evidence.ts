@@ -61,7 +61,7 @@ export const approvedProcedures: readonly EvidencedProcedure[] = ['restoreSystem
 
 export type EvidenceOutcome = 'succeeded' | 'degraded' | 'failed' | 'rolled-back' | 'refused' | 'cancelled'
 
-export type DrillKind = 'restore' | 'pitr' | 'component'
+export type DrillKind = 'restore' | 'pitr' | 'component' | 'failover'
 
 export interface EvidenceApproval {
   readonly person: string

@@ -1,6 +1,7 @@
 /**
  * Rehearses a recovery in quarantine: nothing in service is touched, nothing can reach what is restored.
  *
+ *  0. readiness             of kind failover: the failover is planned at the other site, with its DNS records, and thrown away
  *  1. plan                  which recovery point, which backups, on which host        undo: remove the drill's folder
  *  2. restore aside         replayed to the target, held there                        undo: stop it, remove it
  *  3. check                 the configured checks, read-only; trees against their index; the drill's smoke command
@@ -26,6 +27,7 @@ import { createNotices } from './notices.ts'
 import { fail, procedure } from './procedure.ts'
 import { createProgressBoard, type Outcome } from './progress.ts'
 import { siteOfQueue } from './queues.ts'
+import { planFailover, type Readiness } from './readiness.ts'
 import { checkAside, promoteAside, restoreAside } from './restore/aside.ts'
 import { targetOf } from './restore/evidence.ts'
 import { type RestoreContext, runName, stepOf, timed, trees } from './restore/context.ts'
@@ -44,6 +46,8 @@ interface Rehearsal {
   host: string
   /** Known before there is a plan, so that a drill that cannot be planned has evidence too. */
   configHash: string
+  /** Of kind failover: what its plan showed. */
+  ready: Readiness
   plan: DrillPlan | null
   context: RestoreContext | null
   dataReadyAt: string | null
@@ -59,6 +63,7 @@ export const drill = procedure('drill', drillMessage, async (input: DrillInput):
     declaredAt: workflowInfo().startTime.toISOString(),
     host: '',
     configHash: input.configHash ?? '',
+    ready: { checks: [], remarks: [] },
     plan: null,
     context: null,
     dataReadyAt: null,
@@ -91,6 +96,7 @@ export const drill = procedure('drill', drillMessage, async (input: DrillInput):
 
 async function rehearse(input: DrillInput, site: string, board: RestoreContext['board'], saga: RestoreContext['saga'], rehearsal: Rehearsal): Promise<void> {
   board.phase('planning')
+  if (input.kind === 'failover') rehearsal.ready = await planFailover(input, site)
   const scope = await onSite(site).scopeRestore.executeWithOptions({ summary: `what ${input.system} consists of` }, [
     { system: input.system, components: input.components ?? null, configHash: input.configHash ?? null },
   ])
@@ -165,11 +171,13 @@ function evidenceOf(input: DrillInput, rehearsal: Rehearsal, problem: PlainFailu
   const measured = { rtoSeconds: verifiedAt === null ? null : secondsBetween(declaredAt, verifiedAt), rpoSeconds: plan ? lossOf(rehearsal, plan) : null }
   const missed = missedObjectives(plan?.objectives ?? {}, measured)
   const checks = checksOf(rehearsal)
+  const proofs = checks.length - rehearsal.ready.checks.length
   const deviations = [
     ...(problem ? [`${problem.type}: ${problem.message}`] : []),
     ...missed,
     ...leftovers,
-    ...(plan && checks.length === 0 ? ['no checks are configured: that the engine started and was promoted is all that is proven'] : []),
+    ...rehearsal.ready.remarks,
+    ...(plan && proofs === 0 ? ['no checks are configured: that the engine started and was promoted is all that is proven'] : []),
   ]
   const failed = problem !== null || leftovers.length > 0
   return evidenceWith({
@@ -180,7 +188,7 @@ function evidenceOf(input: DrillInput, rehearsal: Rehearsal, problem: PlainFailu
     requestedBy: input.requestedBy ?? 'unknown',
     configHash: rehearsal.configHash,
     plan: plan?.decisionHash ?? null,
-    outcome: cancelled ? 'cancelled' : failed ? 'failed' : missed.length > 0 ? 'degraded' : 'succeeded',
+    outcome: cancelled ? 'cancelled' : failed ? 'failed' : missed.length + rehearsal.ready.remarks.length > 0 ? 'degraded' : 'succeeded',
     host,
     target: plan?.decision.target ?? null,
     targets: (plan?.decision.components ?? []).map(targetOf),
@@ -217,9 +225,14 @@ function lossOf(rehearsal: Rehearsal, plan: DrillPlan): number | null {
   return seconds.length === 0 ? null : Math.max(0, ...seconds)
 }
 
-function checksOf({ context, plan }: Rehearsal): readonly EvidenceCheck[] {
+function checksOf({ context, plan, ready }: Rehearsal): readonly EvidenceCheck[] {
   const before = plan?.manifests.flatMap(({ checks }) => checks) ?? []
-  return (context?.checks ?? []).map(({ name, ok, detail }) => ({ name, ok, detail, atBackup: before.find((one) => one.name === name)?.detail ?? null }))
+  return [...ready.checks, ...(context?.checks ?? [])].map(({ name, ok, detail }) => ({
+    name,
+    ok,
+    detail,
+    atBackup: before.find((one) => one.name === name)?.detail ?? null,
+  }))
 }
 
 /** Tells people, and keeps the record: also of a drill that failed. */

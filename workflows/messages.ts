@@ -148,8 +148,8 @@ export const recoverToPointInTimeMessage: Message<RecoverToPointInTimeInput> = {
 
 export const DrillInput = z.strictObject({
   system: Name,
-  /** `restore`: the newest moment; `pitr`: a moment within the window; `component`: one component. */
-  kind: z.enum(['restore', 'pitr', 'component']).default('restore'),
+  /** `restore`: the newest moment; `pitr`: a moment within the window; `component`: one component; `failover`: at the other site. */
+  kind: z.enum(['restore', 'pitr', 'component', 'failover']).default('restore'),
   components: z.array(Name).min(1).max(50).optional(),
   /** Where it is rehearsed; the host of the first component when absent. */
   host: Name.optional(),

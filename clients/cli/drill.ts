@@ -1,13 +1,15 @@
 import type { Command } from 'commander'
 import { siteOfSystem } from '../../domain/copies.ts'
 import type { DrillResult } from '../../workflows/messages.ts'
+import { otherSite } from '../../domain/placement.ts'
 import { startRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
 import { evidenceLine } from './evidence-line.ts'
 import { follow } from './follow.ts'
+import { known } from './status.ts'
 
 interface DrillOptions {
-  readonly kind: 'restore' | 'pitr' | 'component'
+  readonly kind: 'restore' | 'pitr' | 'component' | 'failover'
   readonly component?: string[]
   readonly host?: string
   readonly from?: string
@@ -21,7 +23,7 @@ export function addDrill(program: Command, desk: () => Desk): void {
     .command('drill')
     .description('rehearse a recovery in quarantine, measure it, clean up, and keep the evidence')
     .argument('<system>')
-    .option('--kind <kind>', 'restore (the newest moment), pitr (a moment in the window), or component', 'restore')
+    .option('--kind <kind>', 'restore (the newest moment), pitr (a moment in the window), component, or failover (at the other site)', 'restore')
     .option('--component <name...>', 'only these components')
     .option('--host <host>', 'rehearse on this host; it must be one of encryption.restoreHosts')
     .option('--from <store>', 'read from this store')
@@ -33,7 +35,9 @@ export function addDrill(program: Command, desk: () => Desk): void {
 
 async function rehearse(desk: Desk, system: string, { kind, component, host, from, random, drill, wait }: DrillOptions): Promise<void> {
   const { out } = desk
-  const site = siteOfSystem((await desk.applied(null)).config, system)
+  const { config, whole } = await desk.applied(null)
+  const active = siteOfSystem(config, system)
+  const site = kind === 'failover' ? otherSite(whole, known(whole, system), active) : active
   const chosen = {
     ...(component && { components: component }),
     ...(host && { host }),

@@ -412,7 +412,6 @@ describe('what this version does not have', () => {
       [edit(shop, ['read: env:MUSTER_S3_READ', 'expire: env:E']), '"expire" is not in this version'],
       [edit(shop, ['type: s3', 'type: azure']), 'muster.yaml:16:11 type azure is not in this version'],
       [edit(shop, ['encryption:', 'encryption:\n  type: gpg']), 'type gpg is not in this version'],
-      [edit(shop, ['    backups:', '    drills: [{ kind: failover, every: monthly day 1 03:00 }]\n    backups:']), 'kind failover is not in this version'],
       [edit(shop, ['type: files', 'type: sqlite']), 'type sqlite is not in this version'],
       [edit(shop, ['type: files', 'type: redis']), 'type redis is not in this version'],
       [edit(shop, ['type: files', 'type: command']), 'type command is not in this version'],

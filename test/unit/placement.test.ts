@@ -54,6 +54,14 @@ describe('where a system is', () => {
     assert.match(refusal('{ to: dr, refreshEvery: 30s }'), /belongs to mode: warm/)
   })
 
+  it('rehearses its failover whole, at the other site', () => {
+    const withDrill = (drill: string) => `{ to: dr }\n    drills: [{ kind: failover, every: monthly day 1 03:00${drill} }]`
+    assert.equal(configOf(withDrill('')).systems['shop']?.drills?.[0]?.kind, 'failover')
+    assert.match(refusal(withDrill(', host: db1')), /host db1 is not at site dr/)
+    assert.match(refusal(withDrill(', components: [database]')), /the whole system moves/)
+    assert.match(refusal(withDrill(', random: yes')), /it is to the newest moment/)
+  })
+
   it('is as the failover says at its site, and as at home everywhere else', () => {
     const config = configOf('{ to: dr, components: { database: { dataDirectory: /data/pg, connection: { port: 5433 } } } }')
     const database = (site: string) => {

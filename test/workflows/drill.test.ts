@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { besideEachOther } from '../support/beside-each-other.ts'
 import type { DrillResult } from '../../workflows/messages.ts'
 import { endOf, failing, openStage, type Play, type Script, type Stage, until, untilCancelled } from '../support/scripted-activities.ts'
-import { shopDrillPlan, shopScript } from '../support/shop-script.ts'
+import { oldSide } from '../support/move-script.ts'
+import { shopDrillPlan, shopRestorePlan, shopScript } from '../support/shop-script.ts'
 
 const base = shopScript()
 
@@ -53,6 +54,25 @@ describe('a drill', function () {
     assert.deepEqual(evidence.deviations, [])
     assert.deepEqual(kept(one), [evidence])
     assert.deepEqual(record?.stores, ['local', 'nas'])
+  })
+
+  test('of kind failover plans the failover before it restores, and is degraded where that would do without something', async () => {
+    const cold: Script['planRestore'] = (input) => ({ ...shopRestorePlan()(input), notWarm: ['database has no standby here'] })
+    const one = play({ observeTargets: oldSide, planRestore: cold })
+    const { outcome, evidence } = (await (await start(one, { kind: 'failover' })).result()) as DrillResult
+    assert.equal(outcome, 'degraded')
+    assert.deepEqual(evidence.deviations, ['database has no standby here'])
+    assert.match(evidence.checks[0]?.name ?? '', /failover from primary to dr can be planned/)
+    assert.deepEqual(one.order('scopeMove', 'planRestore', 'planDrill'), ['scopeMove', 'planRestore', 'planDrill'])
+    assert.deepEqual(one.order('stopService', 'stopDatabase', 'takeOver', 'changeDns', 'swapIn'), [])
+  })
+
+  test('of kind failover restores nothing where the failover could not be planned', async () => {
+    const one = play({ scopeMove: failing('WrongTarget', 'system "shop" is active at site dr already') })
+    const end = await endOf(await start(one, { kind: 'failover' }))
+    assert.match(end.message, /active at site dr already/)
+    assert.deepEqual(one.order('planDrill'), [])
+    assert.deepEqual(kept(one)[0]?.outcome, 'failed')
   })
 
   test('that fails is cleaned up, told, and kept as evidence', async () => {

@@ -1,6 +1,7 @@
 /** Which recovery point a drill rehearses: the newest, one within the window, or one by chance. */
 import { randomInt } from 'node:crypto'
 import type { Config, SystemConfig } from '../../../domain/config.ts'
+import type { DrillKind } from '../../../domain/evidence.ts'
 import type { RecoveryTarget } from '../../../domain/decision.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import type { Manifest } from '../../../domain/repository-format.ts'
@@ -17,7 +18,7 @@ export interface ChosenMoment {
 
 interface Asked {
   readonly system: string
-  readonly kind: 'restore' | 'pitr' | 'component'
+  readonly kind: DrillKind
   readonly random: boolean
   readonly from: string | null
 }
