@@ -55,6 +55,7 @@ export function catchUpStandby(agent: Agent) {
     } finally {
       await agent.postgresql.stopQuarantined(quarantine).catch((error: unknown) => agent.log.error({ problem: String(error) }, 'a standby was not stopped'))
       await removeReplayed(agent, instance, quarantine.directory, walDirectory(member)).catch(() => undefined)
+      await rm(quarantine.socketDirectory, { recursive: true, force: true })
     }
   }
 }

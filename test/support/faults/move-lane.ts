@@ -1,7 +1,9 @@
 /** One system of a sweep that moves between two sites: the worker of the other site is lost, the home site's goes on. */
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
+import { readStandby } from '../../../activities/host/standby/standby-note.ts'
+import type { Standby } from '../../../domain/standby.ts'
 import type { MoveResult } from '../../../workflows/messages.ts'
 import { startTemporal, workflowBundle } from '../rig.ts'
 import { createTwoSites, type TwoSites } from '../two-sites.ts'
@@ -18,6 +20,13 @@ export interface MoveLane extends Runner {
   next(): number
   /** Waits for the full backup that follows a move. @returns its outcome */
   backupAfter(ended: Pick<Ended, 'result'>): Promise<string>
+  /** As the schedule does it, without losing anybody. */
+  refreshStandby(): Promise<void>
+  /** The next refresh begins anew. */
+  forgetStandby(): Promise<void>
+  /** What it says of itself. */
+  standby(): Promise<Standby | null>
+  readonly standbyPlace: string
   /** Home again, without losing anybody. */
   comeBack(): Promise<void>
   stop(): Promise<void>
@@ -32,6 +41,8 @@ export async function createMoveLane(): Promise<MoveLane> {
     limits: '{ heartbeat: 2s, retry: 1s, agent: 30s }',
     checks: `[{ sql: "select count(*) from markers", min: 1 }, { sql: "${isFailing}", min: 1 }]`,
     restore: '{ commitAfter: 0, approvals: { count: 0 } }',
+    // Refreshed only where a family does it.
+    failover: ['mode: warm', 'refreshEvery: 24h'],
   })
   await sites.cluster.sql('create table spoilt (n int); grant select on spoilt to muster; insert into markers select generate_series(1, 10)')
   await sites.away.stopAgent()
@@ -52,6 +63,8 @@ export async function createMoveLane(): Promise<MoveLane> {
     mine: (queue) => queue === 'muster-site-dr' || queue.startsWith('muster-host-beta'),
   })
   let number = 100
+  const next = () => (number += 1)
+  const standbyPlace = join(sites.awayDirectory, '..', '.muster-shop-database-standby')
   const backupAfter = async ({ result }: Pick<Ended, 'result'>): Promise<string> => {
     const { backup } = result as MoveResult
     if (backup === null) return 'none'
@@ -63,8 +76,21 @@ export async function createMoveLane(): Promise<MoveLane> {
     env,
     sites,
     members,
-    next: () => (number += 1),
+    next,
     backupAfter,
+    standbyPlace,
+    async refreshStandby() {
+      await env.client.workflow.execute('archiveWal', {
+        taskQueue: 'muster',
+        workflowId: `wal/${next()}`,
+        args: [{ system: 'shop' }],
+        memo: { site: 'primary' },
+      })
+      const args = [{ system: 'shop' }]
+      await env.client.workflow.execute('refreshStandby', { taskQueue: 'muster', workflowId: `standby/${next()}`, args, memo: { site: 'dr' } })
+    },
+    forgetStandby: () => rm(standbyPlace, { recursive: true, force: true }),
+    standby: () => readStandby({ workDirectory: standbyPlace }),
     async comeBack() {
       const input = { system: 'shop', requestedBy: 'alice' }
       const result = await env.client.workflow.execute('failback', { taskQueue: 'muster', workflowId: 'target/shop', args: [input], memo: { site: 'primary' } })

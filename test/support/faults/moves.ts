@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { labelPrefixOf } from '../../../activities/boundary.ts'
-import { findLabelPrefix } from '../../../adapters/process/find-processes.ts'
+import { findLabelPrefix, processesUsing } from '../../../adapters/process/find-processes.ts'
+import type { RefreshStandbyResult } from '../../../workflows/messages.ts'
 import { addresses } from '../dns-rig.ts'
 import { after, all, createFindings, type Family, named, type Seen, someRowsPerRun } from './family.ts'
 import { dropSafetySets, leftoversBeside } from './looks.ts'
@@ -28,11 +29,12 @@ type Counts = Awaited<ReturnType<typeof countsOf>>
 async function failOver(
   lane: MoveLane,
   rows: readonly Row[],
-  { signal, fails }: { readonly signal: Family['signal']; readonly fails: boolean },
+  { signal, fails, warm = false }: { readonly signal: Family['signal']; readonly fails: boolean; readonly warm?: boolean },
 ): Promise<Seen> {
   const { sites } = lane
   const n = lane.next()
   await sites.cluster.sql(`insert into markers values (${n}); delete from spoilt; ${fails ? 'insert into spoilt values (1)' : ''}`)
+  if (warm) await lane.refreshStandby()
   const before = await countsOf(lane)
   const ended = await lane.run({ type: 'failover', workflowId: 'target/shop', site: 'dr', input: { system: 'shop', requestedBy: 'alice' }, signal }, rows)
   const { problems, expect } = createFindings()
@@ -95,6 +97,24 @@ function answersAtHome({ cluster }: MoveLane['sites']): Promise<boolean> {
   )
 }
 
+/** The standby is whole, newest and at rest, wherever its worker was lost. */
+async function refresh(lane: MoveLane, rows: readonly Row[]): Promise<Seen> {
+  const { sites } = lane
+  const n = lane.next()
+  await sites.cluster.sql(`insert into markers values (${n})`)
+  await lane.forgetStandby()
+  const ended = await lane.run({ type: 'refreshStandby', workflowId: `standby/${n}`, site: 'dr', input: { system: 'shop' } }, rows)
+  const { problems, expect } = createFindings()
+  expect('outcome', [ended.outcome, ended.message], ['succeeded', ''])
+  const [refreshed] = (ended.result as RefreshStandbyResult | null)?.databases ?? []
+  const standby = await lane.standby()
+  expect('standby', [standby?.state, standby?.replayedLsn], ['ready', refreshed?.replayedLsn])
+  expect('seeded', refreshed?.seeded, true)
+  expect('processes with the label of the run', await findLabelPrefix(labelPrefixOf(ended.runId)), [])
+  expect('users of its data', await processesUsing(join(lane.standbyPlace, 'aside', 'data')), [])
+  return { losses: ended.losses, outcome: ended.outcome, oldData: 'untouched', problems }
+}
+
 /** Of the longest procedure: its steps are still far enough apart. */
 const manyRowsPerRun = 6
 
@@ -119,5 +139,19 @@ export const moves: readonly Family<MoveLane>[] = [
     rowsPerRun: someRowsPerRun,
     about: named(/^(takeOver|swapIn|startClosed|changeDns|openDatabase|startService|keepSafetySet)/),
     play: (lane, rows) => failOver(lane, rows, { signal: 'SIGSTOP', fails: false }),
+  },
+  {
+    name: 'a failover that takes a standby over',
+    signal: 'SIGKILL',
+    rowsPerRun: someRowsPerRun,
+    about: named(/^(adoptStandby|prefetchWal|holdAtTarget)/),
+    play: (lane, rows) => failOver(lane, rows, { signal: 'SIGKILL', fails: false, warm: true }),
+  },
+  {
+    name: 'a refresh of a standby that begins anew',
+    signal: 'SIGKILL',
+    rowsPerRun: someRowsPerRun,
+    about: all,
+    play: refresh,
   },
 ]

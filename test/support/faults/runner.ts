@@ -52,7 +52,8 @@ export interface RunnerParts {
   readonly mine: Mine
 }
 
-const longestRunSeconds = 150
+/** Twice what six losses take on a slow machine. */
+const longestRunSeconds = 300
 
 /** With a worker that polls. */
 export async function createRunner({ env, startWorker, snapshot, mine }: RunnerParts): Promise<Runner> {
