@@ -1,3 +1,4 @@
 import { runCli } from '../wiring/cli.ts'
 
-process.exitCode = await runCli(process.argv)
+// A connection that a silent machine has left half made would keep the prompt for minutes.
+process.exit(await runCli(process.argv))

@@ -16,10 +16,13 @@ export function connectConfig() {
 /** @throws MusterError TemporalUnreachable naming the address */
 export async function connectTemporal(timeoutSeconds = 5): Promise<Client> {
   const { connectionOptions, namespace } = connectConfig()
+  const connection = Connection.lazy({ ...connectionOptions, connectTimeout: timeoutSeconds * 1000 })
   try {
-    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: timeoutSeconds * 1000 })
+    await connection.ensureConnected()
     return new Client({ connection, namespace })
   } catch (error) {
+    // Left open it would go on trying, and keep this process until a machine that says nothing is given up.
+    await connection.close()
     throw new MusterError('TemporalUnreachable', `Temporal does not answer at ${connectionOptions.address ?? '127.0.0.1:7233'}`, { cause: error })
   }
 }
