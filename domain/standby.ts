@@ -7,8 +7,8 @@ import { formatLsn, parseLsn } from './wal.ts'
 
 export interface Standby {
   readonly format: 'muster-standby-1'
-  /** `seeding`: its backup is being restored. `adopted`: a run has taken it, or has just given it back. */
-  readonly state: 'seeding' | 'ready' | 'adopted'
+  /** `seeding`: its backup is being restored. `adopted`: a run has taken it. `damaged`: a page of it is not as it was written. */
+  readonly state: 'seeding' | 'ready' | 'adopted' | 'damaged'
   /** Names it and the directories it has outside its data directory. */
   readonly seed: string
   readonly fromStore: string
@@ -24,6 +24,8 @@ export interface Standby {
   readonly lastCommitAt: string | null
   /** When it had last replayed all there was; null until then. */
   readonly refreshedAt: string | null
+  /** When every page was last read against its checksum; absent until then, and where there are none. */
+  readonly verifiedAt?: string
   readonly adoptedBy?: string
   readonly adoptedAt?: string
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { access, readdir, readFile } from 'node:fs/promises'
+import { access, open, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { Standby } from '../../domain/standby.ts'
@@ -100,6 +100,27 @@ describe('a standby at the other site, on real parts', function () {
     await refresh()
     const segments = (await readdir(join(place(), 'wal'))).filter((name) => /^[0-9A-F]{24}$/.test(name))
     assert.ok(segments.length <= 2, segments.join())
+  })
+
+  it('is read against its checksums once a day, and begins anew where a page is damaged', async () => {
+    const [{ path } = { path: '' }] = await sites.cluster.sql<{ path: string }>("select pg_relation_filepath('markers') as path")
+    await sites.cluster.sql('checkpoint')
+    await ship()
+    await refresh()
+    const before = await note()
+    assert.equal(before.verifiedAt, undefined)
+    const yesterday = new Date(Date.now() - 25 * 3600_000).toISOString()
+    await writeFile(join(place(), 'standby.json'), JSON.stringify({ ...before, seededAt: yesterday }))
+    await refresh()
+    assert.ok((await note()).verifiedAt)
+    const page = await open(join(place(), 'aside', 'data', path), 'r+')
+    await page.write(Buffer.from('flipped'), 0, 7, 4000)
+    await page.close()
+    await writeFile(join(place(), 'standby.json'), JSON.stringify({ ...(await note()), verifiedAt: yesterday }))
+    await assert.rejects(refresh(), (error: Error) => /1 pages of .* are damaged: .*verification failed in file/.test(String((error.cause as Error).message)))
+    const { plan } = await run<MoveResult>('failover', 'dr', { planOnly: true })
+    assert.deepEqual(plan.notWarm, ['the standby of database is not used: it is damaged'])
+    assert.equal((await refresh()).databases[0]?.seeded, true)
   })
 
   it('is given back by a failover that does not go on, and is used by the next', async () => {

@@ -1,6 +1,8 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError } from '../../../domain/failures.ts'
+import type { Standby } from '../../../domain/standby.ts'
+import { secondsBetween } from '../../../domain/times.ts'
 import { isSegmentName, parseSegmentName, parseLsn } from '../../../domain/wal.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
@@ -19,7 +21,8 @@ import { readStandby, standbyMember, writeStandby } from './standby-note.ts'
  * Idempotent: yes; a server that an earlier attempt started is ended first.
  * Heartbeat: files fetched, the LSN replayed.
  * Fails with: RecoveryTargetUnreachable, ObjectMissing, ChecksumMismatch, SignatureInvalid, WalGap, RestoreFailed,
- *   PreconditionFailed (the standby is gone or was taken meanwhile), EpochSuperseded, DiskFull, Unreachable.
+ *   PreconditionFailed (the standby is gone or was taken meanwhile), EpochSuperseded, DiskFull, Unreachable. Once a day every
+ *   page is read: ChecksumMismatch, and the next refresh begins anew.
  */
 export function catchUpStandby(agent: Agent) {
   return async (step: DatabaseStep & { readonly seed: string }, work: Work): Promise<Held> => {
@@ -50,13 +53,36 @@ export function catchUpStandby(agent: Agent) {
       )
       await agent.members.assertNewest(member, epoch)
       const { incarnation } = step.decision
-      await writeStandby(member, { ...standby, state: 'ready', incarnation, ...held, refreshedAt: agent.now().toISOString() })
+      const refreshed: Standby = { ...standby, state: 'ready', incarnation, ...held, refreshedAt: agent.now().toISOString() }
+      await writeStandby(member, refreshed)
+      await agent.postgresql.stopQuarantined(quarantine)
+      await verify(agent, instance, { member, directory: quarantine.directory, standby: refreshed }, work)
       return held
     } finally {
       await agent.postgresql.stopQuarantined(quarantine).catch((error: unknown) => agent.log.error({ problem: String(error) }, 'a standby was not stopped'))
       await removeReplayed(agent, instance, quarantine.directory, walDirectory(member)).catch(() => undefined)
       await rm(quarantine.socketDirectory, { recursive: true, force: true })
     }
+  }
+}
+
+/** A backup's files are proven when they are restored; a standby is months old when it is needed. */
+const verifyEverySeconds = 24 * 3600
+
+async function verify(
+  agent: Agent,
+  instance: Awaited<ReturnType<Agent['instance']>>,
+  { member, directory, standby }: { readonly member: Parameters<typeof writeStandby>[0]; readonly directory: string; readonly standby: Standby },
+  work: Work,
+): Promise<void> {
+  const now = agent.now().toISOString()
+  if (secondsBetween(standby.verifiedAt ?? standby.seededAt, now) < verifyEverySeconds) return
+  try {
+    const options = { signal: work.signal, label: work.label, onProgress: (progress: Parameters<Work['progress']>[0]) => work.progress(progress) }
+    if (await agent.postgresql.verifyPages(instance, directory, options)) await writeStandby(member, { ...standby, verifiedAt: now })
+  } catch (error) {
+    if (error instanceof MusterError && error.type === 'ChecksumMismatch') await writeStandby(member, { ...standby, state: 'damaged' })
+    throw error
   }
 }
 

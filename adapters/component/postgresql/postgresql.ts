@@ -23,6 +23,7 @@ import { startServer, stopServer } from './server.ts'
 import { shipperRequest } from './shipper-client.ts'
 import { copyStoppedWal, endOfStoppedWal } from './stopped-wal.ts'
 import { compressRange, decompressToFile } from './wal-compression.ts'
+import { verifyPages } from './verify-pages.ts'
 import { assertKeptOut, ownYoungTablespaces } from './young-tablespaces.ts'
 
 export const postgresql = {
@@ -56,6 +57,7 @@ export const postgresql = {
   startServer,
   stopQuarantined,
   stopServer,
+  verifyPages,
 } as const
 
 export type PostgresqlPort = typeof postgresql

@@ -4,7 +4,7 @@ import { MusterError } from '../../../domain/failures.ts'
 import { runTool } from '../../process/run-tool.ts'
 import type { PostgresqlInstance } from './instance.ts'
 
-export type ProgramName = 'postgres' | 'pg_ctl' | 'pg_controldata' | 'pg_basebackup' | 'pg_receivewal' | 'pg_verifybackup' | 'pg_waldump'
+export type ProgramName = 'postgres' | 'pg_ctl' | 'pg_controldata' | 'pg_checksums' | 'pg_basebackup' | 'pg_receivewal' | 'pg_verifybackup' | 'pg_waldump'
 
 export interface Program {
   readonly path: string
