@@ -12,7 +12,7 @@ import type { Work } from '../../boundary.ts'
 import { databaseLoss } from './losses.ts'
 import type { ComponentPlan } from './plan-restore.ts'
 import { planBack } from './plan-back.ts'
-import { refuseTooSmall, setAsideBeside, setAsideBytes, walBytes } from './plan-figures.ts'
+import { refuseTooSmall, replayBytes, setAsideBeside, setAsideBytes, walBytes } from './plan-figures.ts'
 import { type PlannedWal, planWal } from './plan-wal.ts'
 import { viewStore } from './repository-view.ts'
 import type { PlanRestoreInput } from './types.ts'
@@ -54,7 +54,7 @@ export async function planDatabase(planning: DatabasePlanning): Promise<Componen
     space: [{ path: observation.memberDirectory, neededBytes, freeBytes: observation.freeBytes }, ...wal.space],
     tailSources: observation.tailSources,
     warnings: [...warnings, ...wal.warnings],
-    restoreBytes: neededBytes,
+    amount: { dataBytes: postgresql.dataSizeBytes, walBytes: replayBytes(choice), copiedBytes: aside },
   }
 }
 
