@@ -47,7 +47,9 @@ export async function newestEvidence(deps: NewestEvidenceDeps, system: string, w
     }),
   )
   const keys = [...new Set(wanted.flatMap((one) => newestOf([...found.keys()], one)))].sort().reverse()
-  const read = await Promise.all(keys.map((key) => readAnywhere(deps, found.get(key) ?? [], key)))
+  // A store that stopped answering half-way is asked last.
+  const placesOf = (key: string) => [...(found.get(key) ?? [])].sort((a, b) => Number(unread.includes(a.name)) - Number(unread.includes(b.name)))
+  const read = await Promise.all(keys.map((key) => readAnywhere(deps, placesOf(key), key)))
   return { evidence: read.flatMap((one) => one ?? []), unread }
 }
 
