@@ -1,5 +1,6 @@
 /** What earlier runs measured of the parts of a recovery, and what is assumed where none did. */
 import type { BytesInTime, ComponentTook } from './evidence.ts'
+import { isMove, isPlanned } from './move.ts'
 import type { PastRun, PlannedRecovery, RecoveryAmount } from './recovery-pace.ts'
 import { componentSeconds, kindOfRun, timeOfRun, usableMeasure } from './run-time.ts'
 
@@ -124,11 +125,10 @@ function closingSeconds(run: PastRun): number {
 }
 
 export function besideMeasured({ kind, procedure, amounts }: PlannedRecovery, runs: readonly PastRun[]): Part {
-  if (kind !== 'move') return { seconds: 0, runs: [], notes: [] }
-  const { fitting } = preferred(
-    runs.filter((run) => run.procedure === procedure && measured(run)),
-    () => true,
-  )
+  if (kind !== 'move' || procedure === null) return { seconds: 0, runs: [], notes: [] }
+  // A planned move backs trees up meanwhile, a failover does not.
+  const alike = runs.filter((run) => isMove(run.procedure) && isPlanned(run.procedure) === isPlanned(procedure) && measured(run))
+  const { fitting } = preferred(alike, (run) => run.procedure === procedure)
   if (fitting.length > 0) return { seconds: mean(fitting.map((run) => timeOfRun(run).besideSeconds)), runs: fitting, notes: [] }
   // Written once, read once.
   const bytes = 2 * amounts.reduce((sum, { atRest, dataBytes }) => sum + (atRest ? dataBytes : 0), 0)

@@ -132,6 +132,11 @@ describe('the duration of a plan', () => {
     assert.equal(wholeSeconds(moved), 62)
     const assumed = expectDuration({ ...planned, procedure: 'switchover', amounts: [{ ...amount, dataBytes: 600 * megabyte, atRest: true }] }, [])
     assert.equal(assumed.preparingSeconds, 25)
+    // A failover stops nothing that is backed up meanwhile; one planned move is as another.
+    const back = past({ id: 'b', took, steps: [...steps, ['final trees', 70]], changes: { procedure: 'failback', kind: null } })
+    const over = expectDuration({ ...planned, procedure: 'switchover' }, [moved, back])
+    assert.deepEqual([over.preparingSeconds, over.notes], [4 + 3000 + 70, []])
+    assert.equal(expectDuration(planned, [moved, back]).preparingSeconds, 50)
   })
 
   it('of components that are planned one by one is that of the slowest, with what is known of each', () => {
