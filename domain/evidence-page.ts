@@ -24,7 +24,7 @@ export function evidencePage(evidence: Evidence, key: string, sha256: string): s
 <html lang="en"><head><meta charset="utf-8"><title>${html(title)}</title><style>${sheetStyle}</style></head><body><main>
 <header><p>${html(organisation)}</p><h1>${html(title)}</h1><p class="outcome ${html(outcome)}">${html(outcome)}</p></header>
 ${reviewDue ? `<p class="review">Review due: ${html(reviewDue)}</p>` : ''}
-${isRecovery(evidence) ? `<section class="figures">${figure('back in', evidence.measured.rtoSeconds, evidence.objectives.rtoSeconds)}${figure('lost', evidence.measured.rpoSeconds, evidence.objectives.rpoSeconds)}</section>` : ''}
+${isRecovery(evidence) ? `<section class="figures">${figure('back in', evidence.measured.rtoSeconds, evidence.objectives.rtoSeconds)}${figure('lost', evidence.measured.rpoSeconds, evidence.objectives.rpoSeconds)}${asExpected(evidence)}</section>` : ''}
 ${section('Who and where', whoAndWhere(evidence))}
 ${section('Time line', timeLine(evidence))}
 ${moved(evidence)}${recovered(evidence)}${made(evidence)}${wal(evidence)}${setAside(evidence)}
@@ -91,10 +91,20 @@ function shortVersion(text: string): string {
 }
 
 function figure(name: string, seconds: number | null, objective: number | undefined): string {
-  const value = seconds === null ? 'not measured' : seconds < 10 ? `${seconds.toFixed(1)} s` : formatDuration(Math.ceil(seconds))
   const against =
     objective === undefined ? 'no objective set' : `objective ${formatDuration(objective)}${seconds === null ? '' : seconds <= objective ? ' ✓' : ' ✗ missed'}`
-  return `<div><p>${html(name)}</p><p class="large">${value}</p><p>${against}</p></div>`
+  return `<div><p>${html(name)}</p><p class="large">${shownSeconds(seconds)}</p><p>${against}</p></div>`
+}
+
+/** Without what people were waited for: what the plan said, beside what it was. */
+function asExpected({ expected }: Evidence): string {
+  if (!expected) return ''
+  const forecast = expected.seconds === null ? 'no duration was expected' : `expected ${shownSeconds(expected.seconds)}, ${expected.basis}`
+  return `<div><p>worked for</p><p class="large">${shownSeconds(expected.measuredSeconds)}</p><p>${html(forecast)}</p></div>`
+}
+
+function shownSeconds(seconds: number | null): string {
+  return seconds === null ? 'not measured' : seconds < 10 ? `${seconds.toFixed(1)} s` : formatDuration(Math.ceil(seconds))
 }
 
 function timeLine({ steps, times }: Evidence): string {

@@ -40,6 +40,8 @@ export interface RunEvidence {
   readonly times: EvidenceTimes
   readonly objectives: ObjectivesConfig
   readonly measured: { readonly rtoSeconds: number | null; readonly rpoSeconds: number | null }
+  /** Of a recovery that had a plan. Absent in records of before there was one. */
+  readonly expected?: EvidenceExpected
   readonly recovered: readonly RecoveredComponent[]
   readonly made: readonly MadeBackup[]
   readonly wal: readonly EvidenceWal[]
@@ -98,6 +100,32 @@ export interface RecoveredComponent {
   readonly incarnation: string | null
   /** Newest moment in the restored data; null where it holds no commit since its base. */
   readonly at: string | null
+  /** Absent where nothing was restored (a safety set), and in older records. */
+  readonly took?: ComponentTook
+}
+
+export interface BytesInTime {
+  readonly bytes: number
+  readonly seconds: number
+}
+
+/** Later forecasts go by it. WAL is counted in LSNs; what an attempt did not do from its beginning is left out. */
+export interface ComponentTook {
+  /** Unpacked bytes: fetched, decrypted, unpacked and compared. */
+  readonly restored: BytesInTime
+  readonly walFetched?: BytesInTime
+  /** From the start of the server to the moment at which it holds. */
+  readonly walReplayed?: BytesInTime
+}
+
+/** From the first step until the system is open to users, without what people were waited for. */
+export interface EvidenceExpected {
+  /** As the plan said; null where it could not tell. */
+  readonly seconds: number | null
+  /** From what that was forecast. */
+  readonly basis: string
+  /** As it was; null where the run did not come that far. */
+  readonly measuredSeconds: number | null
 }
 
 export interface MadeBackup {
@@ -132,6 +160,8 @@ export interface EvidenceStep {
   readonly name: string
   readonly startedAt: string
   readonly seconds: number
+  /** Of these, for a person's correction. */
+  readonly waitedSeconds?: number
   readonly failed?: true
 }
 

@@ -5,6 +5,7 @@
  */
 import { canonicalJson } from './canonical-json.ts'
 import { formatDuration } from './durations.ts'
+import { besideEachOther, durationBasis, type ExpectedDuration } from './recovery-pace.ts'
 
 /** Of 64 KiB that a payload may have, the decision takes up to 32. */
 export const shownLimitBytes = 16 * 1024
@@ -14,8 +15,11 @@ export interface ForecastFigures {
   readonly newestReachableAt: string | null
   readonly loss: ForecastLoss
   readonly tailSources: readonly { readonly source: string; readonly found: boolean; readonly detail: string }[]
+  /** Until it is open to users; what people are waited for does not count. */
   readonly durationSeconds: number | null
   readonly durationBasis: string
+  /** Absent in forecasts of before durations were measured. */
+  readonly durationFrom?: Omit<ExpectedDuration, 'seconds'>
   readonly space: readonly { readonly path: string; readonly neededBytes: number; readonly freeBytes: number }[]
   readonly storesOut: readonly { readonly store: string; readonly problem: string }[]
   readonly warnings: readonly string[]
@@ -64,7 +68,7 @@ type ListName = 'recoveryPoint' | 'tailSources' | 'space' | 'storesOut' | 'warni
 
 /** The figures, as long as they fit; of what does not, the longest list loses its last line first. */
 export function shownOf(forecast: RestoreForecast, reference: ForecastReference, warnings: readonly string[]): ShownForecast {
-  const { recoveryPoint, newestReachableAt, loss, tailSources, durationSeconds, durationBasis, space, storesOut, takenAt } = forecast
+  const { recoveryPoint, newestReachableAt, loss, tailSources, durationSeconds, durationBasis, durationFrom, space, storesOut, takenAt } = forecast
   const lists: Record<ListName, unknown[]> = {
     recoveryPoint: [...recoveryPoint],
     tailSources: [...tailSources],
@@ -72,7 +76,7 @@ export function shownOf(forecast: RestoreForecast, reference: ForecastReference,
     storesOut: [...storesOut],
     warnings: [...warnings, ...forecast.warnings],
   }
-  const rest = { newestReachableAt, loss: shortLoss(loss), durationSeconds, durationBasis, takenAt, ...reference }
+  const rest = { newestReachableAt, loss: shortLoss(loss), durationSeconds, durationBasis, ...(durationFrom && { durationFrom }), takenAt, ...reference }
   let omitted = 0
   while (canonicalJson({ ...lists, ...rest }).length > shownLimitBytes && Object.values(lists).some((list) => list.length > 0)) {
     longest(lists).pop()
@@ -94,4 +98,23 @@ function shortLoss(loss: ForecastLoss): ForecastLoss {
 /** The words of a loss with its upper bound in time; plans that were made before there was one have words only. */
 export function lossText(words: string, seconds: number | null | undefined): string {
   return seconds === null || seconds === undefined ? words : `${words} (at most ${formatDuration(seconds)})`
+}
+
+type Duration = Pick<ForecastFigures, 'durationSeconds' | 'durationBasis' | 'durationFrom'>
+
+/** Of components that are planned one by one and restored beside each other. */
+export function joinedDuration(forecasts: readonly [Duration, ...Duration[]]): Duration {
+  const [first, ...others] = forecasts
+  const parts = forecasts.flatMap(({ durationSeconds, durationFrom }) =>
+    durationSeconds !== null && durationFrom ? [{ ...durationFrom, seconds: durationSeconds }] : [],
+  )
+  if (others.length === 0 || parts.length < forecasts.length) return first
+  const { seconds, ...durationFrom } = besideEachOther(parts)
+  const basis = durationFrom.runs === 0 ? first.durationBasis : durationBasis({ ...durationFrom, seconds }, { records: 0, unread: [] })
+  return { durationSeconds: seconds, durationBasis: basis, durationFrom }
+}
+
+/** `expected duration 4 min 10 s (measured in 3 runs, newest 2026-11-20)`; empty where the plan cannot tell. */
+export function durationText({ durationSeconds, durationBasis }: Duration): string {
+  return durationSeconds === null ? '' : `expected duration ${formatDuration(durationSeconds)} (${durationBasis})`
 }

@@ -13,6 +13,10 @@ export function isPlanned(procedure: string): boolean {
   return procedure === 'switchover' || procedure === 'failback'
 }
 
+export function isMove(procedure: string): procedure is MoveProcedure {
+  return procedure === 'failover' || isPlanned(procedure)
+}
+
 /** In the decision of a planned move, the backup of a tree that does not exist yet: it is made once the services are stopped. */
 export const madeAfterStop = 'made after the stop'
 

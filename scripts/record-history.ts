@@ -179,6 +179,7 @@ const recordings: Readonly<Record<string, Recording>> = {
     script: { holdAtTarget: heldJustNow, planDrill: (input) => shopDrillPlan(input, { objectives: { rpoSeconds: 1 } }) },
   },
   'drill.succeeded-failover': { input: { kind: 'failover' }, script: { holdAtTarget: heldJustNow, observeTargets: oldSide } },
+  'drill.planned': { input: { kind: 'restore', planOnly: true }, id: 'plan/shop/2' },
   'drill.failed': { input: { kind: 'pitr' }, script: { checkRestored: broken } },
   'drill.plan-failed': { input: { kind: 'restore' }, script: { planDrill: failing('BackupNotFound', 'nothing of shop/database was ever backed up') } },
   'drill.left-behind': { input: { kind: 'restore' }, script: { releaseDrill: failing('PreconditionFailed', 'no right to end process 7') } },

@@ -13,47 +13,34 @@
  */
 import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow'
 import type { DrillPlan } from '../activities/host/drill/plan-drill.ts'
-import type { Promoted } from '../activities/host/restore/types.ts'
 import type { FilesDecision } from '../domain/decision.ts'
 import type { CheckResult } from '../domain/repository-format.ts'
-import { type EvidenceCheck, evidenceWith, missedObjectives, type RunEvidence } from '../domain/evidence.ts'
+import { durationText } from '../domain/forecast.ts'
+import type { RunEvidence } from '../domain/evidence.ts'
 import { defaultTimeLimits } from '../domain/time-limits.ts'
-import { secondsBetween } from '../domain/times.ts'
+import { drillEvidence, type Rehearsal } from './drill-evidence.ts'
 import { onSite, undoOnHost, urgentOnHost } from './activity-options.ts'
-import { cutTexts, type KeptEvidence, keepEvidence } from './evidence.ts'
+import { type KeptEvidence, keepEvidence } from './evidence.ts'
 import { failureOf, isFailure, type PlainFailure } from './failure-of.ts'
 import { type DrillInput, drillMessage } from './messages.ts'
 import { createNotices } from './notices.ts'
 import { fail, procedure } from './procedure.ts'
 import { createProgressBoard, type Outcome } from './progress.ts'
 import { siteOfQueue } from './queues.ts'
-import { planFailover, type Readiness } from './readiness.ts'
+import { planFailover } from './readiness.ts'
 import { checkAside, promoteAside, restoreAside } from './restore/aside.ts'
-import { targetOf } from './restore/evidence.ts'
 import { type RestoreContext, runName, stepOf, timed, trees } from './restore/context.ts'
 import { createSaga } from './saga.ts'
 
 export interface DrillResult {
   readonly system: string
   readonly outcome: Outcome
+  /** Of a plan alone, nothing was done, and it is kept nowhere. */
   readonly evidence: RunEvidence
+  /** Only of a plan alone. */
+  readonly plan?: DrillPlan
   /** Where the signed record is; null where no store took it. */
   readonly record: KeptEvidence
-}
-
-interface Rehearsal {
-  readonly declaredAt: string
-  host: string
-  /** Known before there is a plan, so that a drill that cannot be planned has evidence too. */
-  configHash: string
-  /** Of kind failover: what its plan showed. */
-  ready: Readiness
-  plan: DrillPlan | null
-  context: RestoreContext | null
-  dataReadyAt: string | null
-  verifiedAt: string | null
-  reached: ReadonlyMap<string, string | null>
-  promoted: ReadonlyMap<string, Promoted>
 }
 
 export const drill = procedure('drill', drillMessage, async (input: DrillInput): Promise<DrillResult> => {
@@ -85,8 +72,8 @@ export const drill = procedure('drill', drillMessage, async (input: DrillInput):
     board.phase('clean up')
     const { failed } = await saga.compensate()
     const leftovers = failed.map((one) => `left behind: "${one.compensation}" failed: ${one.message}`)
-    const evidence = evidenceOf(input, rehearsal, problem, cancellation !== null, leftovers)
-    const result = await conclude(input, site, board, rehearsal, evidence)
+    const evidence = drillEvidence(input, rehearsal, problem, cancellation !== null, leftovers)
+    const result = input.planOnly ? planned(board, rehearsal, evidence) : await conclude(input, site, board, rehearsal, evidence)
     if (cancellation !== null && leftovers.length === 0) throw cancellation
     if (problem || leftovers.length > 0)
       throw fail(problem?.type ?? 'RestoreFailed', [problem?.message ?? 'the drill was not cleaned up', ...leftovers].join('; '))
@@ -123,7 +110,12 @@ async function rehearse(input: DrillInput, site: string, board: RestoreContext['
     },
   ])
   rehearsal.plan = plan
-  board.note([`${plan.kind}: ${plan.why}`, ...plan.decision.components.map((one) => `${one.component}: backup ${one.backup} from ${one.fromStore}`)])
+  board.note([
+    `${plan.kind}: ${plan.why}`,
+    durationText(plan.forecast),
+    ...plan.decision.components.map((one) => `${one.component}: backup ${one.backup} from ${one.fromStore}`),
+  ])
+  if (input.planOnly) return
   const notices = createNotices(site, plan.limits, { configHash: scope.configHash, system: input.system, procedure: 'drill' })
   const context: RestoreContext = {
     input: { system: input.system },
@@ -138,6 +130,7 @@ async function rehearse(input: DrillInput, site: string, board: RestoreContext['
     steps: [],
     checks: [],
     tails: new Map(),
+    took: new Map(),
   }
   rehearsal.context = context
   const held = await restoreAside(context)
@@ -165,74 +158,10 @@ async function smoke(context: RestoreContext, drill: string, host: string): Prom
   context.checks.push({ name: `smoke command of ${drill}`, value: null, ok: true, detail: 'exit code 0' })
 }
 
-function evidenceOf(input: DrillInput, rehearsal: Rehearsal, problem: PlainFailure | null, cancelled: boolean, leftovers: readonly string[]): RunEvidence {
-  const { plan, context, declaredAt, verifiedAt, dataReadyAt, host } = rehearsal
-  const { workflowId, runId } = workflowInfo()
-  const measured = { rtoSeconds: verifiedAt === null ? null : secondsBetween(declaredAt, verifiedAt), rpoSeconds: plan ? lossOf(rehearsal, plan) : null }
-  const missed = missedObjectives(plan?.objectives ?? {}, measured)
-  const checks = checksOf(rehearsal)
-  const proofs = checks.length - rehearsal.ready.checks.length
-  const deviations = [
-    ...(problem ? [`${problem.type}: ${problem.message}`] : []),
-    ...missed,
-    ...leftovers,
-    ...rehearsal.ready.remarks,
-    ...(plan && proofs === 0 ? ['no checks are configured: that the engine started and was promoted is all that is proven'] : []),
-  ]
-  const failed = problem !== null || leftovers.length > 0
-  return evidenceWith({
-    system: input.system,
-    procedure: 'drill',
-    kind: input.kind,
-    run: { workflowId, runId },
-    requestedBy: input.requestedBy ?? 'unknown',
-    configHash: rehearsal.configHash,
-    plan: plan?.decisionHash ?? null,
-    outcome: cancelled ? 'cancelled' : failed ? 'failed' : missed.length + rehearsal.ready.remarks.length > 0 ? 'degraded' : 'succeeded',
-    host,
-    target: plan?.decision.target ?? null,
-    targets: (plan?.decision.components ?? []).map(targetOf),
-    times: { declaredAt, approvedAt: null, dataReadyAt, serviceVerifiedAt: verifiedAt, dnsObservedAt: null, endedAt: new Date().toISOString() },
-    objectives: plan?.objectives ?? {},
-    measured,
-    recovered: plan ? recoveredOf(rehearsal, plan) : [],
-    steps: context?.steps ?? [],
-    checks,
-    deviations: cutTexts(deviations),
-  })
-}
-
-function recoveredOf({ reached }: Rehearsal, plan: DrillPlan): RunEvidence['recovered'] {
-  return plan.decision.components.map((one) => {
-    const manifest = plan.manifests.find(({ component }) => component === one.component)
-    return {
-      component: one.component,
-      backup: one.backup,
-      manifestSha256: manifest?.manifestSha256 ?? null,
-      fromStore: one.fromStore,
-      incarnation: one.type === 'postgresql' ? one.incarnation : null,
-      at: one.type === 'postgresql' ? (reached.get(one.component) ?? null) : (manifest?.endedAt ?? null),
-    }
-  })
-}
-
-/** What would have been lost at the moment the drill was declared; only where the newest moment was asked for. */
-function lossOf(rehearsal: Rehearsal, plan: DrillPlan): number | null {
-  if (plan.decision.target.kind !== 'latest' || rehearsal.dataReadyAt === null) return null
-  const databases = plan.decision.components.filter(({ type }) => type === 'postgresql').map(({ component }) => component)
-  const moments = recoveredOf(rehearsal, plan).filter(({ component }) => databases.length === 0 || databases.includes(component))
-  const seconds = moments.flatMap(({ at }) => (at === null ? [] : [secondsBetween(at, rehearsal.declaredAt)]))
-  return seconds.length === 0 ? null : Math.max(0, ...seconds)
-}
-
-function checksOf({ context, plan, ready }: Rehearsal): readonly EvidenceCheck[] {
-  const before = plan?.manifests.flatMap(({ checks }) => checks) ?? []
-  return [...ready.checks, ...(context?.checks ?? [])].map(({ name, ok, detail }) => ({
-    name,
-    ok,
-    detail,
-    atBackup: before.find((one) => one.name === name)?.detail ?? null,
-  }))
+/** Nothing was restored: there is nothing to tell and nothing to keep. */
+function planned(board: RestoreContext['board'], { plan }: Rehearsal, evidence: RunEvidence): DrillResult {
+  board.phase(plan ? 'planned' : evidence.outcome)
+  return { system: evidence.system, outcome: evidence.outcome, evidence, ...(plan && { plan }), record: null }
 }
 
 /** Tells people, and keeps the record: also of a drill that failed. */

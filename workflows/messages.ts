@@ -158,6 +158,8 @@ export const DrillInput = z.strictObject({
   random: z.boolean().optional(),
   /** A configured drill whose smoke command is run. */
   drill: Name.optional(),
+  /** Show what would be rehearsed, and how long it is expected to take, and end. */
+  planOnly: z.boolean().optional(),
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 })

@@ -4,7 +4,7 @@ import type { DrillResult } from '../../workflows/messages.ts'
 import { otherSite } from '../../domain/placement.ts'
 import { startRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
-import { evidenceLine } from './evidence-line.ts'
+import { showDrill, showDrillPlan } from './drill-view.ts'
 import { follow } from './follow.ts'
 import { known } from './status.ts'
 
@@ -15,6 +15,8 @@ interface DrillOptions {
   readonly from?: string
   readonly random?: boolean
   readonly drill?: string
+  readonly plan?: boolean
+  readonly dryRun?: boolean
   readonly wait: boolean
 }
 
@@ -29,11 +31,15 @@ export function addDrill(program: Command, desk: () => Desk): void {
     .option('--from <store>', 'read from this store')
     .option('--random', 'a recovery point by chance, however old')
     .option('--drill <name>', 'also run the smoke command of this configured drill')
+    .option('--plan', 'show what would be rehearsed and how long it is expected to take, and end')
+    .option('--dry-run', 'the same as --plan')
     .option('--no-wait', 'start it and return')
     .action(async (system: string, options: DrillOptions) => rehearse(desk(), system, options))
 }
 
-async function rehearse(desk: Desk, system: string, { kind, component, host, from, random, drill, wait }: DrillOptions): Promise<void> {
+async function rehearse(desk: Desk, system: string, options: DrillOptions): Promise<void> {
+  const { kind, component, host, from, random, drill, wait } = options
+  const planOnly = Boolean(options.plan || options.dryRun)
   const { out } = desk
   const { config, whole } = await desk.applied(null)
   const active = siteOfSystem(config, system)
@@ -45,31 +51,11 @@ async function rehearse(desk: Desk, system: string, { kind, component, host, fro
     ...(random && { random }),
     ...(drill && { drill }),
   }
-  const input = { system, kind, requestedBy: desk.user, ...chosen }
-  const handle = await startRun(await desk.temporal(), { type: 'drill', system, site, input, id: 'additive' })
+  const input = { system, kind, requestedBy: desk.user, ...chosen, ...(planOnly && { planOnly }) }
+  const handle = await startRun(await desk.temporal(), { type: 'drill', system, site, input, id: planOnly ? 'plan' : 'additive' })
   const { workflowId } = handle
-  if (!wait) return out.result({ workflowId }, () => out.line(`started ${workflowId}\n  watch it: muster watch ${workflowId}`))
+  if (!wait && !planOnly) return out.result({ workflowId }, () => out.line(`started ${workflowId}\n  watch it: muster watch ${workflowId}`))
   const { result, seconds } = await follow<DrillResult>(handle, out)
+  if (planOnly) return out.result(result.plan, () => showDrillPlan(out, result))
   out.result({ workflowId, seconds, ...result }, () => showDrill(out, result))
-}
-
-function showDrill(out: Desk['out'], { outcome, evidence, record }: DrillResult): void {
-  for (const { component, backup, fromStore, at } of evidence.recovered) {
-    out.line(`  ${component.padEnd(12)} ${backup} from ${fromStore}, to ${at ?? 'the end of the backup'}`)
-  }
-  for (const { name, ok, detail, atBackup } of evidence.checks) {
-    out.line(`  ${ok ? '✓' : '✗'} ${name}: ${detail}${atBackup === null ? '' : ` (when backed up: ${atBackup})`}`)
-  }
-  for (const { name, seconds } of evidence.steps) out.line(`  ${name.padEnd(24)} ${seconds.toFixed(1)} s`)
-  out.line(
-    `drill ${outcome}: ${against('back in', evidence.measured.rtoSeconds, evidence.objectives.rtoSeconds)}, ${against('lost', evidence.measured.rpoSeconds, evidence.objectives.rpoSeconds)}`,
-  )
-  for (const deviation of evidence.deviations) out.line(`  deviation: ${deviation}`)
-  const line = evidenceLine(record)
-  if (line) out.line(line)
-}
-
-function against(what: string, seconds: number | null, objective: number | undefined): string {
-  if (seconds === null) return `${what}: not measured`
-  return `${what} ${seconds.toFixed(1)} s${objective === undefined ? ' (no objective set)' : ` (objective ${objective} s)`}`
 }

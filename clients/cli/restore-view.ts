@@ -2,7 +2,7 @@
 import { formatDuration, formatSize } from '../../domain/durations.ts'
 import { describeRecordSet, describeValues } from '../../domain/dns.ts'
 import { besideTexts, describeTarget } from '../../domain/decision.ts'
-import { lossText } from '../../domain/forecast.ts'
+import { durationText, lossText } from '../../domain/forecast.ts'
 import type { RestorePlan, RestoreResult } from '../../workflows/messages.ts'
 import { evidenceLine } from './evidence-line.ts'
 import type { Output } from './output.ts'
@@ -48,8 +48,8 @@ export function showPlan(
   }
   if (forecast.newestReachableAt) out.line(`    newest reachable: ${forecast.newestReachableAt}`)
   out.line()
-  const about_ = forecast.durationSeconds === null ? '' : `about ${formatDuration(forecast.durationSeconds)}, ${forecast.durationBasis}`
-  out.line(`  What will be done${about_ ? `   ${about_}` : ''}`)
+  const duration = durationText(forecast)
+  out.line(`  What will be done${duration && `   ${duration}`}`)
   for (const [index, step] of decision.steps.entries()) out.line(`    ${String(index + 1).padStart(2)}  ${stepTexts[step] ?? step}`)
   out.line()
   for (const one of decision.components) {

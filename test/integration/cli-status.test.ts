@@ -6,6 +6,7 @@ import { Command } from 'commander'
 import { shipperRequest } from '../../adapters/component/postgresql/shipper-client.ts'
 import { createSecretResolver } from '../../adapters/secret/resolver.ts'
 import type { Desk } from '../../clients/cli/desk.ts'
+import { addDrill } from '../../clients/cli/drill.ts'
 import { addList, type SystemListing } from '../../clients/cli/list.ts'
 import { addLs } from '../../clients/cli/ls.ts'
 import type { Output } from '../../clients/cli/output.ts'
@@ -26,7 +27,7 @@ import { createCluster, type TestCluster, serverUser } from '../support/postgres
 import { flipByte } from '../support/postgres-backup.ts'
 import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
-describe('muster status, list, ls and repository on a real system', function () {
+describe('muster status, drill, list, ls and repository on a real system', function () {
   this.timeout(120_000)
   let env: TestWorkflowEnvironment
   let cluster: TestCluster
@@ -62,7 +63,7 @@ describe('muster status, list, ls and repository on a real system', function () 
       warn: (text) => void lines.push(text),
     }
     const program = new Command().exitOverride()
-    for (const add of [addStatus, addList, addLs, addRepository]) add(program, () => deskWith(out))
+    for (const add of [addStatus, addDrill, addList, addLs, addRepository]) add(program, () => deskWith(out))
     const before = process.exitCode
     process.exitCode = 0
     try {
@@ -79,9 +80,10 @@ describe('muster status, list, ls and repository on a real system', function () 
     const secrets = createSecretResolver()
     const part: Pick<
       Desk,
-      'out' | 'applied' | 'store' | 'verifier' | 'controlVerifier' | 'cacheOf' | 'shipperStatus' | 'temporal' | 'treeEntries' | 'decryption'
+      'out' | 'user' | 'applied' | 'store' | 'verifier' | 'controlVerifier' | 'cacheOf' | 'shipperStatus' | 'temporal' | 'treeEntries' | 'decryption'
     > = {
       out,
+      user: 'alice',
       applied: (hash) => agent.config(hash),
       store: async (config, name) => createStore(config, name, secrets),
       verifier: async () => (await localTrust(places)).verifier,
@@ -130,6 +132,16 @@ describe('muster status, list, ls and repository on a real system', function () 
     assert.match(text, /next\s+.*daily.* in /)
     assert.equal((await muster('status', 'shop')).exitCode, 0)
     await assert.rejects(muster('status', 'nosuch'), { type: 'UnknownName' })
+  })
+
+  it('shows what a drill would rehearse and how long that takes: assumed, then measured; the drill itself beside what was expected', async () => {
+    const before = await muster('drill', 'shop', '--plan')
+    assert.match(before.text, /drill of shop, restore, to the newest reachable moment/)
+    assert.match(before.text, /database {5}backup \S+ from (local|nas), on localhost\n/)
+    assert.match(before.text, /expected duration .* \(assumed, never measured: nothing of this system was restored yet\)/)
+    const { text } = await muster('drill', 'shop')
+    assert.match(text, /worked for .*, expected .* \(assumed, never measured/)
+    assert.match((await muster('drill', 'shop', '--dry-run')).text, /expected duration .* \(measured in 1 run, newest \d{4}-\d\d-\d\d\)/)
   })
 
   it('goes on without Temporal and says that schedules do not run', async () => {

@@ -122,6 +122,22 @@ describe('a drill on real parts', function () {
     assert.deepEqual(await leftovers(), [])
   })
 
+  it('is planned with the speeds of the drills before it, and a plan alone restores nothing and leaves nothing', async () => {
+    const records = async () => (await readdir(join(rig.base, 'stores', 'local', 'evidence', 'shop'))).length
+    const done = await run<DrillResult>('drill', { system: 'shop' })
+    const took = Object.fromEntries(done.evidence.recovered.map((one) => [one.component, one.took]))
+    for (const measure of [took['database']?.restored, took['database']?.walFetched, took['database']?.walReplayed, took['uploads']?.restored]) {
+      assert.ok(measure && measure.bytes > 0 && measure.seconds > 0, JSON.stringify(took))
+    }
+    const before = await records()
+    const { plan, record } = await run<DrillResult>('drill', { system: 'shop', planOnly: true })
+    assert.deepEqual([record, await records(), await leftovers()], [null, before, []])
+    assert.match(plan?.forecast.durationBasis ?? '', /^measured in [2-9] runs, newest \d{4}-\d\d-\d\d$/)
+    const { expected } = (await run<DrillResult>('drill', { system: 'shop' })).evidence
+    assert.match(expected?.basis ?? '', /^measured in /)
+    assert.ok((expected?.seconds ?? 0) > 0 && (expected?.measuredSeconds ?? 0) > 0, JSON.stringify(expected))
+  })
+
   it('leaves evidence in each store that standard tools verify, and a sheet', async () => {
     const { record, evidence } = await run<DrillResult>('drill', { system: 'shop', requestedBy: '<b>mallory</b>' })
     assert.deepEqual(record?.stores, ['local', 'nas'])

@@ -93,6 +93,8 @@ describe('failover to the other site, on real parts', function () {
       assert.deepEqual(reached, reached.map(String).sort())
       assert.equal(evidence.measured.rpoSeconds, 0)
       assert.match(evidence.recovered.find(({ component }) => component === 'database')?.manifestSha256 ?? '', /^[0-9a-f]{64}$/)
+      assert.match(evidence.expected?.basis ?? '', /^assumed, never measured/)
+      assert.ok((evidence.expected?.measuredSeconds ?? 0) > 0)
       await env.client.workflow.getHandle(result.backup ?? '').result()
     })
 
@@ -139,6 +141,7 @@ describe('failover to the other site, on real parts', function () {
       assert.equal((await sites.state()).site?.site, 'primary')
       assert.deepEqual(await sites.dns.held(`app.${sites.dns.zone}`, 'A'), [`app.${sites.dns.zone} 60 IN A ${addresses.primary}`])
       assert.ok(result.safety.some(({ path }) => path === sites.cluster.directory))
+      assert.match(result.plan.forecast.durationBasis, /^measured in 1 run, newest .*; database as on beta from offsite; stopping the old side assumed$/)
       await env.client.workflow.getHandle(result.backup ?? '').result()
     })
 
@@ -146,6 +149,10 @@ describe('failover to the other site, on real parts', function () {
       await sites.cluster.sql('insert into markers values (22)')
       const result = await move('switchover', 'dr')
       assert.deepEqual(await sites.awaySql('select max(n) as n from markers'), [{ n: 22 }])
+      assert.match(result.plan.forecast.durationBasis, /^measured in 2 runs, newest /)
+      const { expected } = await evidenceOf(sites, result)
+      assert.equal(expected?.seconds, result.plan.forecast.durationSeconds)
+      assert.ok((expected?.measuredSeconds ?? 0) > 0)
       await env.client.workflow.getHandle(result.backup ?? '').result()
       await sites.away.stopAgent()
       await sites.away.startAgent({ host: false })

@@ -5,6 +5,9 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { runTool } from '../../adapters/process/run-tool.ts'
 import { readPublicKey } from '../../adapters/crypto/signature.ts'
 import { checkRepository } from '../../clients/repository-check.ts'
+import { showPlan } from '../../clients/cli/restore-view.ts'
+import type { Output } from '../../clients/cli/output.ts'
+import type { Evidence } from '../../domain/evidence.ts'
 import type { RestoreForecast } from '../../domain/forecast.ts'
 import { noCache } from '../../repository/document-cache.ts'
 import type { RestoreResult } from '../../workflows/messages.ts'
@@ -37,6 +40,16 @@ describe('the forecast of a plan', function () {
     const workflowId = `plan/${Math.random()}`
     const args = [{ system: 'shop', planOnly: true, ...more }]
     return ((await env.client.workflow.execute('restoreSystem', { taskQueue: 'muster', workflowId, args })) as RestoreResult).plan
+  }
+
+  async function restoreInto(name: string): Promise<RestoreResult> {
+    const args = [{ system: 'shop', components: ['uploads'], into: { directory: join(rig.base, name) } }]
+    return (await env.client.workflow.execute('restoreSystem', { taskQueue: 'muster', workflowId: `aside/shop/localhost/${name}`, args })) as RestoreResult
+  }
+
+  async function evidenceOf({ record }: RestoreResult): Promise<Evidence> {
+    const [text = ''] = (await readFile(stored(record?.key ?? ''), 'utf8')).split('\n')
+    return JSON.parse(text) as Evidence
   }
 
   const stored = (key: string) => join(rig.base, 'stores', 'local', key)
@@ -103,6 +116,46 @@ describe('the forecast of a plan', function () {
       giveCredentials(s3)
       await rename(join(rig.base, 'stores', 'local.away'), join(rig.base, 'stores', 'local'))
     }
+  })
+
+  it('assumes how long it takes until something was restored; the next plan goes by what that took, and evidence shows both', async () => {
+    const into = (name: string) => ({ into: { directory: join(rig.base, name) } })
+    const before = (await plan(into('never'))).forecast
+    assert.match(before.durationBasis, /^assumed, never measured: nothing of this system was restored yet$/)
+    const result = await restoreInto('look')
+    const { expected, recovered } = await evidenceOf(result)
+    assert.deepEqual([expected?.seconds, expected?.basis], [before.durationSeconds, before.durationBasis])
+    assert.ok(expected?.measuredSeconds != null && expected.measuredSeconds > 0)
+    assert.equal(recovered[0]?.took?.restored.bytes, 'first'.length)
+    const after = (await plan(into('never'))).forecast
+    assert.equal(after.durationBasis, `measured in 1 run, newest ${new Date().toISOString().slice(0, 10)}`)
+    assert.ok(Math.abs((after.durationSeconds ?? 0) - expected.measuredSeconds) < 0.2, `${after.durationSeconds} after ${expected.measuredSeconds}`)
+    const sheet = await readFile(stored(result.record?.key.replace(/json$/, 'html') ?? ''), 'utf8')
+    assert.ok(sheet.includes('worked for') && sheet.includes(before.durationBasis))
+    const inPlace = (await plan()).forecast
+    assert.match(inPlace.durationBasis, /^measured in 1 run, .*; the steps after restoring assumed$/)
+    await rename(join(rig.base, 'stores', 'local'), join(rig.base, 'stores', 'local.away'))
+    try {
+      const out = (await plan(into('never'))).forecast
+      assert.match(out.durationBasis, /^measured in 1 run, newest .*; uploads as on localhost from local$/)
+    } finally {
+      await rename(join(rig.base, 'stores', 'local.away'), join(rig.base, 'stores', 'local'))
+    }
+  })
+
+  it('is what a person reads first in a plan', async () => {
+    const lines: string[] = []
+    const out: Output = {
+      json: false,
+      isTerminal: false,
+      line: (text = '') => void lines.push(text),
+      result: () => undefined,
+      progress() {},
+      progressDone() {},
+      warn() {},
+    }
+    showPlan(out, await plan({ into: { directory: join(rig.base, 'never') } }), { type: 'restoreSystem', input: {}, uiUrl: '', final: true })
+    assert.match(lines.join('\n'), /What will be done {3}expected duration \d+(\.\d)? s \(measured in 1 run, newest \d{4}-\d\d-\d\d\)/)
   })
 
   it('is proven with the rest of a store, and an edited one is found', async () => {

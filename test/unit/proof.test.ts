@@ -78,6 +78,7 @@ describe('the sheet of a drill', () => {
         requestedBy: '"><script>alert(1)</script>',
         objectives: { rtoSeconds: 10 },
         steps: [{ name: 'restore aside', startedAt: '2026-11-22T04:00:11Z', seconds: 7.5 }],
+        expected: { seconds: 250, basis: 'measured in 3 runs, newest 2026-11-20', measuredSeconds: 7.5 },
         checks: [{ name: 'select count(*) from orders', ok: true, detail: '9', atBackup: '8' }],
       }),
       'evidence/shop/1.json',
@@ -88,12 +89,15 @@ describe('the sheet of a drill', () => {
       `objective ${formatDuration(10)} ✗ missed`,
       'no objective set',
       'restore aside',
-      '7.5 s',
+      '<p>worked for</p><p class="large">7.5 s</p>',
+      'expected 4 min 10 s, measured in 3 runs, newest 2026-11-20',
+      '7.5 s</td>',
       'select count(*) from orders',
       'f'.repeat(64),
     ]) {
       assert.ok(page.includes(text), `${text} is not in the sheet`)
     }
     assert.ok(!page.includes('<script>'))
+    assert.ok(!evidencePage(evidence('2026-11-22T04:00:10Z'), 'evidence/shop/1.json', 'f'.repeat(64)).includes('worked for'), 'of a record of before')
   })
 })

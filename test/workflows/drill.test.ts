@@ -132,6 +132,19 @@ describe('a drill', function () {
     assert.deepEqual([told?.event, told?.severity, told?.subject], ['alarm', 'critical', `no evidence of the drill of ${one.system}`])
   })
 
+  test('that is only planned restores nothing, removes its folder, and is neither told nor kept', async () => {
+    const one = play()
+    const { plan, outcome, record } = (await (await start(one, { planOnly: true })).result()) as DrillResult
+    assert.deepEqual([outcome, record, plan?.forecast.durationSeconds], ['succeeded', null, 12.5])
+    assert.deepEqual(one.order(), ['scopeRestore', 'planDrill', 'releaseDrill'])
+  })
+
+  test('that cannot be planned when only a plan is asked for says why, and leaves no evidence', async () => {
+    const one = play({ planDrill: failing('BackupNotFound', 'nothing of database was ever backed up') })
+    assert.equal((await endOf(await start(one, { planOnly: true }))).type, 'BackupNotFound')
+    assert.deepEqual(one.order(), ['scopeRestore', 'planDrill', 'releaseDrill'])
+  })
+
   test('refuses an input that is none, with an example', async () => {
     const one = play()
     const end = await endOf(await start(one, { kind: 'full' }))

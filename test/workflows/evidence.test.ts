@@ -1,10 +1,23 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { WorkflowHandle } from '@temporalio/client'
 import type { RunEvidence } from '../../domain/evidence.ts'
 import type { ArchiveWalResult, BackupSystemResult, MoveResult, RestoreResult } from '../../workflows/messages.ts'
 import { besideEachOther } from '../support/beside-each-other.ts'
 import { oldSide } from '../support/move-script.ts'
-import { endOf, failing, openStage, type Play, type Script, type Stage, until, untilCancelled, untilPhase, when } from '../support/scripted-activities.ts'
+import {
+  endOf,
+  failing,
+  failingTimes,
+  openStage,
+  type Play,
+  type Script,
+  type Stage,
+  until,
+  untilCancelled,
+  untilPhase,
+  when,
+} from '../support/scripted-activities.ts'
 import { configHash, shopBackupPlan, shopRestorePlan, shopScript, shortLimits } from '../support/shop-script.ts'
 
 const base = shopScript()
@@ -212,6 +225,32 @@ describe('the evidence of a run', function () {
       assert.ok(evidence.checks.length === 2 && evidence.steps.length > 10)
     })
 
+    test('has what each component took, and what was expected beside what it was, without waiting for people', async () => {
+      const held: Script['holdAtTarget'] = () => ({ replayedLsn: '0/4000100', lastCommitAt: null, replayed: { bytes: 3_000_000, seconds: 0.7 } })
+      const one = play({
+        planRestore: shopRestorePlan({ approvals: { count: 1 } }),
+        holdAtTarget: held,
+        openDatabase: failingTimes(1, 'CheckFailed', 'no right', base.openDatabase),
+      })
+      const handle = await restore(one)
+      await answer(handle, {})
+      await untilPhase(handle, 'paused: open database')
+      await sleep(1500)
+      await handle.executeUpdate('correct', { args: [{ action: 'retry', person: 'bob', reason: 'mended' }] })
+      await handle.result()
+      const { recovered, expected, steps } = only(one, 'restoreSystem')
+      assert.deepEqual(
+        recovered.map(({ took }) => took),
+        [{ restored: { bytes: 10_000_000, seconds: 1.5 }, walReplayed: { bytes: 3_000_000, seconds: 0.7 } }, { restored: { bytes: 2_000_000, seconds: 0.5 } }],
+      )
+      const open = steps.find(({ name }) => name === 'open')
+      assert.ok((open?.waitedSeconds ?? 0) >= 1.5 && (open?.seconds ?? 0) >= (open?.waitedSeconds ?? 0), JSON.stringify(open))
+      assert.deepEqual([expected?.seconds, expected?.basis], [12.5, 'assumed'])
+      const all = steps.filter(({ name }) => !['health', 'commit'].includes(name)).reduce((sum, { seconds }) => sum + seconds, 0)
+      const took = expected?.measuredSeconds ?? 0
+      assert.ok(took > 0 && Math.abs(took - (all - (open?.waitedSeconds ?? 0))) < 0.06, `${took} of ${all}`)
+    })
+
     test('that lost the server counts from the last commit to when it was asked for', async () => {
       const lastCommitAt = new Date(Date.now() - 90_000).toISOString().replace('Z', '000Z')
       const one = play({
@@ -245,6 +284,7 @@ describe('the evidence of a run', function () {
       ])
       assert.deepEqual([evidence.setAside, evidence.times.serviceVerifiedAt], [[], null])
       assert.notEqual(evidence.times.dataReadyAt, null)
+      assert.deepEqual(evidence.expected, { seconds: 12.5, basis: 'assumed', measuredSeconds: null })
     })
 
     test('that is rejected, or not approved in time, was refused', async () => {

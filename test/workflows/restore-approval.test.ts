@@ -52,7 +52,12 @@ describe('approval of a restore', function () {
     const one = play()
     const { handle, plan } = await waiting(one)
     const { currentDetails } = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata')
-    for (const text of [`plan ${plan.slice(0, 12)} · in-place`, 'services to stop: web, mailer, worker', 'about 13 s', '- **waiting for approval**']) {
+    for (const text of [
+      `plan ${plan.slice(0, 12)} · in-place`,
+      'services to stop: web, mailer, worker',
+      'expected duration 13 s (assumed)',
+      '- **waiting for approval**',
+    ]) {
       assert.ok(currentDetails?.includes(text), `${text} is not in: ${currentDetails}`)
     }
     const attributes = Object.fromEntries((await handle.describe()).typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]))

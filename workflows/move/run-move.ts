@@ -126,6 +126,7 @@ export async function runMove(procedure: MoveProcedure, input: MoveInput): Promi
     steps: [],
     checks: [],
     tails: new Map(),
+    took: new Map(),
   }
   told.context = context
   if (input.planOnly) return planned(context, times)

@@ -2,8 +2,9 @@
  * Restores every component beside its target, in quarantine, while the old service goes on:
  * databases are replayed to the target and held there, not promoted.
  */
-import type { Held } from '../../activities/host/restore/types.ts'
+import type { Held, PrefetchedWal, RestoredAside } from '../../activities/host/restore/types.ts'
 import type { FilesDecision } from '../../domain/decision.ts'
+import type { ComponentTook } from '../../domain/evidence.ts'
 import { urgentOnHost } from '../activity-options.ts'
 import { fail } from '../procedure.ts'
 import { together } from '../together.ts'
@@ -33,13 +34,18 @@ export async function restoreAside(context: RestoreContext, later: readonly File
         const step = stepOf(context, decision)
         const from = `${decision.component} from ${decision.fromStore}`
         const fetch = () => urgent.prefetchWal.executeWithOptions({ summary: `fetch WAL of ${from}` }, [step])
+        // Of a standby nothing is measured that a restore could be forecast by.
+        let made: [RestoredAside, PrefetchedWal] | null = null
         if (decision.standby) {
           await urgent.adoptStandby.executeWithOptions({ summary: `take over the standby of ${decision.component}` }, [step])
           await fetch()
         } else {
-          await together<unknown>([() => urgent.restoreDatabaseAside.executeWithOptions({ summary: `restore ${from}` }, [step]), fetch])
+          const restore = () => urgent.restoreDatabaseAside.executeWithOptions({ summary: `restore ${from}` }, [step])
+          made = (await together<unknown>([restore, fetch])) as [RestoredAside, PrefetchedWal]
         }
-        held.set(decision.component, await urgent.holdAtTarget.executeWithOptions({ summary: `replay ${decision.component} to the target` }, [step]))
+        const reached = await urgent.holdAtTarget.executeWithOptions({ summary: `replay ${decision.component} to the target` }, [step])
+        held.set(decision.component, reached)
+        if (made) context.took.set(decision.component, tookOf(...made, reached))
       }),
       ...trees(context)
         .filter((decision) => !later.includes(decision))
@@ -52,7 +58,12 @@ export async function restoreAside(context: RestoreContext, later: readonly File
 export async function restoreTree(context: RestoreContext, decision: FilesDecision): Promise<void> {
   const urgent = urgentOnHost(decision.host, 'transfer', context.plan.limits)
   const summary = `restore ${decision.component} from ${decision.fromStore}`
-  await urgent.restoreTreeAside.executeWithOptions({ summary }, [stepOf(context, decision)])
+  context.took.set(decision.component, tookOf(await urgent.restoreTreeAside.executeWithOptions({ summary }, [stepOf(context, decision)])))
+}
+
+function tookOf({ restoredBytes, seconds }: RestoredAside, wal?: PrefetchedWal, held?: Held): ComponentTook {
+  const [fetched, replayed] = [wal?.fetched, held?.replayed]
+  return { restored: { bytes: restoredBytes, seconds }, ...(fetched && { walFetched: fetched }), ...(replayed && { walReplayed: replayed }) }
 }
 
 /** Read-only checks in quarantine. @throws ApplicationFailure CheckFailed */

@@ -2,6 +2,7 @@
 import { CancellationScope, CancelledFailure, workflowInfo } from '@temporalio/workflow'
 import type { RestorePlan, RestoreStep, SavedTail } from '../../activities/host/restore/types.ts'
 import type { ComponentDecision, FilesDecision, PostgresqlDecision } from '../../domain/decision.ts'
+import type { ComponentTook } from '../../domain/evidence.ts'
 import type { CheckResult } from '../../domain/repository-format.ts'
 import type { RecoverToPointInTimeInput, RestoreSystemInput } from '../messages.ts'
 import type { Notices } from '../notices.ts'
@@ -33,6 +34,8 @@ export interface RestoreContext {
   readonly checks: CheckResult[]
   /** By database, once it is stopped. */
   readonly tails: Map<string, SavedTail>
+  /** By component, once it is restored aside: what that took. */
+  readonly took: Map<string, ComponentTook>
 }
 
 export function runName(): string {

@@ -7,6 +7,7 @@ import type { PlanRestoreInput, Promoted, RestorePlan, SwappedIn } from '../../a
 import type { ComponentDecision } from '../../domain/decision.ts'
 import {
   type EvidenceApproval,
+  type EvidenceExpected,
   type EvidenceMove,
   type EvidenceOutcome,
   type EvidenceTarget,
@@ -14,6 +15,7 @@ import {
   type RecoveredComponent,
   type RunEvidence,
 } from '../../domain/evidence.ts'
+import { wholeSeconds, withWaits } from '../../domain/run-time.ts'
 import { defaultTimeLimits } from '../../domain/time-limits.ts'
 import { secondsBetween } from '../../domain/times.ts'
 import { cutTexts, type KeptEvidence, keepEvidence, leavesEvidence } from '../evidence.ts'
@@ -66,6 +68,7 @@ export function openDossier(procedure: PlanRestoreInput['procedure'], input: Dos
   const { workflowId, runId, startTime } = workflowInfo()
   const declaredAt = startTime.toISOString()
   const pauses: string[] = []
+  const waits: { readonly startedAt: string; readonly seconds: number }[] = []
   let inPlace = nothing
   let approvals: readonly Approval[] = []
   let approvedAt: string | null = null
@@ -78,7 +81,9 @@ export function openDossier(procedure: PlanRestoreInput['procedure'], input: Dos
   }
   const timesOf = (reached: Reached): RunEvidence['times'] => ({ declaredAt, approvedAt, ...reached, endedAt: new Date().toISOString() })
   const keep = async (context: RestoreContext, state: RestoredState, ending: Pick<RunEvidence, 'outcome' | 'deviations'>) => {
-    const { site, board, plan, notices, steps, checks } = context
+    const { site, board, plan, notices, checks } = context
+    const steps = withWaits(context.steps, waits)
+    const move = facts?.move() ?? null
     const undelivered = await notices.settled()
     const reached = facts?.times() ?? {
       dataReadyAt: endOf(context, ['restore aside', 'replay the tail']),
@@ -100,8 +105,9 @@ export function openDossier(procedure: PlanRestoreInput['procedure'], input: Dos
         targets: plan.decision.components.map(targetOf),
         times: timesOf(reached),
         measured: { rtoSeconds, rpoSeconds: lossOf(context, state, declaredAt) },
-        recovered: reached.dataReadyAt === null && plan.decision.mode !== 'back' ? [] : plan.decision.components.map((one) => recoveredOf(plan, state, one)),
-        move: facts?.move() ?? null,
+        expected: expectedOf(plan, ending.outcome === 'succeeded' ? wholeSeconds({ procedure: known.procedure, steps, move }) : null),
+        recovered: reached.dataReadyAt === null && plan.decision.mode !== 'back' ? [] : plan.decision.components.map((one) => recoveredOf(context, state, one)),
+        move,
         setAside: state.safety,
         steps,
         checks: checks.map(({ name, ok, detail }) => ({ name, ok, detail, atBackup: null })),
@@ -122,7 +128,9 @@ export function openDossier(procedure: PlanRestoreInput['procedure'], input: Dos
     watching: (desk) => ({
       async await(problem, allowed, withinSeconds) {
         pauses.push(`paused: ${problem}`)
+        const startedAt = new Date().toISOString()
         const answer = await desk.await(problem, allowed, withinSeconds)
+        waits.push({ startedAt, seconds: (Date.now() - Date.parse(startedAt)) / 1000 })
         const stores = answer.stores?.length ? ` ${answer.stores.join(', ')}` : ''
         pauses.push(`${answer.person} went on with "${answer.action}${stores}": ${answer.reason}`)
         return answer
@@ -175,11 +183,17 @@ export function targetOf(one: ComponentDecision): EvidenceTarget {
   return { component, host, paths: one.members.map(({ into }) => into), identity: null }
 }
 
-function recoveredOf(plan: RestorePlan, { promoted, incarnations }: RestoredState, one: ComponentDecision): RecoveredComponent {
+/** What was forecast, and what it was. */
+export function expectedOf({ forecast: { durationSeconds, durationBasis } }: RestorePlan, took: number | null): EvidenceExpected {
+  return { seconds: durationSeconds, basis: durationBasis, measuredSeconds: took }
+}
+
+function recoveredOf({ plan, took }: RestoreContext, { promoted, incarnations }: RestoredState, one: ComponentDecision): RecoveredComponent {
   const { component, backup, fromStore } = one
   const planned = plan.forecast.recoveryPoint.find((point) => point.component === component)?.at ?? null
   const at = one.type === 'postgresql' ? (promoted.get(component)?.lastCommitAt ?? null) : planned
-  return { component, backup, manifestSha256: null, fromStore, incarnation: incarnations.get(component) ?? null, at }
+  const measures = took.get(component)
+  return { component, backup, manifestSha256: null, fromStore, incarnation: incarnations.get(component) ?? null, at, ...(measures && { took: measures }) }
 }
 
 /**

@@ -99,6 +99,7 @@ export async function runRestore(
     steps: [],
     checks: [],
     tails: new Map(),
+    took: new Map(),
   }
   told = context
   if (input.planOnly) return planned(context)

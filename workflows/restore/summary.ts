@@ -2,7 +2,7 @@
 import type { RestorePlan } from '../../activities/host/restore/types.ts'
 import { besideTexts, describeTarget } from '../../domain/decision.ts'
 import { formatDuration, formatSize } from '../../domain/durations.ts'
-import { type ForecastReference, lossText } from '../../domain/forecast.ts'
+import { type ForecastReference, durationText, lossText } from '../../domain/forecast.ts'
 
 export function planLines(plan: RestorePlan): readonly string[] {
   const { decision, forecast } = plan
@@ -17,7 +17,7 @@ export function planLines(plan: RestorePlan): readonly string[] {
     `services to stop: ${decision.services.map(({ name }) => name).join(', ') || 'none'}`,
     `loss: ${lossText(forecast.loss.now, forecast.loss.nowSeconds)}; after the tail is saved: ${lossText(forecast.loss.afterTail, forecast.loss.afterTailSeconds)}`,
     ...forecast.tailSources.map(({ source, found, detail }) => `tail: ${source} ${found ? 'found' : 'not found'}, ${detail}`),
-    `about ${forecast.durationSeconds === null ? 'unknown' : `${Math.ceil(forecast.durationSeconds)} s`} (${forecast.durationBasis})`,
+    durationText(forecast) || 'expected duration unknown',
     ...forecast.space.map(({ path, neededBytes, freeBytes }) => `space: ${formatSize(neededBytes)} at ${path}, ${formatSize(freeBytes)} free`),
     ...forecast.storesOut.map(({ store, problem }) => `store out: ${store}, ${problem}`),
     ...forecast.warnings.map((warning) => `warning: ${warning}`),

@@ -4,6 +4,7 @@ import type { SystemConfig } from '../../../domain/config.ts'
 import type { RecoveryTarget, RestoreDecision } from '../../../domain/decision.ts'
 import { decisionText } from '../../../domain/decision.ts'
 import type { DrillKind } from '../../../domain/evidence.ts'
+import { joinedDuration } from '../../../domain/forecast.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import { canonicalJson } from '../../../domain/canonical-json.ts'
 import type { CheckResult } from '../../../domain/repository-format.ts'
@@ -71,12 +72,13 @@ export function planDrill(agent: Agent) {
       work.progress({ phase: name, doneBytes: plans.length, totalBytes: null })
       plans.push(await planOne(agent, input, hash, name, targets.of(name), join(folder, name), work))
     }
-    const [first] = plans
+    const [first, ...others] = plans
     if (!first) throw new MusterError('NothingToDo', `system "${input.system}" has nothing to restore`)
     const decision: RestoreDecision = { ...first.decision, target: targets.overall, components: plans.flatMap((one) => one.decision.components) }
     const manifests = await Promise.all(decision.components.map((one) => manifestOf(agent, input.system, hash, one)))
     return {
       ...first,
+      forecast: { ...first.forecast, ...joinedDuration([first.forecast, ...others.map(({ forecast }) => forecast)]) },
       decision,
       decisionHash: sha256Hex(decisionText(decision)),
       kind: input.kind,

@@ -10,8 +10,10 @@ import { fetchWal } from '../../../repository/wal-fetch.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { asideQuarantine, databaseMember, walDirectory } from './places.ts'
+import { replayBytes } from './plan-figures.ts'
 import { readState, viewStore } from './repository-view.ts'
 import type { DatabaseStep, PrefetchedWal } from './types.ts'
+import { wholeAttempt } from './whole-attempt.ts'
 
 /** @param replayedLsn how far the copy was replayed before: what it was given of that segment and later ones has grown; null for a new copy */
 export async function fetchAlong(
@@ -21,6 +23,7 @@ export async function fetchAlong(
   { replayedLsn }: { readonly replayedLsn: string | null },
   work: Work,
 ): Promise<PrefetchedWal> {
+  const startedAt = Date.now()
   const store = await agent.store(config, step.decision.fromStore)
   const state = await readState(agent, config, step.system)
   const repository = await viewStore(agent, config, step.system, step.component, step.decision.fromStore, state)
@@ -73,7 +76,8 @@ export async function fetchAlong(
         { signal: work.signal },
       ),
   )
-  return { segments, untilLsn: formatLsn(choice.fetchUntilLsn), lastCommitAt, sizeBytes }
+  const whole = wholeAttempt(work, step, startedAt, replayBytes(choice))
+  return { segments, untilLsn: formatLsn(choice.fetchUntilLsn), lastCommitAt, sizeBytes, ...(whole && { fetched: whole }) }
 }
 
 /** Where recovery of a copy that was replayed before begins; null for one that begins at its backup, as its label says. */

@@ -51,7 +51,7 @@ export async function planBack(planning: DatabasePlanning, run: string): Promise
     space: neededBytes > 0 ? [{ path: observation.memberDirectory, neededBytes, freeBytes: observation.freeBytes }] : [],
     tailSources: observation.tailSources,
     warnings: [],
-    restoreBytes: 0,
+    amount: { dataBytes: 0, walBytes: 0, copiedBytes: neededBytes },
   }
 }
 

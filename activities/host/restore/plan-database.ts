@@ -13,7 +13,7 @@ import type { Work } from '../../boundary.ts'
 import { databaseLoss } from './losses.ts'
 import type { ComponentPlan } from './plan-restore.ts'
 import { planBack } from './plan-back.ts'
-import { refuseTooSmall, setAsideBeside, setAsideBytes, walBytes } from './plan-figures.ts'
+import { refuseTooSmall, replayBytes, setAsideBeside, setAsideBytes, walBytes } from './plan-figures.ts'
 import { isWarm, planFromStandby, type WarmPlanning } from './plan-from-standby.ts'
 import { type PlannedWal, planWal } from './plan-wal.ts'
 import { viewStore } from './repository-view.ts'
@@ -60,7 +60,7 @@ export async function planDatabase(planning: DatabasePlanning): Promise<Componen
     tailSources: observation.tailSources,
     warnings: [...warnings, ...wal.warnings, ...warm.notWarm],
     notWarm: warm.notWarm,
-    restoreBytes: neededBytes,
+    amount: { dataBytes: postgresql.dataSizeBytes, walBytes: replayBytes(choice), copiedBytes: aside },
   }
 }
 
@@ -89,7 +89,7 @@ async function fromStandby(
     tailSources: observation.tailSources,
     warnings: [...warnings, ...notWarm],
     notWarm,
-    restoreBytes: neededBytes,
+    amount: { dataBytes: 0, walBytes: neededBytes, copiedBytes: 0 },
   }
 }
 

@@ -1,6 +1,7 @@
 /** What the plan of a component counts. */
 import type { SetAsideMethod } from '../../../domain/decision.ts'
 import { MusterError } from '../../../domain/failures.ts'
+import { type Lsn, parseLsn } from '../../../domain/wal.ts'
 
 export interface WalReach {
   readonly path: { readonly base: { readonly endLsn: string } }
@@ -10,6 +11,11 @@ export interface WalReach {
 /** Each once; a tablespace that is younger than the backup is there too, only in the old data. */
 export function setAsideBeside(tablespaces: readonly { readonly path: string }[], walDirectory: string | null): readonly string[] {
   return [...new Set([...tablespaces.map(({ path }) => path), ...(walDirectory === null ? [] : [walDirectory])])].sort()
+}
+
+/** What a recovery replays: from where the base backup began, which has the WAL to its own end with it. */
+export function replayBytes({ path, fetchUntilLsn }: { readonly path: { readonly base: { readonly startLsn: string } }; readonly fetchUntilLsn: Lsn }): number {
+  return Math.max(0, Number(fetchUntilLsn - parseLsn(path.base.startLsn)))
 }
 
 export function walBytes(choice: WalReach): number {

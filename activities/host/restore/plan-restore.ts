@@ -6,6 +6,7 @@ import { decisionText } from '../../../domain/decision.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import { moveSteps } from '../../../domain/move.ts'
 import type { ForecastFigures } from '../../../domain/forecast.ts'
+import type { RecoveryAmount } from '../../../domain/recovery-pace.ts'
 import type { DatabaseObservation, ServiceObservation, TreeObservation } from '../../../domain/target.ts'
 import { defaultTimeLimits } from '../../../domain/time-limits.ts'
 import { sha256Hex } from '../../../repository/signed-document.ts'
@@ -26,7 +27,8 @@ export interface ComponentPlan {
   readonly space: ForecastFigures['space']
   readonly tailSources: ForecastFigures['tailSources']
   readonly warnings: readonly string[]
-  readonly restoreBytes: number
+  /** What has to be moved for it. */
+  readonly amount: Pick<RecoveryAmount, 'dataBytes' | 'walBytes' | 'copiedBytes'>
   /** Why it does not begin from a standby as it should, or from one that is old. */
   readonly notWarm?: readonly string[]
 }
@@ -68,7 +70,7 @@ export function planRestore(agent: Agent) {
     return {
       decision,
       decisionHash,
-      forecast: await takeForecast(agent, config, { input, plans, state, configHash: hash, decisionHash }),
+      forecast: await takeForecast(agent, config, { input, mode: decision.mode, plans, state, configHash: hash, decisionHash }),
       ...notWarmOf(plans),
       limits: config.limits ?? defaultTimeLimits,
       commitAfterSeconds: system.restore.commitAfterSeconds,

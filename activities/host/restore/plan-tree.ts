@@ -40,7 +40,8 @@ export async function planTree(planning: TreePlanning): Promise<ComponentPlan> {
   const limit = limitOf(input, reached)
   const { manifest, storeName, warnings } = await chooseBackup(planning, limit, pinned)
   const freeBytes = Math.min(...observation.members.map((one) => one.freeBytes))
-  const neededBytes = manifest.files.dataSizeBytes + (input.into ? 0 : asideBytes(observation, manifest.files.dataSizeBytes))
+  const aside = input.into ? 0 : asideBytes(observation, manifest.files.dataSizeBytes)
+  const neededBytes = manifest.files.dataSizeBytes + aside
   refuseTooSmall(`${input.system}/${name}`, observation.members[0]?.path ?? '', neededBytes, freeBytes)
   // Of a move, what lies at the target is from another stay there.
   const newerFiles = input.move ? 'discard' : (input.newerFiles ?? planning.system.restore.newerFiles)
@@ -53,7 +54,7 @@ export async function planTree(planning: TreePlanning): Promise<ComponentPlan> {
     space: [{ path: observation.members[0]?.path ?? '', neededBytes, freeBytes }],
     tailSources: [],
     warnings,
-    restoreBytes: neededBytes,
+    amount: { dataBytes: manifest.files.dataSizeBytes, walBytes: 0, copiedBytes: aside },
   }
 }
 
@@ -158,6 +159,6 @@ function planTreeBack({ agent, input, name, component, observation, state }: Tre
     space: [],
     tailSources: [],
     warnings: [],
-    restoreBytes: 0,
+    amount: { dataBytes: 0, walBytes: 0, copiedBytes: 0 },
   }
 }

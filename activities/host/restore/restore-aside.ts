@@ -2,10 +2,12 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readManifest } from '../../../repository/catalog.ts'
 import { createBackupSource } from '../../../repository/read-backup.ts'
-import { chooseRecovery } from '../../../repository/recovery-choice.ts'
+import { chooseRecovery, type RecoveryChoice } from '../../../repository/recovery-choice.ts'
+import type { Config } from '../../../domain/config.ts'
 import type { FilesManifest, PostgresqlManifest } from '../../../domain/repository-format.ts'
 import type { RecoveryTarget as Asked } from '../../../domain/decision.ts'
 import { MusterError } from '../../../domain/failures.ts'
+import { parseLsn } from '../../../domain/wal.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { readStandby, standbyMember } from '../standby/standby-note.ts'
@@ -15,6 +17,7 @@ import { removeNewDirectories } from './new-directories.ts'
 import { asideQuarantine, databaseMember, treeAside, treeMembers, walDirectory } from './places.ts'
 import { readState, viewStore } from './repository-view.ts'
 import type { DatabaseStep, Held, PrefetchedWal, RestoredAside, TreeStep } from './types.ts'
+import { wholeAttempt } from './whole-attempt.ts'
 import { refuseUnplannedTablespaces } from './young-tablespaces.ts'
 
 /**
@@ -93,29 +96,37 @@ async function replayedBefore(agent: Agent, { system, decision }: DatabaseStep):
  */
 export function holdAtTarget(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<Held> => {
+    const startedAt = Date.now()
     const { config } = await agent.config(step.configHash)
     const instance = await agent.instance(config, step.system, step.component)
     const quarantine = asideQuarantine(agent, step)
-    const target = await recoveryTarget(agent, config, step)
+    const choice = await chosenAgain(agent, config, step)
+    const target = asTold(choice.target)
     const member = databaseMember(agent, step)
     const directory = walDirectory(member)
     await agent.members.assertNewest(member, await agent.members.takeEpoch(member, claimOf(work)))
     await refuseUnplannedTablespaces(agent, config, step)
     const { timelineId, youngTablespaces = [] } = step.decision
     await agent.postgresql.startRecovery(instance, quarantine, { walDirectory: directory, timelineId, target, youngTablespaces }, { label: work.label })
-    return agent.postgresql.awaitHeld(instance, quarantine, { target }, { signal: work.signal, onProgress: (progress) => work.progress(progress) })
+    const held = await agent.postgresql.awaitHeld(instance, quarantine, { target }, { signal: work.signal, onProgress: (progress) => work.progress(progress) })
+    const bytes = Number(parseLsn(held.replayedLsn) - parseLsn(choice.path.base.startLsn))
+    const replayed = wholeAttempt(work, step, startedAt, Math.max(0, bytes))
+    return { ...held, ...(replayed && { replayed }) }
   }
 }
 
 /** What PostgreSQL was told, or is to be told, for a step's target. */
-export async function recoveryTarget(agent: Agent, config: Parameters<Agent['instance']>[0], step: DatabaseStep) {
+export async function recoveryTarget(agent: Agent, config: Config, step: DatabaseStep) {
+  return asTold((await chosenAgain(agent, config, step)).target)
+}
+
+async function chosenAgain(agent: Agent, config: Config, step: DatabaseStep): Promise<RecoveryChoice> {
   const state = await readState(agent, config, step.system)
   const repository = await viewStore(agent, config, step.system, step.component, step.decision.fromStore, state)
-  const { target } = await chooseRecovery(repository, state, step.component, step.target, {
+  return chooseRecovery(repository, state, step.component, step.target, {
     incarnation: step.decision.incarnation,
     pinnedBackup: step.decision.backup,
   })
-  return asTold(target)
 }
 
 /** Where PostgreSQL is told to hold: the newest of all is "the end, and what still arrives". */

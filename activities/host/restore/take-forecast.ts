@@ -1,17 +1,20 @@
 /** Takes the forecast of a plan, stores it whole, and gives what the plan carries of it. */
 import type { Config } from '../../../domain/config.ts'
 import type { ControlState } from '../../../domain/control-state.ts'
+import type { RestoreDecision } from '../../../domain/decision.ts'
+import { isMove, madeAfterStop } from '../../../domain/move.ts'
+import { durationBasis, expectDuration } from '../../../domain/recovery-pace.ts'
 import { type ForecastFigures, type ForecastLoss, type ForecastReference, type RestoreForecast, type ShownForecast, shownOf } from '../../../domain/forecast.ts'
 import { type StoredForecast, storeForecast } from '../../../repository/forecasts.ts'
+import type { NewestEvidence } from '../../../repository/newest-evidence.ts'
 import type { Agent } from '../../agent.ts'
+import { earlierRuns } from './earlier-runs.ts'
 import type { ComponentPlan } from './plan-restore.ts'
 import { lookAtStores, pauseWarnings, storeSeconds, type StoresSeen } from './stores-out.ts'
 import type { PlanRestoreInput } from './types.ts'
 
-/** Restoring reads, decrypts and writes at least this fast on ordinary disks; used until a restore was measured. */
-const assumedBytesPerSecond = 60e6
-
 export interface Planned {
+  readonly mode: RestoreDecision['mode']
   readonly input: PlanRestoreInput
   readonly plans: readonly ComponentPlan[]
   readonly state: ControlState
@@ -25,7 +28,7 @@ export async function takeForecast(agent: Agent, config: Config, planned: Planne
   const names = Object.keys(config.stores).filter((store) =>
     plans.some(({ decision: { component } }) => config.systems[input.system]?.components[component]?.stores.includes(store)),
   )
-  const seen = await lookAtStores(agent, config, names)
+  const [seen, earlier] = await Promise.all([lookAtStores(agent, config, names), earlierRuns(agent, config, input, names)])
   const forecast: RestoreForecast = {
     format: 'muster-forecast-1',
     organisation: config.organisation,
@@ -35,6 +38,7 @@ export async function takeForecast(agent: Agent, config: Config, planned: Planne
     takenAt: agent.now().toISOString(),
     takenBy: agent.host,
     ...figures(config, planned, seen),
+    ...durationOf(planned, earlier),
   }
   // A drill leaves the repository as it found it, but for its evidence.
   const keeps = input.procedure === 'drill' ? [] : names
@@ -49,8 +53,9 @@ function notStored({ stores }: ForecastReference, failed: StoredForecast['failed
   return [`the forecast is in no store, only in the history of this run: ${told([...failed, ...storesOut]).join('; ')}`]
 }
 
-function figures(config: Config, { input, plans, state }: Planned, seen: StoresSeen): ForecastFigures {
-  const bytes = plans.reduce((sum, one) => sum + one.restoreBytes, 0)
+type Duration = 'durationSeconds' | 'durationBasis' | 'durationFrom'
+
+function figures(config: Config, { input, plans, state }: Planned, seen: StoresSeen): Omit<ForecastFigures, Duration> {
   const outdated = state.gaps.length > 0 ? [`${state.gaps.length} gap(s) of WAL are recorded; windows do not cross them`] : []
   const databases = plans.filter(({ decision }) => decision.type === 'postgresql')
   const protectedAgain = input.into ? [] : databases.map(({ decision }) => decision.component)
@@ -59,8 +64,6 @@ function figures(config: Config, { input, plans, state }: Planned, seen: StoresS
     newestReachableAt: databases[0]?.newestReachableAt ?? null,
     loss: lossOfAll(plans),
     tailSources: plans.flatMap(({ tailSources }) => tailSources),
-    durationSeconds: Math.ceil(bytes / assumedBytesPerSecond + 5 + 3 * plans.length),
-    durationBasis: `${Math.ceil(bytes / 1e6)} MB at an assumed ${assumedBytesPerSecond / 1e6} MB/s`,
     space: plans.flatMap(({ space }) => space),
     storesOut: seen.storesOut,
     warnings: [
@@ -70,6 +73,20 @@ function figures(config: Config, { input, plans, state }: Planned, seen: StoresS
       ...(input.openWith.length > 0 ? [`will open even if ${input.openWith.join(', ')} cannot be reached`] : []),
     ],
   }
+}
+
+function durationOf({ input, mode, plans }: Planned, { evidence, unread }: NewestEvidence): Pick<ForecastFigures, Duration> {
+  const amounts = plans.map(({ decision: { component, host, fromStore, backup }, amount }) => ({
+    component,
+    host,
+    fromStore,
+    ...amount,
+    atRest: backup === madeAfterStop,
+  }))
+  const kind = input.procedure === 'drill' ? 'drill' : mode
+  const expected = expectDuration({ kind, procedure: isMove(input.procedure) ? input.procedure : null, amounts }, evidence)
+  const { seconds, ...durationFrom } = expected
+  return { durationSeconds: seconds, durationBasis: durationBasis(expected, { records: evidence.length, unread }), durationFrom }
 }
 
 /** Words of every component; seconds of the one that loses most, null as soon as one of them is not known. */

@@ -2,6 +2,7 @@
 import type { ComponentDecision, FilesDecision, PostgresqlDecision, RecoveryTarget, RestoreDecision } from '../../../domain/decision.ts'
 import type { ShownForecast } from '../../../domain/forecast.ts'
 import type { CheckResult } from '../../../domain/repository-format.ts'
+import type { BytesInTime } from '../../../domain/evidence.ts'
 import type { MoveDecision } from '../../../domain/move.ts'
 import type { TimeLimits } from '../../../domain/time-limits.ts'
 import type { TargetObservation } from '../../../domain/target.ts'
@@ -82,11 +83,15 @@ export interface PrefetchedWal {
   readonly untilLsn: string
   readonly lastCommitAt: string | null
   readonly sizeBytes: number
+  /** All of it, in LSNs; absent where an earlier attempt had begun, and in older histories. */
+  readonly fetched?: BytesInTime
 }
 
 export interface Held {
   readonly replayedLsn: string
   readonly lastCommitAt: string | null
+  /** From the start of the base backup; absent where an earlier attempt had begun, of a tail, and in older histories. */
+  readonly replayed?: BytesInTime
 }
 
 export interface SavedTail {
