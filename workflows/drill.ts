@@ -17,7 +17,7 @@ import type { FilesDecision } from '../domain/decision.ts'
 import type { CheckResult } from '../domain/repository-format.ts'
 import { type EvidenceCheck, evidenceWith, missedObjectives, type RunEvidence } from '../domain/evidence.ts'
 import { defaultTimeLimits } from '../domain/time-limits.ts'
-import { secondsBetween } from '../domain/times.ts'
+import { secondsBetween, toMicros } from '../domain/times.ts'
 import { onSite, undoOnHost, urgentOnHost } from './activity-options.ts'
 import { cutTexts, type KeptEvidence, keepEvidence } from './evidence.ts'
 import { failureOf, isFailure, type PlainFailure } from './failure-of.ts'
@@ -110,6 +110,7 @@ async function rehearse(input: DrillInput, site: string, board: RestoreContext['
       components: input.components ?? null,
       from: input.from ?? null,
       random: input.random ?? false,
+      ...(input.to && { at: toMicros(input.to.time) }),
       host,
       configHash: scope.configHash,
       requester: input.requestedBy ?? 'unknown',

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { siteOfSystem } from '../../domain/copies.ts'
+import { toMicros } from '../../domain/times.ts'
 import type { DrillResult } from '../../workflows/messages.ts'
 import { startRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
@@ -12,6 +13,7 @@ interface DrillOptions {
   readonly host?: string
   readonly from?: string
   readonly random?: boolean
+  readonly to?: string
   readonly drill?: string
   readonly wait: boolean
 }
@@ -26,12 +28,13 @@ export function addDrill(program: Command, desk: () => Desk): void {
     .option('--host <host>', 'rehearse on this host; it must be one of encryption.restoreHosts')
     .option('--from <store>', 'read from this store')
     .option('--random', 'a recovery point by chance, however old')
+    .option('--to <time>', 'with --kind pitr: this moment, such as "2026-11-20 02:14" (UTC unless an offset is given)')
     .option('--drill <name>', 'also run the smoke command of this configured drill')
     .option('--no-wait', 'start it and return')
     .action(async (system: string, options: DrillOptions) => rehearse(desk(), system, options))
 }
 
-async function rehearse(desk: Desk, system: string, { kind, component, host, from, random, drill, wait }: DrillOptions): Promise<void> {
+async function rehearse(desk: Desk, system: string, { kind, component, host, from, random, to, drill, wait }: DrillOptions): Promise<void> {
   const { out } = desk
   const site = siteOfSystem((await desk.applied(null)).config, system)
   const chosen = {
@@ -39,6 +42,7 @@ async function rehearse(desk: Desk, system: string, { kind, component, host, fro
     ...(host && { host }),
     ...(from && { from }),
     ...(random && { random }),
+    ...(to !== undefined && { to: { time: toMicros(to) } }),
     ...(drill && { drill }),
   }
   const input = { system, kind, requestedBy: desk.user, ...chosen }
@@ -49,7 +53,7 @@ async function rehearse(desk: Desk, system: string, { kind, component, host, fro
   out.result({ workflowId, seconds, ...result }, () => showDrill(out, result))
 }
 
-function showDrill(out: Desk['out'], { outcome, evidence, record }: DrillResult): void {
+export function showDrill(out: Desk['out'], { outcome, evidence, record }: DrillResult): void {
   for (const { component, backup, fromStore, at } of evidence.recovered) {
     out.line(`  ${component.padEnd(12)} ${backup} from ${fromStore}, to ${at ?? 'the end of the backup'}`)
   }

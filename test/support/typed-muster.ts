@@ -1,0 +1,102 @@
+/** `muster` as a person types it, in a process of its own, beside what the test runs in this one. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Client, Connection } from '@temporalio/client'
+import type { Places } from '../../wiring/places.ts'
+
+export interface Typed {
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Typing {
+  /** Everything that it has said so far, on both streams. */
+  said(): string
+  readonly ended: Promise<Typed>
+}
+
+export interface Muster {
+  start(...words: string[]): Typing
+  /** To its end. */
+  run(...words: string[]): Promise<Typed>
+  /** To its end, which must be a good one. @returns what it said on stdout */
+  good(...words: string[]): Promise<string>
+  /**
+   * Starts it, and answers for a second person: approves each plan that it waits with, under that name.
+   * @returns what it came to; an exit code other than the expected one fails
+   */
+  approved(by: string, exitCode: number, ...words: string[]): Promise<Typed>
+  /** Ends what still runs. */
+  stop(): void
+}
+
+export function typedMuster({ configFile, home, keys }: Places, client: Client, user = 'alice'): Muster {
+  const address = client.connection instanceof Connection ? client.connection.options.address : undefined
+  const running = new Set<ChildProcess>()
+  const start = (...words: string[]): Typing => {
+    const script = new URL('../../bin/muster.ts', import.meta.url).pathname
+    const child = spawn(process.execPath, ['--import', createRequire(import.meta.url).resolve('tsx'), script, ...words], {
+      env: { ...process.env, TEMPORAL_ADDRESS: address ?? '', MUSTER_CONFIG: configFile, MUSTER_HOME: home, MUSTER_KEYS: keys, MUSTER_USER: user },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    running.add(child)
+    const said = { all: '', stdout: '', stderr: '' }
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name]?.on('data', (chunk: Buffer) => {
+        said[name] += chunk.toString('utf8')
+        said.all += chunk.toString('utf8')
+      })
+    }
+    const ended = new Promise<Typed>((resolve) =>
+      child.once('close', (exitCode) => {
+        running.delete(child)
+        resolve({ exitCode, stdout: said.stdout, stderr: said.stderr })
+      }),
+    )
+    return { said: () => said.all, ended }
+  }
+  const run = (...words: string[]) => start(...words).ended
+  return {
+    start,
+    run,
+    async good(...words) {
+      const { exitCode, stdout, stderr } = await run(...words)
+      assert.equal(exitCode, 0, `muster ${words.join(' ')}\n${stdout}\n${stderr}`)
+      return stdout
+    },
+    async approved(by, expected, ...words) {
+      const typing = start(...words)
+      let ended = false
+      void typing.ended.then(() => (ended = true))
+      const answered = new Set<string>()
+      while (!ended) {
+        const hash = await planThatWaits(client)
+        if (hash !== null && !answered.has(hash)) {
+          answered.add(hash)
+          const { exitCode, stderr } = await run('approve', hash.slice(0, 12), '--as', by)
+          assert.equal(exitCode, 0, stderr)
+        }
+        await sleep(100)
+      }
+      const typed = await typing.ended
+      assert.equal(typed.exitCode, expected, `muster ${words.join(' ')}\n${typed.stdout}\n${typed.stderr}`)
+      return typed
+    },
+    stop() {
+      for (const child of running) child.kill('SIGKILL')
+    },
+  }
+}
+
+/** Null where the system's run waits for nobody, or there is none. */
+async function planThatWaits(client: Client): Promise<string | null> {
+  const found = await client.workflow
+    .getHandle('target/shop')
+    .describe()
+    .catch(() => null)
+  const waits = found?.status.name === 'RUNNING' && found.memo?.['phase'] === 'waiting for approval'
+  return waits ? String(found.memo?.['plan']) : null
+}
