@@ -1,6 +1,6 @@
 /** What a scenario begins with, from the stores alone: when a site is lost, Temporal and agents may be too. */
 import { siteOfSystem } from '../../domain/copies.ts'
-import type { Scenario, ScenarioAbout } from '../../domain/scenario/scenario.ts'
+import type { Scenario, ScenarioAbout, ScenarioStep } from '../../domain/scenario/scenario.ts'
 import { sitesOf } from '../../domain/placement.ts'
 import { secondsBetween } from '../../domain/times.ts'
 import type { Desk } from './desk.ts'
@@ -46,19 +46,19 @@ export async function aboutSystem(desk: Desk, system: string): Promise<SystemAbo
   }
 }
 
-/** @param components those that the scenario brings back */
-export async function factsFor(desk: Desk, scenario: Scenario, about: ScenarioAbout, components: readonly string[]): Promise<ScenarioFacts> {
+/** @param left the steps that are still to be done */
+export async function factsFor(desk: Desk, scenario: Scenario, about: ScenarioAbout, left: readonly ScenarioStep[]): Promise<ScenarioFacts> {
   const listing = await listSystem(desk, about.system)
   const at = new Date().toISOString()
   const facts = listing.components.map(factsOf)
-  const loss = lossOf(
-    scenario,
-    about,
-    facts.filter(({ component }) => components.includes(component)),
-    at,
-  )
+  const named = left.flatMap(({ input }) => (input['components'] as readonly string[] | undefined) ?? [])
+  const brought = facts.filter(({ component }) => named.length === 0 || named.includes(component))
+  const loss = left.every(({ procedure }) => losesNothing.includes(procedure)) ? { loss: 'nothing', lossSeconds: 0 } : lossOf(scenario, about, brought, at)
   return { at, activeSite: about.site, otherSite: about.otherSite, components: facts, storesOut: listing.storesOut, ...loss }
 }
+
+/** A planned move brings the tail along; the others change nothing in service. */
+const losesNothing: readonly string[] = ['failback', 'drill', 'archiveWal']
 
 function factsOf({ component, type, backups, windows, incarnations }: SystemListing['components'][number]): ComponentFacts {
   const inService = incarnations.find((one) => one.inService)?.incarnation

@@ -34,7 +34,7 @@ export async function runSequence(desk: Desk, asking: Asking, sequence: Sequence
   const { scenario } = sequence
   const { system } = sequence.about
   let { about } = sequence
-  const first = firstStep(sequence)
+  const first = firstStep(scenario, about, sequence.from)
   const done: (StepDone | FoundStep)[] = []
   for (let index = first; ; index += 1) {
     about = { ...about, ...(await aboutSystem(desk, system)) }
@@ -53,7 +53,8 @@ export async function runSequence(desk: Desk, asking: Asking, sequence: Sequence
   }
 }
 
-function firstStep({ scenario, about, from }: Sequence): number {
+/** Index of the step that `--from` names. @throws MusterError UnknownName | InvalidInput */
+export function firstStep(scenario: Scenario, about: ScenarioAbout, from: string | null): number {
   const steps = scenario.steps(about)
   if (from === null) return 0
   const index = steps.findIndex(({ id }) => id === from)
@@ -71,7 +72,7 @@ function firstStep({ scenario, about, from }: Sequence): number {
 
 async function find(desk: Desk, asking: Asking, { scenario, withinSeconds }: Sequence, about: ScenarioAbout, step: ScenarioStep): Promise<FoundStep> {
   const [component = ''] = (step.input['components'] as readonly string[] | undefined) ?? []
-  const { components } = await factsFor(desk, scenario, about, [component])
+  const { components } = await factsFor(desk, scenario, about, [step])
   const window = components.find((one) => one.component === component)?.window
   if (!window)
     throw new MusterError('BackupNotFound', `nothing of ${about.system}/${component} can be reached in a store`, { hint: `muster list ${about.system}` })

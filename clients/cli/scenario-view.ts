@@ -27,16 +27,23 @@ export interface ShownSequence {
   readonly startAll: string
 }
 
-export function sequenceOf(scenario: Scenario, about: ScenarioAbout, facts: ScenarioFacts, uiUrl: string, startAll: string): ShownSequence {
+/** @param left the steps that are still to be done */
+export function sequenceOf(
+  scenario: Scenario,
+  about: ScenarioAbout,
+  left: readonly ScenarioStep[],
+  facts: ScenarioFacts,
+  at: { readonly uiUrl: string; readonly startAll: string },
+): ShownSequence {
   let site = about.site
-  const steps = scenario.steps(about).map((step) => {
+  const steps = left.map((step, index) => {
     const goesTo = step.worksAt === 'other' ? (site === about.site ? (about.otherSite ?? site) : about.site) : site
     site = goesTo
     const { id, what, why, command, look, callOff, notBefore } = step
-    const shown = { id, what, why, command, look, callOff, ...(notBefore !== undefined && { notBefore }) }
-    return { ...shown, temporal: temporalStart(about.system, step, goesTo, uiUrl) }
+    const shown = { id, what, why, command, look, callOff, ...(notBefore !== undefined && index > 0 && { notBefore }) }
+    return { ...shown, temporal: temporalStart(about.system, step, goesTo, at.uiUrl) }
   })
-  return { scenario: scenario.name, when: scenario.when, system: about.system, facts, steps, startAll }
+  return { scenario: scenario.name, when: scenario.when, system: about.system, facts, steps, startAll: at.startAll }
 }
 
 function temporalStart(system: string, step: ScenarioStep, site: string, uiUrl: string): TemporalStart {

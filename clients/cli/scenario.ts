@@ -2,14 +2,14 @@
 import type { Command } from 'commander'
 import { parseDuration } from '../../domain/durations.ts'
 import { MusterError } from '../../domain/failures.ts'
-import { momentToBeFound, type Moment, type Scenario, type ScenarioAbout } from '../../domain/scenario/scenario.ts'
+import { momentToBeFound, type Moment, type Scenario, type ScenarioAbout, type ScenarioStep } from '../../domain/scenario/scenario.ts'
 import { notInThisVersion, scenarioNamed, scenarios } from '../../domain/scenario/scenarios.ts'
 import { quoted } from '../../domain/scenario/words.ts'
 import { toMicros } from '../../domain/times.ts'
 import { askAtTerminal, sayYes } from './ask.ts'
 import type { Desk } from './desk.ts'
 import { aboutSystem, factsFor } from './scenario-facts.ts'
-import { runSequence, type SequenceDone } from './scenario-run.ts'
+import { firstStep, runSequence, type SequenceDone } from './scenario-run.ts'
 import { sequenceOf, showScenarios, showSequence } from './scenario-view.ts'
 
 interface ScenarioOptions {
@@ -53,33 +53,28 @@ async function scenario(desk: Desk, name: string | undefined, system: string | u
   const chosen = scenarioNamed(name)
   if (system === undefined) throw new MusterError('InvalidInput', `of which system? muster scenario ${name} SYSTEM`)
   const planOnly = Boolean(options.plan || options.dryRun)
-  if (!planOnly) refuseIncomplete(chosen, options)
+  const withinSeconds = parseDuration(options.within)
+  if (withinSeconds < 1) throw new MusterError('InvalidInput', '--within is at least 1s: each step of the search is a whole restore')
   const about = await aboutOf(desk, system, options)
   const goOn = (now: ScenarioAbout, step: string | null) => commandOf(chosen, now, options, step)
-  const steps = chosen.steps(about)
-  const components = [...new Set(steps.flatMap(({ input }) => (input['components'] as readonly string[] | undefined) ?? []))]
-  const brings = components.length > 0 ? components : [...about.databases.map(({ component }) => component), ...about.trees]
-  const sequence = sequenceOf(chosen, about, await factsFor(desk, chosen, about, brings), desk.uiUrl, goOn(about, null))
+  const from = options.from ?? null
+  if (!planOnly) chosen.refuse?.(about, from)
+  const left = chosen.steps(about).slice(firstStep(chosen, about, from))
+  const sequence = sequenceOf(chosen, about, left, await factsFor(desk, chosen, about, left), { uiUrl: desk.uiUrl, startAll: goOn(about, from) })
   if (planOnly) return out.result(sequence, () => showSequence(out, sequence))
   const asking = options.yes ? sayYes : askAtTerminal('start each without asking: --yes; or look first: --plan')
-  for (const { component, host } of about.databases)
-    if (steps.some(({ search, input }) => search === 'copies' && (input['components'] as readonly string[]).includes(component)))
-      await desk.restoredCopies.assertHere((await desk.applied(null)).config, host)
+  await refuseCopiesElsewhere(desk, about, left)
   showSequence(out, sequence)
   out.line()
-  const from = options.from ?? null
-  const done = await runSequence(desk, asking, { scenario: chosen, about, from, withinSeconds: parseDuration(options.within), goOn })
+  const done = await runSequence(desk, asking, { scenario: chosen, about, from, withinSeconds, goOn })
   out.result(done, () => showDone(desk, done))
 }
 
-/** What the search needs is asked for before anything is started. */
-function refuseIncomplete({ name }: Scenario, { at, probe, from, to }: ScenarioOptions): void {
-  if (name !== 'accidental-deletion' || (from !== undefined && to !== undefined)) return
-  const missing = [
-    ...(at === undefined ? ['--at TIME, about when it happened'] : []),
-    ...(probe === undefined ? ['--probe SQL, true as long as it is there'] : []),
-  ]
-  if (missing.length > 0) throw new MusterError('InvalidInput', `${name} needs ${missing.join(', and ')}`, { hint: 'or look at the sequence: --plan' })
+/** Where the search restores copies, this is the host that it asks them on. */
+async function refuseCopiesElsewhere(desk: Desk, { databases }: ScenarioAbout, left: readonly ScenarioStep[]): Promise<void> {
+  const asked = left.filter(({ search }) => search === 'copies').flatMap(({ input }) => input['components'] as readonly string[])
+  const { config } = await desk.applied(null)
+  for (const { component, host } of databases) if (asked.includes(component)) await desk.restoredCopies.assertHere(config, host)
 }
 
 async function aboutOf(desk: Desk, system: string, { at, to, component, into, probe, acceptLoss }: ScenarioOptions): Promise<ScenarioAbout> {

@@ -9,6 +9,12 @@ export const accidentalDeletion: Scenario = {
   name: 'accidental-deletion',
   when: 'somebody dropped a table or deleted rows, and it is known about when',
   lossFrom: 'moment',
+  refuse({ at, probe, moment }) {
+    if (moment !== null) return
+    const missing = [...(at === null ? ['--at TIME, about when it happened'] : []), ...(probe === null ? ['--probe SQL, true as long as it is there'] : [])]
+    if (missing.length > 0)
+      throw new MusterError('InvalidInput', `accidental-deletion needs ${missing.join(', and ')}`, { hint: 'or look at the sequence: --plan' })
+  },
   steps(about) {
     const database = oneDatabase(about)
     return [storeWal(about, database), findByCopies(about, database), restoreTo(about, database, false)]

@@ -66,6 +66,12 @@ export interface Scenario {
   readonly when: string
   /** From when on commits or files are lost: the newest that the stores have, or the moment that comes back. */
   readonly lossFrom: 'newest' | 'moment'
+  /**
+   * What keeps it from being carried out as it was asked for, though it can be shown.
+   * @param from the step that it goes on with
+   * @throws MusterError
+   */
+  refuse?(about: ScenarioAbout, from: string | null): void
   /** @throws MusterError where the system has not what the scenario needs */
   steps(about: ScenarioAbout): readonly ScenarioStep[]
 }

@@ -14,6 +14,12 @@ export const naturalDisaster: Scenario = {
   name: 'natural-disaster',
   when: 'the site is destroyed: the system stays at the other one until home is rebuilt, then it goes back',
   lossFrom: 'newest',
+  refuse({ system, site, home }, from) {
+    if (from !== null || site === home) return
+    throw new MusterError('PreconditionFailed', `system "${system}" has moved to ${site} already`, {
+      hint: `go on where it is: --from prove, or with the way home: --from failback; if ${site} is lost now: muster scenario data-centre-loss ${system}`,
+    })
+  },
   steps: (about) => [failover(about), prove(about, 'prove', 'the other site'), failback(about), prove(about, 'prove-home', 'home')],
 }
 

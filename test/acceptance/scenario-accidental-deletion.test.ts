@@ -47,7 +47,7 @@ describe('scenario accidental-deletion: a table is dropped, and nobody knows the
     await shop.cluster.sql('drop table orders')
     const dropped = await shop.moment()
     await shop.cluster.sql('create table bystander (n int); insert into bystander values (1)')
-    await new Promise((resolve) => setTimeout(resolve, 3000))
+    await new Promise((resolve) => setTimeout(resolve, 1500))
     const late = await shop.moment()
     await shop.cluster.sql('insert into bystander values (2)')
     const words = ['scenario', 'accidental-deletion', 'shop', '--at', late, '--probe', probe, '--within', '1s', '--yes', '--json']

@@ -1,6 +1,5 @@
-/** `muster` as a person types it, in a process of its own, beside what the test runs in this one. */
+/** `bin/muster` as a person types it, built, in a process of its own, beside what the test runs in this one. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createRequire } from 'node:module'
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, Connection } from '@temporalio/client'
@@ -33,12 +32,14 @@ export interface Muster {
   stop(): void
 }
 
+/** Of the longest sequence, on a machine that others use as well. */
+const patienceMs = 150_000
+
 export function typedMuster({ configFile, home, keys }: Places, client: Client, user = 'alice'): Muster {
   const address = client.connection instanceof Connection ? client.connection.options.address : undefined
   const running = new Set<ChildProcess>()
   const start = (...words: string[]): Typing => {
-    const script = new URL('../../bin/muster.ts', import.meta.url).pathname
-    const child = spawn(process.execPath, ['--import', createRequire(import.meta.url).resolve('tsx'), script, ...words], {
+    const child = spawn(new URL('../../bin/muster', import.meta.url).pathname, words, {
       env: { ...process.env, TEMPORAL_ADDRESS: address ?? '', MUSTER_CONFIG: configFile, MUSTER_HOME: home, MUSTER_KEYS: keys, MUSTER_USER: user },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -72,14 +73,14 @@ export function typedMuster({ configFile, home, keys }: Places, client: Client, 
       let ended = false
       void typing.ended.then(() => (ended = true))
       const answered = new Set<string>()
-      while (!ended) {
+      for (const deadline = Date.now() + patienceMs; !ended; await sleep(100)) {
+        if (Date.now() > deadline) assert.fail(`muster ${words.join(' ')} has not ended:\n${typing.said()}\n${await whereItIs(client)}`)
         const hash = await planThatWaits(client)
         if (hash !== null && !answered.has(hash)) {
           answered.add(hash)
           const { exitCode, stderr } = await run('approve', hash.slice(0, 12), '--as', by)
           assert.equal(exitCode, 0, stderr)
         }
-        await sleep(100)
       }
       const typed = await typing.ended
       assert.equal(typed.exitCode, expected, `muster ${words.join(' ')}\n${typed.stdout}\n${typed.stderr}`)
@@ -89,6 +90,16 @@ export function typedMuster({ configFile, home, keys }: Places, client: Client, 
       for (const child of running) child.kill('SIGKILL')
     },
   }
+}
+
+/** Phase, and what is tried again, for whoever reads why a test has failed. */
+async function whereItIs(client: Client): Promise<string> {
+  const found = await client.workflow
+    .getHandle('target/shop')
+    .describe()
+    .catch(() => null)
+  const pending = (found?.raw.pendingActivities ?? []).map((one) => `${one.activityType?.name} attempt ${one.attempt}: ${one.lastFailure?.message ?? ''}`)
+  return [`target/shop: ${found?.status.name}, ${String(found?.memo?.['phase'])}`, ...pending].join('\n')
 }
 
 /** Null where the system's run waits for nobody, or there is none. */
