@@ -9,6 +9,8 @@ import { follow } from './follow.ts'
 import { explain } from './output.ts'
 import type { Verdict } from './scenario-find.ts'
 
+const leftover = 'a search that was interrupted may have left it: stop the server there and remove the directory; or take another: --into DIR'
+
 /** What says that the data are not good; anything else says nothing about them. */
 const badData = ['CheckFailed', 'PageChecksum', 'RestoreFailed']
 
@@ -57,6 +59,7 @@ async function verdictOf(ask: () => Promise<Verdict>): Promise<Verdict> {
     return await ask()
   } catch (error) {
     const { type, message } = explain(error)
+    if (type === 'TargetNotEmpty') throw new MusterError(type, message, { cause: error, hint: leftover })
     if (!badData.includes(type)) throw error
     return { holds: false, detail: message }
   }

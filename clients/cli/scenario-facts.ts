@@ -40,7 +40,18 @@ export async function aboutSystem(desk: Desk, system: string): Promise<SystemAbo
     home: siteOfSystem(whole, system),
     otherSite: sitesOf(whole, system).find((one) => one !== site) ?? null,
     databases: components.flatMap(([component, one]) =>
-      one.type === 'postgresql' ? [{ component, host: one.host, dataDirectory: one.dataDirectory, checks: one.checks.length }] : [],
+      one.type === 'postgresql'
+        ? [
+            {
+              component,
+              host: one.host,
+              dataDirectory: one.dataDirectory,
+              user: one.connection.user,
+              database: one.connection.database,
+              checks: one.checks.length,
+            },
+          ]
+        : [],
     ),
     trees: components.flatMap(([component, one]) => (one.type === 'files' ? [component] : [])),
   }

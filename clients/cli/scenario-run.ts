@@ -7,7 +7,7 @@ import { explain } from './output.ts'
 import { copyOf, drillOf } from './scenario-candidates.ts'
 import { aboutSystem, factsFor } from './scenario-facts.ts'
 import { findMoment, type Found } from './scenario-find.ts'
-import { carryOut, type StepDone } from './scenario-step.ts'
+import { carryOut, insistOnYes, type StepDone } from './scenario-step.ts'
 
 export interface Sequence {
   readonly scenario: Scenario
@@ -76,6 +76,7 @@ async function find(desk: Desk, asking: Asking, { scenario, withinSeconds }: Seq
   const window = components.find((one) => one.component === component)?.window
   if (!window)
     throw new MusterError('BackupNotFound', `nothing of ${about.system}/${component} can be reached in a store`, { hint: `muster list ${about.system}` })
+  await insistOnYes(asking, 'start the search?', step)
   const probe = (moment: Moment) => (step.search === 'copies' ? copyOf(desk, about, step, moment) : drillOf(desk, about, step, moment))
   const candidates = { step, windowFrom: window.fromAt, windowUntil: window.untilAt, at: about.at, withinSeconds, probe }
   return { id: step.id, ...(await findMoment(desk.out, asking, candidates)) }

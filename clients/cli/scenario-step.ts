@@ -71,7 +71,8 @@ async function siteOf(desk: Desk, { worksAt }: ScenarioStep, system: string): Pr
   return worksAt === 'other' ? otherSite(whole, system, active) : active
 }
 
-async function insistOnYes(asking: Asking, question: string, { id }: ScenarioStep): Promise<void> {
+/** @throws MusterError Cancelled on any other answer */
+export async function insistOnYes(asking: Asking, question: string, { id }: ScenarioStep): Promise<void> {
   const answer = await asking.ask(`  ${question} [yes/no]`)
   if (!/^y(es)?$/i.test(answer)) throw new MusterError('Cancelled', `called off before "${id}"; it was not started`, { hint: 'nothing has to be undone' })
 }

@@ -64,7 +64,7 @@ function copiesIn({ into, system }: ScenarioAbout, { dataDirectory }: ScenarioDa
 
 function findByCopies(about: ScenarioAbout, database: ScenarioDatabase): ScenarioStep {
   const { system, at, probe } = about
-  const { component, host } = database
+  const { component, host, user, database: name } = database
   const time = at === null ? momentToBeFound : justBefore(at)
   const directory = copiesIn(about, database)
   return {
@@ -73,7 +73,7 @@ function findByCopies(about: ScenarioAbout, database: ScenarioDatabase): Scenari
     why: 'the copy answers what nobody remembers; the service goes on and is not touched',
     command: [
       `muster restore ${system} --component ${component} --to ${time} --into ${directory} --port 5499`,
-      `psql -h 127.0.0.1 -p 5499 -c ${quoted(probe ?? 'select …')}`,
+      `psql -h 127.0.0.1 -p 5499 -U ${user} -d ${name} -c ${quoted(probe ?? 'select …')}`,
     ].join(' && '),
     procedure: 'recoverToPointInTime',
     input: { system, components: [component], to: { time }, into: { directory, port: 5499 }, ...requested(about) },

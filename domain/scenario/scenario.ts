@@ -27,6 +27,10 @@ export interface ScenarioDatabase {
   readonly component: string
   readonly host: string
   readonly dataDirectory: string
+  /** Whom Muster is to the server, and where it asks. */
+  readonly user: string
+  readonly database: string
+  /** How many are configured. */
   readonly checks: number
 }
 

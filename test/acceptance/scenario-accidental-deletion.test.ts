@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises'
 import { usersOfDataDirectory } from '../../adapters/component/postgresql/directory-users.ts'
 import { failures } from '../../domain/failures.ts'
 import { createScenarioRig, type ScenarioRig } from '../support/scenario-rig.ts'
+import { typedMuster } from '../support/typed-muster.ts'
 
 describe('scenario accidental-deletion: a table is dropped, and nobody knows the second', function () {
   this.timeout(240_000)
@@ -36,7 +37,8 @@ describe('scenario accidental-deletion: a table is dropped, and nobody knows the
     assert.deepEqual(plan.facts.components[0].newestBackup.stores, ['local', 'nas'])
     assert.equal(plan.steps[2].temporal.workflowId, 'target/shop')
     assert.deepEqual(await shop.orders(), [1, 2, 3])
-    const text = await shop.muster.good('scenario', 'accidental-deletion', 'shop', '--at', at, '--plan')
+    const withoutTemporal = typedMuster(shop.rig.places, shop.rig.client, { address: '127.0.0.1:1' })
+    const text = await withoutTemporal.good('scenario', 'accidental-deletion', 'shop', '--at', at, '--plan')
     assert.match(text, /muster restore shop --component database --to MOMENT/)
     assert.match(text, /workflows\/start-workflow\?workflowId=target%2Fshop&taskQueue=muster&workflowType=recoverToPointInTime/)
   })
@@ -61,6 +63,26 @@ describe('scenario accidental-deletion: a table is dropped, and nobody knows the
     const copy = `${shop.cluster.directory}-probe-shop`
     await assert.rejects(access(copy), 'no copy is left')
     assert.deepEqual(await usersOfDataDirectory(copy), [])
+  })
+
+  it('asks at a terminal: another moment is tried before it counts, and no starts nothing', async () => {
+    const early = await shop.moment()
+    const at = await shop.moment()
+    await shop.cluster.sql('delete from orders')
+    const { shown, exitCode } = await shop.muster.atTerminal(
+      ['scenario', 'accidental-deletion', 'shop', '--at', at, '--probe', probe],
+      [
+        [/start it: muster archive-wal shop --component database\? \[yes\/no\]/, 'yes'],
+        [/start the search\? \[yes\/no\]/, 'yes'],
+        [/go back to .*another moment to try\]/, early],
+        [/✓ holds[\s\S]*go back to .*another moment to try\]/, 'yes'],
+        [/ask for this plan to be approved, and carry it out\? \[yes\/no\]/, 'no'],
+      ],
+    )
+    assert.equal(exitCode, failures.Cancelled.exitCode, shown)
+    assert.match(shown, /called off before "restore"; it was not started/)
+    assert.ok(shown.includes(`--to ${early} --from restore`), shown)
+    assert.deepEqual(await shop.orders(), [], 'nothing was started')
   })
 
   it('says what it needs, refuses a breach by name, and lists the others', async () => {

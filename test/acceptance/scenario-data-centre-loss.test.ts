@@ -17,7 +17,7 @@ describe('scenario data-centre-loss: the site does not answer any more', functio
     env = await startTemporal()
     sites = await createTwoSites(env)
     // The people stand at the other site.
-    muster = typedMuster(sites.installation.beta, env.client, 'carol')
+    muster = typedMuster(sites.installation.beta, env.client, { user: 'carol' })
     await sites.cluster.sql('insert into markers select generate_series(1, 10)')
     await muster.good('backup', 'shop')
     await sites.cluster.sql('insert into markers values (11)')

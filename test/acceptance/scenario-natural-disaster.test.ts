@@ -18,7 +18,7 @@ describe('scenario natural-disaster: home is destroyed, rebuilt, and gone back t
   before(async () => {
     env = await startTemporal()
     sites = await createTwoSites(env)
-    muster = typedMuster(sites.installation.beta, env.client, 'carol')
+    muster = typedMuster(sites.installation.beta, env.client, { user: 'carol' })
     await sites.cluster.sql('insert into markers select generate_series(1, 10)')
     await muster.good('backup', 'shop')
     await muster.good('archive-wal', 'shop')

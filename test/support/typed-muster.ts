@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, Connection } from '@temporalio/client'
 import type { Places } from '../../wiring/places.ts'
+import { waitFor } from './rig.ts'
 
 export interface Typed {
   readonly exitCode: number | null
@@ -28,6 +29,11 @@ export interface Muster {
    * @returns what it came to; an exit code other than the expected one fails
    */
   approved(by: string, exitCode: number, ...words: string[]): Promise<Typed>
+  /** At a terminal: each question is waited for, and answered. @returns everything that was shown, and the exit code */
+  atTerminal(
+    words: readonly string[],
+    answers: readonly (readonly [question: RegExp, answer: string])[],
+  ): Promise<{ readonly shown: string; readonly exitCode: number | null }>
   /** Ends what still runs. */
   stop(): void
 }
@@ -35,18 +41,21 @@ export interface Muster {
 /** Of the longest sequence, on a machine that others use as well. */
 const patienceMs = 150_000
 
-export function typedMuster({ configFile, home, keys }: Places, client: Client, user = 'alice'): Muster {
-  const address = client.connection instanceof Connection ? client.connection.options.address : undefined
+export function typedMuster({ configFile, home, keys }: Places, client: Client, { user = 'alice', address = addressOf(client) } = {}): Muster {
   const running = new Set<ChildProcess>()
-  const start = (...words: string[]): Typing => {
-    const child = spawn(new URL('../../bin/muster', import.meta.url).pathname, words, {
-      env: { ...process.env, TEMPORAL_ADDRESS: address ?? '', MUSTER_CONFIG: configFile, MUSTER_HOME: home, MUSTER_KEYS: keys, MUSTER_USER: user },
-      stdio: ['ignore', 'pipe', 'pipe'],
+  const program = new URL('../../bin/muster', import.meta.url).pathname
+  const spawned = (command: string, args: readonly string[]) =>
+    spawn(command, args, {
+      env: { ...process.env, TEMPORAL_ADDRESS: address, MUSTER_CONFIG: configFile, MUSTER_HOME: home, MUSTER_KEYS: keys, MUSTER_USER: user },
+      stdio: ['pipe', 'pipe', 'pipe'],
     })
+  const start = (...words: string[]): Typing => {
+    const child = spawned(program, words)
+    child.stdin.end()
     running.add(child)
     const said = { all: '', stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const) {
-      child[name]?.on('data', (chunk: Buffer) => {
+      child[name].on('data', (chunk: Buffer) => {
         said[name] += chunk.toString('utf8')
         said.all += chunk.toString('utf8')
       })
@@ -86,10 +95,32 @@ export function typedMuster({ configFile, home, keys }: Places, client: Client, 
       assert.equal(typed.exitCode, expected, `muster ${words.join(' ')}\n${typed.stdout}\n${typed.stderr}`)
       return typed
     },
+    async atTerminal(words, answers) {
+      const line = [program, ...words].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
+      const child = spawned('script', ['-qefc', line, '/dev/null'])
+      running.add(child)
+      let shown = ''
+      child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString('utf8')))
+      const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+      let from = 0
+      for (const [question, answer] of answers) {
+        const asked = () => question.exec(shown.slice(from))
+        await waitFor(String(question), async () => asked() !== null, 60).catch(() => assert.fail(`${String(question)} was not asked:\n${shown}`))
+        from = shown.length
+        child.stdin.write(`${answer}\n`)
+      }
+      const exitCode = await ended
+      running.delete(child)
+      return { shown, exitCode }
+    },
     stop() {
       for (const child of running) child.kill('SIGKILL')
     },
   }
+}
+
+function addressOf({ connection }: Client): string {
+  return connection instanceof Connection ? (connection.options.address ?? '') : ''
 }
 
 /** Phase, and what is tried again, for whoever reads why a test has failed. */
