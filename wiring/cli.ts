@@ -35,6 +35,7 @@ import { goOffline } from './offline.ts'
 import { useTemporalHere } from './up-here.ts'
 import { auditWitnesses } from './audit-witnesses.ts'
 import { recordReview } from './record-review.ts'
+import { restoredCopies } from './restored-copies.ts'
 import { createReplayer } from './replay.ts'
 import { runUp } from './up.ts'
 import { runWorker } from './worker.ts'
@@ -142,6 +143,7 @@ function createDesk(places: Places, json: boolean, temporal: Desk['temporal']): 
     cacheOf: (host) => createDocumentCache(join(hostDirectory(places, host), 'catalog')),
     shipperStatus: (host) => shipperRequest(shipperSocket(places, host), 'status', undefined).catch(() => null),
     temporal,
+    restoredCopies: restoredCopies(places),
     auditWitnesses: () => auditWitnesses(places),
     replayer: createReplayer(places),
     recordReview: (config, system, review) => recordReview(places, { config, system, by: user, ...review }),

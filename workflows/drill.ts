@@ -19,6 +19,7 @@ import { durationText } from '../domain/forecast.ts'
 import type { RunEvidence } from '../domain/evidence.ts'
 import { defaultTimeLimits } from '../domain/time-limits.ts'
 import { drillEvidence, type Rehearsal } from './drill-evidence.ts'
+import { toMicros } from '../domain/times.ts'
 import { onSite, undoOnHost, urgentOnHost } from './activity-options.ts'
 import { type KeptEvidence, keepEvidence } from './evidence.ts'
 import { failureOf, isFailure, type PlainFailure } from './failure-of.ts'
@@ -103,6 +104,7 @@ async function rehearse(input: DrillInput, site: string, board: RestoreContext['
       components: input.components ?? null,
       from: input.from ?? null,
       random: input.random ?? false,
+      ...(input.to && { at: toMicros(input.to.time) }),
       host,
       configHash: scope.configHash,
       requester: input.requestedBy ?? 'unknown',

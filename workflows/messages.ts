@@ -129,10 +129,12 @@ export type RestoreSystemInput = z.infer<typeof RestoreSystemInput>
 
 export const restoreSystemMessage: Message<RestoreSystemInput> = { schema: RestoreSystemInput, example: { system: 'shop', planOnly: true } }
 
+const AtTime = z.strictObject({ time: IsoTime })
+
 export const RecoverToPointInTimeInput = z.strictObject({
   ...RestoreCommon,
   to: z.union([
-    z.strictObject({ time: IsoTime }),
+    AtTime,
     z.strictObject({ lsn: z.string().regex(/^[0-9A-Fa-f]{1,8}\/[0-9A-Fa-f]{1,8}$/, 'must be an LSN such as 16/B374D848') }),
     z.strictObject({ name: z.string().min(1).max(63) }),
   ]),
@@ -156,6 +158,8 @@ export const DrillInput = z.strictObject({
   from: Name.optional(),
   /** A recovery point by chance, however old. */
   random: z.boolean().optional(),
+  /** Of kind `pitr`: this moment, instead of one that is chosen. */
+  to: AtTime.optional(),
   /** A configured drill whose smoke command is run. */
   drill: Name.optional(),
   /** Show what would be rehearsed, and how long it is expected to take, and end. */

@@ -16,6 +16,7 @@ import type { DivergedReport } from './diverged.ts'
 import type { GuardAnswer, GuardOptions, PrintedUnits } from './guard.ts'
 import type { OpenedRepository, OpenRepositoryOptions } from './open.ts'
 import type { Output } from './output.ts'
+import type { RestoredCopies } from './restored-copies.ts'
 
 export interface Desk {
   readonly out: Output
@@ -41,6 +42,7 @@ export interface Desk {
   /** Null when no shipper answers on this host. */
   shipperStatus(host: string): Promise<ShipperStatus | null>
   temporal(): Promise<Client>
+  readonly restoredCopies: RestoredCopies
   /** What this host remembers of audit chains. */
   auditWitnesses(): Promise<readonly Witness[]>
   /** Replays archived histories. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { siteOfSystem } from '../../domain/copies.ts'
+import { toMicros } from '../../domain/times.ts'
 import type { DrillResult } from '../../workflows/messages.ts'
 import { otherSite } from '../../domain/placement.ts'
 import { startRun } from '../runs.ts'
@@ -14,6 +15,7 @@ interface DrillOptions {
   readonly host?: string
   readonly from?: string
   readonly random?: boolean
+  readonly to?: string
   readonly drill?: string
   readonly plan?: boolean
   readonly dryRun?: boolean
@@ -30,6 +32,7 @@ export function addDrill(program: Command, desk: () => Desk): void {
     .option('--host <host>', 'rehearse on this host; it must be one of encryption.restoreHosts')
     .option('--from <store>', 'read from this store')
     .option('--random', 'a recovery point by chance, however old')
+    .option('--to <time>', 'with --kind pitr: this moment, such as "2026-11-20 02:14" (UTC unless an offset is given)')
     .option('--drill <name>', 'also run the smoke command of this configured drill')
     .option('--plan', 'show what would be rehearsed and how long it is expected to take, and end')
     .option('--dry-run', 'the same as --plan')
@@ -38,7 +41,7 @@ export function addDrill(program: Command, desk: () => Desk): void {
 }
 
 async function rehearse(desk: Desk, system: string, options: DrillOptions): Promise<void> {
-  const { kind, component, host, from, random, drill, wait } = options
+  const { kind, component, host, from, random, to, drill, wait } = options
   const planOnly = Boolean(options.plan || options.dryRun)
   const { out } = desk
   const { config, whole } = await desk.applied(null)
@@ -49,6 +52,7 @@ async function rehearse(desk: Desk, system: string, options: DrillOptions): Prom
     ...(host && { host }),
     ...(from && { from }),
     ...(random && { random }),
+    ...(to !== undefined && { to: { time: toMicros(to) } }),
     ...(drill && { drill }),
   }
   const input = { system, kind, requestedBy: desk.user, ...chosen, ...(planOnly && { planOnly }) }

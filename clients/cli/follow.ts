@@ -1,4 +1,5 @@
 /** Follows a run to its end: step, rate, ETA. `Ctrl-C` leaves it going. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { WorkflowHandle } from '@temporalio/client'
 import { formatDuration, formatSize } from '../../domain/durations.ts'
 import { lookAtRun, type RunProgress, waysOn } from '../runs.ts'
@@ -14,6 +15,7 @@ export async function follow<T>(handle: WorkflowHandle, out: Output, onPhase?: (
   const startedAt = Date.now()
   const rates = createRates()
   let done = false
+  const end = new AbortController()
   const leave = () => {
     out.progressDone()
     process.stderr.write(
@@ -35,7 +37,8 @@ export async function follow<T>(handle: WorkflowHandle, out: Output, onPhase?: (
         if (progress.paused && told !== problem) tellPause(out, handle.workflowId, progress.paused)
         problem = told
       }
-      await new Promise((resolve) => setTimeout(resolve, out.isTerminal ? 500 : 1000))
+      // Until the next look, or the end of the run.
+      await sleep(out.isTerminal ? 500 : 1000, undefined, { signal: end.signal }).catch(() => undefined)
     }
   })()
   try {
@@ -47,6 +50,7 @@ export async function follow<T>(handle: WorkflowHandle, out: Output, onPhase?: (
     return { result, seconds: (took ?? Date.now() - startedAt) / 1000 }
   } finally {
     done = true
+    end.abort()
     process.off('SIGINT', leave)
     await looking
     out.progressDone()

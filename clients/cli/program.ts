@@ -19,6 +19,7 @@ import { addRepository } from './repository.ts'
 import { addRestore } from './restore.ts'
 import { addApply, addUp, addWorker } from './run.ts'
 import { addRunbook } from './runbook.ts'
+import { addScenario } from './scenario.ts'
 import { addStatus } from './status.ts'
 
 export interface Globals {
@@ -66,6 +67,7 @@ export function createProgram(desk: () => Desk, globals: Globals, version: strin
     addRestore,
     addDrill,
     addMoves,
+    addScenario,
     addFence,
     addGuard,
     addDiverged,

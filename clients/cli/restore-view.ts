@@ -76,11 +76,14 @@ export function showPlan(
       `  run it:           muster restore … --yes ${plan.decisionHash.slice(0, 12)}@${decision.expiresAt}   or without --yes: it shows its plan and waits for: muster approve`,
     )
     const id = decision.mode === 'elsewhere' ? `aside/${decision.system}/…` : `target/${decision.system}`
-    out.line(
-      `  Temporal UI:      ${about.uiUrl}/namespaces/default/workflows/start-workflow?workflowId=${encodeURIComponent(id)}&taskQueue=muster&workflowType=${about.type}`,
-    )
+    out.line(`  Temporal UI:      ${startFormLink(about.uiUrl, id, about.type)}`)
     out.line(`  and paste:        ${JSON.stringify(about.input)}`)
   }
+}
+
+/** The start form of the Temporal UI, filled in but for the input. */
+export function startFormLink(uiUrl: string, workflowId: string, type: string): string {
+  return `${uiUrl}/namespaces/default/workflows/start-workflow?workflowId=${encodeURIComponent(workflowId)}&taskQueue=muster&workflowType=${type}`
 }
 
 export function showRestored(out: Output, result: RestoreResult, seconds: number): void {

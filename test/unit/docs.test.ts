@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import type { Command } from 'commander'
 import type { Desk } from '../../clients/cli/desk.ts'
 import { createProgram } from '../../clients/cli/program.ts'
 import { failures } from '../../domain/failures.ts'
@@ -21,6 +20,7 @@ import {
   RestoreSystemInput,
   workflowTypes,
 } from '../../workflows/messages.ts'
+import { problemsOf } from '../support/shown-commands.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const pages = [root, join(root, 'docs'), join(root, 'docs', 'adr')]
@@ -160,21 +160,6 @@ function commandsIn(text: string): string[] {
     const match = /^\s*(?:\$ )?(?:bin\/)?muster ([a-z].*)$/.exec(line.replace(/\s+#.*$/, ''))
     return match ? [`muster ${(match[1] as string).trim()}`] : []
   })
-}
-
-function problemsOf(program: Command, command: string): string[] {
-  const words = command.split(/\s+/).slice(1)
-  const path: string[] = []
-  let verb: Command = program
-  while (verb.commands.length > 0 && words[0] !== undefined && words[0] !== 'help') {
-    path.push(words.shift() as string)
-    const next = verb.commands.find((one) => one.name() === path.at(-1))
-    if (!next) return [`there is no verb "${path.join(' ')}" in: ${command}`]
-    verb = next
-  }
-  const known = new Set([...verb.options, ...program.options].flatMap(({ long, short }) => [long, short]).filter((flag) => flag != null))
-  known.add('--help')
-  return words.filter((word) => /^--?[a-z]/i.test(word) && !known.has(word.replace(/=.*$/, ''))).map((word) => `there is no option ${word} in: ${command}`)
 }
 
 function linksIn(text: string): string[] {

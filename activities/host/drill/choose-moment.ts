@@ -20,6 +20,7 @@ interface Asked {
   readonly system: string
   readonly kind: DrillKind
   readonly random: boolean
+  readonly at?: string
   readonly from: string | null
 }
 
@@ -29,6 +30,7 @@ const beforeNewestSeconds = 60
 export async function chooseMoment(agent: Agent, config: Config, system: SystemConfig, asked: Asked, names: readonly string[]): Promise<ChosenMoment> {
   const database = names.find((name) => system.components[name]?.type === 'postgresql')
   const latest: RecoveryTarget = { kind: 'latest' }
+  if (asked.at !== undefined) return momentAsked(asked, asked.at)
   if (asked.kind === 'pitr') {
     if (database === undefined)
       throw new MusterError('InvalidInput', `a drill of kind pitr needs a database; ${asked.system} has none among: ${names.join(', ')}`)
@@ -36,6 +38,16 @@ export async function chooseMoment(agent: Agent, config: Config, system: SystemC
   }
   if (!asked.random) return { overall: latest, why: 'the newest reachable moment', of: () => latest }
   return pointByChance(agent, config, system, asked, names, database ?? (names[0] as string))
+}
+
+function momentAsked({ kind, random }: Asked, time: string): ChosenMoment {
+  if (kind !== 'pitr' || random) {
+    throw new MusterError('InvalidInput', `a moment goes with a drill of kind pitr that is not random, and this is of kind ${kind}`, {
+      hint: 'muster drill SYSTEM --kind pitr --to TIME',
+    })
+  }
+  const target: RecoveryTarget = { kind: 'time', time }
+  return { overall: target, why: 'the moment that was asked for', of: () => target }
 }
 
 async function momentInWindow(

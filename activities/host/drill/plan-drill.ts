@@ -25,6 +25,8 @@ export interface PlanDrillInput {
   readonly from: string | null
   /** A recovery point chosen by chance instead of the newest. */
   readonly random: boolean
+  /** The moment that was asked for, where one was. */
+  readonly at?: string
   /** Where it is rehearsed: this host. */
   readonly host: string
   readonly configHash: string | null

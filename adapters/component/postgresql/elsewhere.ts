@@ -13,6 +13,9 @@ import { chownTo, replaceFile } from './owned-files.ts'
 import { findServerProgram } from './programs.ts'
 import { isolation } from './quarantine.ts'
 
+/** The value of `cluster_name` by which a copy is known. */
+export const copyClusterName = 'muster restored copy'
+
 /**
  * Starts a promoted copy on a port of 127.0.0.1, isolated but for that. It outlives the run; whoever asked for it
  * stops it.
@@ -33,7 +36,7 @@ export async function startElsewhere(
   const settings = {
     ...isolation,
     ...(await ownFiles(place, user)),
-    cluster_name: 'muster restored copy',
+    cluster_name: copyClusterName,
     listen_addresses: '127.0.0.1',
     port: String(place.port),
     unix_socket_directories: place.socketDirectory,

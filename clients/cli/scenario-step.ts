@@ -1,0 +1,78 @@
+/** One procedure of a sequence, carried out: its own plan is shown, its own approval waited for, and its end. */
+import { otherSite } from '../../domain/placement.ts'
+import { siteOfSystem } from '../../domain/copies.ts'
+import { MusterError } from '../../domain/failures.ts'
+import type { ScenarioStep } from '../../domain/scenario/scenario.ts'
+import type { ArchiveWalResult, BackupSystemResult, DrillResult, MoveResult, RestoreResult } from '../../workflows/messages.ts'
+import { startRun } from '../runs.ts'
+import { tellWhatToApprove } from './approve-here.ts'
+import type { Asking } from './ask.ts'
+import type { Desk } from './desk.ts'
+import { showDrill } from './drill-view.ts'
+import { follow } from './follow.ts'
+import { showMoved } from './move-view.ts'
+import { showPlan, showRestored } from './restore-view.ts'
+
+/** What a step came to. */
+export interface StepDone {
+  readonly id: string
+  readonly workflowId: string
+  readonly outcome: string
+  readonly seconds: number
+}
+
+/** @throws what the run failed with; MusterError Cancelled where the person says no */
+export async function carryOut(desk: Desk, asking: Asking, step: ScenarioStep, system: string): Promise<StepDone> {
+  return step.runId === 'target' ? carryOutPlan(desk, asking, step, system) : carryOutAtOnce(desk, asking, step, system)
+}
+
+async function carryOutAtOnce(desk: Desk, asking: Asking, step: ScenarioStep, system: string): Promise<StepDone> {
+  await insistOnYes(asking, `start it: ${step.command}?`, step)
+  const { procedure: type, input, runId: id } = step
+  const handle = await startRun(await desk.temporal(), { type, system, site: await siteOf(desk, step, system), input, id })
+  const { result, seconds } = await follow<DrillResult | ArchiveWalResult>(handle, desk.out)
+  if (type === 'drill') showDrill(desk.out, result as DrillResult)
+  else desk.out.line(`  ${result.outcome} in ${seconds.toFixed(1)} s`)
+  return { id: step.id, workflowId: handle.workflowId, outcome: result.outcome, seconds }
+}
+
+async function carryOutPlan(desk: Desk, asking: Asking, step: ScenarioStep, system: string): Promise<StepDone> {
+  const { out } = desk
+  const client = await desk.temporal()
+  const site = await siteOf(desk, step, system)
+  const { procedure: type, input } = step
+  const planRun = await startRun(client, { type, system, site, input: { ...input, planOnly: true }, id: 'plan' })
+  const { plan } = (await follow<RestoreResult | MoveResult>(planRun, out)).result
+  showPlan(out, plan, { type, input, uiUrl: desk.uiUrl, final: false })
+  await insistOnYes(asking, 'ask for this plan to be approved, and carry it out?', step)
+  // With the expiry of what was shown, the run's own plan is the same text and has the same hash.
+  const handle = await startRun(client, { type, system, site, input: { ...input, expiresAt: plan.decision.expiresAt }, id: 'target' })
+  const { result, seconds } = await follow<RestoreResult | MoveResult>(handle, out, (phase) => {
+    if (phase === 'waiting for approval') void tellWhatToApprove(desk, handle, plan.decisionHash)
+    if (phase === 'fence: waiting for people')
+      out.line(`  waits for people who say that the old side is stopped:  muster fence ${handle.workflowId} --statement TEXT`)
+  })
+  if ('fence' in result) showMoved(out, result, seconds)
+  else showRestored(out, result, seconds)
+  await awaitBackup(desk, system, result.backup)
+  return { id: step.id, workflowId: handle.workflowId, outcome: result.outcome, seconds }
+}
+
+/** The next procedure begins when the new life has a base backup of its own. */
+async function awaitBackup(desk: Desk, system: string, workflowId: string | null): Promise<void> {
+  if (workflowId === null) throw new MusterError('CopiesMissing', 'no full backup could be started afterwards', { hint: `start one: muster backup ${system}` })
+  const { result, seconds } = await follow<BackupSystemResult>((await desk.temporal()).workflow.getHandle(workflowId), desk.out)
+  desk.out.line(`  full backup afterwards ${result.outcome} in ${seconds.toFixed(1)} s`)
+}
+
+async function siteOf(desk: Desk, { worksAt }: ScenarioStep, system: string): Promise<string> {
+  const { config, whole } = await desk.applied(null)
+  const active = siteOfSystem(config, system)
+  return worksAt === 'other' ? otherSite(whole, system, active) : active
+}
+
+/** @throws MusterError Cancelled on any other answer */
+export async function insistOnYes(asking: Asking, question: string, { id }: ScenarioStep): Promise<void> {
+  const answer = await asking.ask(`  ${question} [yes/no]`)
+  if (!/^y(es)?$/i.test(answer)) throw new MusterError('Cancelled', `called off before "${id}"; it was not started`, { hint: 'nothing has to be undone' })
+}
