@@ -1,6 +1,7 @@
 /** Everything that a run needs, started in order: a shop at home, a site to go to, and a third place. */
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '@temporalio/client'
 import { formatSize } from '../../domain/durations.ts'
 import { makeKeys } from '../../wiring/keys.ts'
@@ -82,18 +83,16 @@ export async function setUp(places: ScenarioPlaces, plot: Plot, megabytes: numbe
   }
 }
 
-/** What the schedule does by itself within a minute. */
+/** What the schedule does by itself within a minute; it may be at it already. */
 async function seedStandby(client: Client, teller: Teller): Promise<void> {
   const began = Date.now()
-  const handle = await startRun(client, {
-    type: 'refreshStandby',
-    system: 'shop',
-    site: 'dr',
-    input: { system: 'shop', requestedBy: 'the scenario' },
-    id: 'additive',
-  })
-  const { databases } = (await handle.result()) as RefreshStandbyResult
-  teller.line('DR site', `a standby of the database, replayed to ${databases[0]?.replayedLsn}, is refreshed each minute`, (Date.now() - began) / 1000)
+  for (let replayed: string | null = null; replayed === null; await sleep(500)) {
+    const input = { system: 'shop', requestedBy: 'the scenario' }
+    const handle = await startRun(client, { type: 'refreshStandby', system: 'shop', site: 'dr', input, id: 'additive' })
+    const { databases } = (await handle.result()) as RefreshStandbyResult
+    replayed = databases[0]?.replayedLsn ?? null
+  }
+  teller.line('DR site', 'a standby of the database, refreshed each minute', (Date.now() - began) / 1000)
 }
 
 /** The DR host gets its own key, the identity and the fingerprint: no control key, no root key. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { access, open, readdir, readFile, writeFile } from 'node:fs/promises'
+import { access, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { Standby } from '../../domain/standby.ts'
@@ -121,6 +121,14 @@ describe('a standby at the other site, on real parts', function () {
     const { plan } = await run<MoveResult>('failover', 'dr', { planOnly: true })
     assert.deepEqual(plan.notWarm, ['the standby of database is not used: it is damaged'])
     assert.equal((await refresh()).databases[0]?.seeded, true)
+  })
+
+  it('is refreshed by one run at a time', async () => {
+    await rm(place(), { recursive: true })
+    const both = await Promise.all([refresh(), refresh()])
+    assert.deepEqual(both.map(({ databases }) => databases[0]?.seeded).sort(), [false, true])
+    assert.ok(both.some(({ databases }) => databases[0]?.why === 'another run refreshes it now'))
+    assert.equal((await refresh()).databases[0]?.seeded, false)
   })
 
   it('is given back by a failover that does not go on, and is used by the next', async () => {

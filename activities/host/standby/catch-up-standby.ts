@@ -11,6 +11,7 @@ import { fetchAlong } from '../restore/fetch-along.ts'
 import { asideQuarantine, walDirectory } from '../restore/places.ts'
 import type { DatabaseStep, Held } from '../restore/types.ts'
 import { refuseUnplannedTablespaces } from '../restore/young-tablespaces.ts'
+import { releaseStandby, whileHolding } from './standby-hold.ts'
 import { readStandby, standbyMember, writeStandby } from './standby-note.ts'
 
 /**
@@ -21,48 +22,54 @@ import { readStandby, standbyMember, writeStandby } from './standby-note.ts'
  * Idempotent: yes; a server that an earlier attempt started is ended first.
  * Heartbeat: files fetched, the LSN replayed.
  * Fails with: RecoveryTargetUnreachable, ObjectMissing, ChecksumMismatch, SignatureInvalid, WalGap, RestoreFailed,
- *   PreconditionFailed (the standby is gone or was taken meanwhile), EpochSuperseded, DiskFull, Unreachable. Once a day every
+ *   LockHeld, PreconditionFailed (the standby is gone or was taken meanwhile), EpochSuperseded, DiskFull, Unreachable. Once a day every
  *   page is read: ChecksumMismatch, and the next refresh begins anew.
  */
 export function catchUpStandby(agent: Agent) {
   return async (step: DatabaseStep & { readonly seed: string }, work: Work): Promise<Held> => {
-    const { config } = await agent.config(step.configHash)
-    const instance = await agent.instance(config, step.system, step.component)
-    const member = standbyMember(agent, step.system, step.decision)
-    const standby = await readStandby(member)
-    if (!standby || standby.seed !== step.seed || standby.state === 'adopted') {
-      throw new MusterError('PreconditionFailed', `the standby of ${step.system}/${step.component} is gone or was taken meanwhile`, {
-        hint: 'the next refresh looks again',
-      })
-    }
-    const epoch = await agent.members.takeEpoch(member, claimOf(work))
-    const quarantine = asideQuarantine(agent, step)
-    await agent.postgresql.stopQuarantined(quarantine)
-    await fetchAlong(agent, config, step, { replayedLsn: standby.replayedLsn }, work)
-    await refuseUnplannedTablespaces(agent, config, step)
+    const held = await whileHolding(agent, step, work, () => catchUp(agent, step, work))
+    await releaseStandby(agent, step, work)
+    return held
+  }
+}
+
+async function catchUp(agent: Agent, step: DatabaseStep & { readonly seed: string }, work: Work): Promise<Held> {
+  const { config } = await agent.config(step.configHash)
+  const instance = await agent.instance(config, step.system, step.component)
+  const member = standbyMember(agent, step.system, step.decision)
+  const standby = await readStandby(member)
+  if (!standby || standby.seed !== step.seed || standby.state === 'adopted') {
+    throw new MusterError('PreconditionFailed', `the standby of ${step.system}/${step.component} is gone or was taken meanwhile`, {
+      hint: 'the next refresh looks again',
+    })
+  }
+  const epoch = await agent.members.takeEpoch(member, claimOf(work))
+  const quarantine = asideQuarantine(agent, step)
+  await agent.postgresql.stopQuarantined(quarantine)
+  await fetchAlong(agent, config, step, { replayedLsn: standby.replayedLsn }, work)
+  await refuseUnplannedTablespaces(agent, config, step)
+  await agent.members.assertNewest(member, epoch)
+  try {
+    const { timelineId, youngTablespaces = [] } = step.decision
+    const order = { walDirectory: walDirectory(member), timelineId, target: { kind: 'end' as const }, youngTablespaces }
+    await agent.postgresql.startRecovery(instance, quarantine, order, { label: work.label })
+    const held = await agent.postgresql.awaitHeld(
+      instance,
+      quarantine,
+      { target: { kind: 'end' } },
+      { signal: work.signal, onProgress: (progress) => work.progress(progress) },
+    )
     await agent.members.assertNewest(member, epoch)
-    try {
-      const { timelineId, youngTablespaces = [] } = step.decision
-      const order = { walDirectory: walDirectory(member), timelineId, target: { kind: 'end' as const }, youngTablespaces }
-      await agent.postgresql.startRecovery(instance, quarantine, order, { label: work.label })
-      const held = await agent.postgresql.awaitHeld(
-        instance,
-        quarantine,
-        { target: { kind: 'end' } },
-        { signal: work.signal, onProgress: (progress) => work.progress(progress) },
-      )
-      await agent.members.assertNewest(member, epoch)
-      const { incarnation } = step.decision
-      const refreshed: Standby = { ...standby, state: 'ready', incarnation, ...held, refreshedAt: agent.now().toISOString() }
-      await writeStandby(member, refreshed)
-      await agent.postgresql.stopQuarantined(quarantine)
-      await verify(agent, instance, { member, directory: quarantine.directory, standby: refreshed }, work)
-      return held
-    } finally {
-      await agent.postgresql.stopQuarantined(quarantine).catch((error: unknown) => agent.log.error({ problem: String(error) }, 'a standby was not stopped'))
-      await removeReplayed(agent, instance, quarantine.directory, walDirectory(member)).catch(() => undefined)
-      await rm(quarantine.socketDirectory, { recursive: true, force: true })
-    }
+    const { incarnation } = step.decision
+    const refreshed: Standby = { ...standby, state: 'ready', incarnation, ...held, refreshedAt: agent.now().toISOString() }
+    await writeStandby(member, refreshed)
+    await agent.postgresql.stopQuarantined(quarantine)
+    await verify(agent, instance, { member, directory: quarantine.directory, standby: refreshed }, work)
+    return held
+  } finally {
+    await agent.postgresql.stopQuarantined(quarantine).catch((error: unknown) => agent.log.error({ problem: String(error) }, 'a standby was not stopped'))
+    await removeReplayed(agent, instance, quarantine.directory, walDirectory(member)).catch(() => undefined)
+    await rm(quarantine.socketDirectory, { recursive: true, force: true })
   }
 }
 

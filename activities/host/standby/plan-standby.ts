@@ -11,6 +11,7 @@ import { observeTargets } from '../restore/observe-targets.ts'
 import { planDatabase } from '../restore/plan-database.ts'
 import { readState } from '../restore/repository-view.ts'
 import type { DatabaseStep } from '../restore/types.ts'
+import { holdStandby } from './standby-hold.ts'
 import { seedName } from './seed-standby.ts'
 import { standbyStep } from './standby-note.ts'
 
@@ -28,8 +29,8 @@ const adoptedSeconds = 3600
 /**
  * Says how the standby of a database is brought to the newest moment: as it is, or from a new backup.
  *
- * Effect: none.
- * Idempotent: yes, it only looks.
+ * Effect: the standby is held for this run, until it was caught up or has not been for two minutes.
+ * Idempotent: yes.
  * Heartbeat: none needed.
  * Fails with: BackupNotFound, RecoveryTargetUnreachable, WrongTarget, NotEnoughSpace, IdentityMissing, Unreachable.
  */
@@ -53,6 +54,7 @@ export function planStandby(agent: Agent) {
     const { decision, point } = await planDatabase(common)
     const plan = decision as PostgresqlDecision
     const kept = plan.standby?.seed ?? null
+    if (!(await holdStandby(agent, input, work))) return { step: null, seeds: false, why: 'another run refreshes it now' }
     return {
       step: { ...standbyStep(input.system, input.configHash, plan, kept ?? seed), seed: kept ?? seed },
       seeds: kept === null,
