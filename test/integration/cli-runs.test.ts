@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { failures } from '../../domain/failures.ts'
 import { startTemporal } from '../support/rig.ts'
@@ -86,6 +87,15 @@ describe('the command line, as it is typed', function () {
     assert.deepEqual(JSON.parse(stdout), {
       error: { type: 'InvalidInput', message: "missing required argument 'system'", hint: 'muster help shows all verbs', exitCode: 1 },
     })
+  })
+
+  it('is whole in a pipe, however long it is and however late it is read', async () => {
+    const word = 'x'.repeat(120_000)
+    const script = new URL('../../bin/muster.ts', import.meta.url).pathname
+    const words = [process.execPath, '--import', createRequire(import.meta.url).resolve('tsx'), script, '--json', word]
+    const { stdout } = await promisify(execFile)('sh', ['-c', '"$@" 2> /dev/null | (sleep 3; cat)', 'sh', ...words], { cwd: base, maxBuffer: 1e6 })
+    const { error } = JSON.parse(stdout) as { readonly error: { readonly message: string } }
+    assert.ok(error.message.includes(word))
   })
 
   it('names the configuration that is missing, in the wrong directory', async () => {
