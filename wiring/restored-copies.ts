@@ -25,8 +25,8 @@ export function restoredCopies(places: Places): RestoredCopies {
       return answer as CheckResult
     },
     async remove(directory, others) {
-      await stopCopy(directory)
-      for (const path of [directory, ...others]) await rm(path, { recursive: true, force: true })
+      const socketDirectory = await stopCopy(directory)
+      for (const path of [directory, ...others, ...(socketDirectory === null ? [] : [socketDirectory])]) await rm(path, { recursive: true, force: true })
     },
   }
 }

@@ -11,14 +11,17 @@ import type { Verdict } from './scenario-find.ts'
 
 const leftover = 'a search that was interrupted may have left it: stop the server there and remove the directory; or take another: --into DIR'
 
-/** What says that the data are not good; anything else says nothing about them. */
-const badData = ['CheckFailed', 'PageChecksum', 'RestoreFailed']
+/** What says that a moment is of no use: a check, or that it lies on a branch that was left. Anything else says nothing about it. */
+const ofNoUse = ['CheckFailed', 'RecoveryTargetUnreachable']
+
+/** Where damage is looked for, a copy that cannot be read or brought up is damaged. */
+const damaged = [...ofNoUse, 'PageChecksum', 'RestoreFailed']
 
 export async function drillOf(desk: Desk, { system, site }: ScenarioAbout, { input }: ScenarioStep, moment: Moment): Promise<Verdict> {
   const { to: _, ...rest } = input
   const chosen = moment.kind === 'newest' ? { ...rest, kind: 'restore' } : { ...rest, kind: 'pitr', to: { time: moment.time } }
   const handle = await startRun(await desk.temporal(), { type: 'drill', system, site, input: chosen, id: 'additive' })
-  return verdictOf(async () => {
+  return verdictOf(damaged, async () => {
     const { evidence } = (await follow<DrillResult>(handle, desk.out)).result
     const unasked = evidence.checks.find(({ detail }) => detail.startsWith('not asked'))
     const text = evidence.checks.map(({ name, detail }) => `${name}: ${detail}`).join('; ')
@@ -36,7 +39,7 @@ export async function copyOf(desk: Desk, about: ScenarioAbout, { input }: Scenar
   const asked = { ...input, to: { time: moment.time }, into: { directory, port: await freePort() } }
   const run = { type: 'recoverToPointInTime', system, site, input: asked, id: { aside: { host, directory } } } as const
   const handle = await startRun(await desk.temporal(), run)
-  return verdictOf(async () => {
+  return verdictOf(ofNoUse, async () => {
     const { plan } = (await follow<RestoreResult>(handle, desk.out)).result
     try {
       const { ok, detail } = await desk.restoredCopies.ask({ config, system, component: components[0], directory }, probe)
@@ -54,13 +57,13 @@ function directoriesBeside(one: RestoreResult['plan']['decision']['components'][
   return [...tablespaces.flatMap(({ path, into }) => (path === into ? [] : [into])), ...(one.walInto === undefined ? [] : [one.walInto])]
 }
 
-async function verdictOf(ask: () => Promise<Verdict>): Promise<Verdict> {
+async function verdictOf(noUse: readonly string[], ask: () => Promise<Verdict>): Promise<Verdict> {
   try {
     return await ask()
   } catch (error) {
     const { type, message } = explain(error)
     if (type === 'TargetNotEmpty') throw new MusterError(type, message, { cause: error, hint: leftover })
-    if (!badData.includes(type)) throw error
+    if (!noUse.includes(type)) throw error
     return { holds: false, detail: message }
   }
 }

@@ -23,12 +23,12 @@ export interface StepDone {
 
 /** @throws what the run failed with; MusterError Cancelled where the person says no */
 export async function carryOut(desk: Desk, asking: Asking, step: ScenarioStep, system: string): Promise<StepDone> {
-  return step.runId === 'target' ? carryOutPlan(desk, asking, step, system) : carryOutAtOnce(desk, asking, step, system)
+  return step.idFrom === 'target' ? carryOutPlan(desk, asking, step, system) : carryOutAtOnce(desk, asking, step, system)
 }
 
 async function carryOutAtOnce(desk: Desk, asking: Asking, step: ScenarioStep, system: string): Promise<StepDone> {
   await insistOnYes(asking, `start it: ${step.command}?`, step)
-  const { procedure: type, input, runId: id } = step
+  const { procedure: type, input, idFrom: id } = step
   const handle = await startRun(await desk.temporal(), { type, system, site: await siteOf(desk, step, system), input, id })
   const { result, seconds } = await follow<DrillResult | ArchiveWalResult>(handle, desk.out)
   if (type === 'drill') showDrill(desk.out, result as DrillResult)

@@ -47,7 +47,7 @@ export function sequenceOf(
 }
 
 function temporalStart(system: string, step: ScenarioStep, site: string, uiUrl: string): TemporalStart {
-  const workflowId = workflowIdOf({ type: step.procedure, system, input: step.input, id: step.runId })
+  const workflowId = workflowIdOf({ type: step.procedure, system, input: step.input, id: step.idFrom })
   return {
     workflowId,
     taskQueue: 'muster',

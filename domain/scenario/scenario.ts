@@ -50,7 +50,7 @@ export interface ScenarioStep {
   /** Of the workflow; a `time` that is only known later says so. */
   readonly input: Readonly<Record<string, unknown>>
   /** Where the run gets its id from. */
-  readonly runId: StepId
+  readonly idFrom: StepId
   /** Whose site worker carries it out: where the system is, or where it goes. */
   readonly worksAt: 'active' | 'other'
   /** What to look at before going on. */

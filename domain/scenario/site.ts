@@ -37,7 +37,7 @@ function failover(about: ScenarioAbout): ScenarioStep {
     command: `muster failover ${system}${acceptLoss ? ' --accept-loss' : ''}`,
     procedure: 'failover',
     input: { system, ...(acceptLoss && { acceptLoss: true }), ...requested(about) },
-    runId: 'target',
+    idFrom: 'target',
     worksAt: 'other',
     look: [
       `the plan: what was shipped before, and so what is lost; where Temporal is lost too: muster failover ${system} --offline, then --from prove`,
@@ -56,7 +56,7 @@ function prove(about: ScenarioAbout, id: string, where: string): ScenarioStep {
     command: `muster drill ${system}`,
     procedure: 'drill',
     input: { system, kind: 'restore', ...requested(about) },
-    runId: 'additive',
+    idFrom: 'additive',
     worksAt: 'active',
     look: [`muster status ${system}: protected, and from which stores`, 'the evidence of the drill: time and loss against the objectives'],
     callOff: 'at any time; the drill cleans up',
@@ -72,7 +72,7 @@ function failback(about: ScenarioAbout): ScenarioStep {
     command: `muster failback ${system}`,
     procedure: 'failback',
     input: { system, ...requested(about) },
-    runId: 'target',
+    idFrom: 'target',
     worksAt: 'other',
     notBefore: `${home} is rebuilt, its agent and WAL shipper run, and muster doctor ${system} finds nothing. Meanwhile the schedules run where the system is`,
     look: [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { access } from 'node:fs/promises'
+import { memberName, quarantineOf } from '../../activities/host/restore/places.ts'
 import { usersOfDataDirectory } from '../../adapters/component/postgresql/directory-users.ts'
 import { failures } from '../../domain/failures.ts'
 import { createScenarioRig, type ScenarioRig } from '../support/scenario-rig.ts'
@@ -63,6 +64,8 @@ describe('scenario accidental-deletion: a table is dropped, and nobody knows the
     const copy = `${shop.cluster.directory}-probe-shop`
     await assert.rejects(access(copy), 'no copy is left')
     assert.deepEqual(await usersOfDataDirectory(copy), [])
+    const member = shop.rig.agent.members.describeMember(copy, memberName('shop', 'database', 0, copy), 'none')
+    await assert.rejects(access(quarantineOf(member, copy).socketDirectory), 'nor its socket and log')
   })
 
   it('asks at a terminal: another moment is tried before it counts, and no starts nothing', async () => {
@@ -86,16 +89,18 @@ describe('scenario accidental-deletion: a table is dropped, and nobody knows the
   })
 
   it('says what it needs, refuses a breach by name, and lists the others', async () => {
-    const { exitCode, stderr } = await shop.muster.run('scenario', 'accidental-deletion', 'shop', '--yes')
-    assert.equal(exitCode, failures.InvalidInput.exitCode)
-    assert.match(stderr, /needs --at TIME.* and --probe SQL/)
-    const breach = await shop.muster.run('scenario', 'security-breach', 'shop', '--plan')
+    const [incomplete, breach, unknown, all] = await Promise.all([
+      shop.muster.run('scenario', 'accidental-deletion', 'shop', '--yes'),
+      shop.muster.run('scenario', 'security-breach', 'shop', '--plan'),
+      shop.muster.run('scenario', 'flood', 'shop', '--plan'),
+      shop.muster.good('scenario'),
+    ])
+    assert.equal(incomplete.exitCode, failures.InvalidInput.exitCode)
+    assert.match(incomplete.stderr, /needs --at TIME.* and --probe SQL/)
     assert.equal(breach.exitCode, failures.NotSupported.exitCode)
     assert.match(breach.stderr, /not in this version\n {2}→ by hand: take the hosts off the network/)
-    const all = await shop.muster.good('scenario')
+    assert.equal(unknown.exitCode, failures.UnknownName.exitCode)
     for (const name of ['data-centre-loss', 'natural-disaster', 'database-corruption', 'file-system-corruption', 'application-failure', 'accidental-deletion'])
       assert.match(all, new RegExp(name))
-    const unknown = await shop.muster.run('scenario', 'flood', 'shop', '--plan')
-    assert.equal(unknown.exitCode, failures.UnknownName.exitCode)
   })
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
+import { failures } from '../../domain/failures.ts'
 import { addresses } from '../support/dns-rig.ts'
 import { startTemporal, waitFor } from '../support/rig.ts'
 import { createTwoSites, type TwoSites } from '../support/two-sites.ts'
@@ -29,6 +30,13 @@ describe('scenario data-centre-loss: the site does not answer any more', functio
     await env?.teardown()
   })
 
+  it('is not the place to ask copies that would be restored at the other one', async () => {
+    const words = ['scenario', 'accidental-deletion', 'shop', '--at', new Date().toISOString(), '--probe', 'select true', '--yes']
+    const { exitCode, stderr } = await muster.run(...words)
+    assert.equal(exitCode, failures.PreconditionFailed.exitCode, stderr)
+    assert.match(stderr, /the copies would be on host alpha, and its key does not lie on this machine\n {2}→ run this on alpha/)
+  })
+
   it('fails over to what was shipped, once two people say that the site is out, and proves the other site', async () => {
     await sites.home.stopAgent()
     await sites.home.stopShipper()
@@ -46,7 +54,7 @@ describe('scenario data-centre-loss: the site does not answer any more', functio
     const handle = env.client.workflow.getHandle('target/shop')
     const phase = async () => (await handle.describe().catch(() => null))?.memo?.['phase']
     await waitFor('the fence to wait for people', async () => (await phase()) === 'fence: waiting for people', 90)
-    for (const person of ['alice', 'bob']) await muster.good('fence', 'target/shop', '--as', person, '--statement', 'no power at alpha since 03:10')
+    await Promise.all(['alice', 'bob'].map((person) => muster.good('fence', 'target/shop', '--as', person, '--statement', 'no power at alpha since 03:10')))
     const { stdout } = await sequence
     assert.deepEqual(
       JSON.parse(stdout).steps.map(({ id, outcome }: { id: string; outcome: string }) => [id, outcome]),

@@ -10,6 +10,7 @@ const checks = '[{ sql: "select count(*) from orders", min: 1 }, { sql: "select 
 describe('scenario database-corruption: the last good point is found by the checks', function () {
   this.timeout(240_000)
   let shop: ScenarioRig
+  let bad: string
 
   before(async () => {
     shop = await createScenarioRig(checks)
@@ -31,7 +32,7 @@ describe('scenario database-corruption: the last good point is found by the chec
     const good = await shop.moment()
     await new Promise((resolve) => setTimeout(resolve, 1000))
     await shop.cluster.sql('update orders set amount = -1 where n < 4')
-    const bad = await shop.moment()
+    bad = await shop.moment()
     await shop.cluster.sql('insert into orders values (7)')
     await shop.muster.good('archive-wal', 'shop')
     const { stdout } = await shop.muster.approved('bob', 0, 'scenario', 'database-corruption', 'shop', '--within', '1s', '--yes', '--json')
@@ -41,6 +42,18 @@ describe('scenario database-corruption: the last good point is found by the chec
     assert.equal(restored.outcome, 'succeeded')
     assert.deepEqual(await shop.orders(), [1, 2, 3, 4, 5, 6])
     assert.deepEqual(await shop.cluster.sql('select count(*)::int as n from orders where amount < 0'), [{ n: 0 }])
+  })
+
+  it('passes over moments on the branch that this left, and goes back to none of them when told no', async () => {
+    const { shown, exitCode } = await shop.muster.atTerminal(
+      ['scenario', 'database-corruption', 'shop', '--at', bad],
+      [
+        [/start the search\? \[yes\/no\]/, 'yes'],
+        [/✗ does not hold: .*lies on the branch that was left[\s\S]*✓ holds[\s\S]*go back to .*another moment to try\]/, 'no'],
+      ],
+    )
+    assert.equal(exitCode, failures.Cancelled.exitCode, shown)
+    assert.deepEqual(await shop.orders(), [1, 2, 3, 4, 5, 6])
   })
 
   it('keeps every commit where the disk is damaged: the newest moment holds, from the backup and the WAL', async () => {
@@ -57,7 +70,12 @@ describe('scenario database-corruption: the last good point is found by the chec
   it('changes nothing where no moment holds, and says how to look further', async () => {
     await shop.cluster.sql('insert into orders values (9)')
     await shop.muster.good('archive-wal', 'shop')
-    const text = await shop.muster.run('scenario', 'database-corruption', 'shop', '--at', '2020-01-01 00:00', '--yes')
+    const [text, mixed] = await Promise.all([
+      shop.muster.run('scenario', 'database-corruption', 'shop', '--at', '2020-01-01 00:00', '--yes'),
+      shop.muster.run('drill', 'shop', '--to', bad),
+    ])
+    assert.equal(mixed.exitCode, failures.InvalidInput.exitCode, mixed.stderr)
+    assert.match(mixed.stderr, /a moment goes with a drill of kind pitr/)
     assert.equal(text.exitCode, failures.CheckFailed.exitCode, text.stderr)
     assert.match(
       text.stderr,

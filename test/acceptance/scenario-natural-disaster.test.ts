@@ -39,7 +39,7 @@ describe('scenario natural-disaster: home is destroyed, rebuilt, and gone back t
     const handle = env.client.workflow.getHandle('target/shop')
     const phase = async () => (await handle.describe().catch(() => null))?.memo?.['phase']
     await waitFor('the fence to wait for people', async () => (await phase()) === 'fence: waiting for people', 90)
-    for (const person of ['alice', 'bob']) await muster.good('fence', 'target/shop', '--as', person, '--statement', 'alpha stands under water')
+    await Promise.all(['alice', 'bob'].map((person) => muster.good('fence', 'target/shop', '--as', person, '--statement', 'alpha stands under water')))
     const { stdout } = await sequence
     assert.match(stdout, /so far done. It goes on when primary is rebuilt[\s\S]*→ muster scenario natural-disaster shop --from failback --yes/)
     assert.deepEqual(await sites.awaySql('select count(*)::int as n from markers'), [{ n: 10 }])

@@ -16,23 +16,30 @@ const stopTimeoutSeconds = 30
  * @throws MusterError PreconditionFailed where no copy runs there on this machine
  */
 export async function instanceAtCopy(instance: PostgresqlInstance, directory: string): Promise<PostgresqlInstance> {
-  // Lines of the lock file: pid, data directory, start, port, socket directory, address.
-  const [, , , port = '', socketDirectory = ''] = (await readFile(join(directory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+  const { port, socketDirectory } = await lockFileOf(directory)
   if (!/^\d+$/.test(port)) {
     throw new MusterError('PreconditionFailed', `no restored copy runs in ${directory} on this machine`, {
       hint: `run this on host ${instance.config.host}, where it was restored`,
     })
   }
   const { connection } = instance.config
-  const host = connection.host.startsWith('/') ? socketDirectory.trim() : '127.0.0.1'
+  const host = connection.host.startsWith('/') ? socketDirectory : '127.0.0.1'
   return { ...instance, config: { ...instance.config, connection: { ...connection, host, port: Number(port) } } }
+}
+
+/** Its lines: pid, data directory, start, port, socket directory, address. */
+async function lockFileOf(directory: string): Promise<{ readonly port: string; readonly socketDirectory: string }> {
+  const [, , , port = '', socketDirectory = ''] = (await readFile(join(directory, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+  return { port, socketDirectory: socketDirectory.trim() }
 }
 
 /**
  * Stops the copy and sees it gone. Idempotent.
+ * @returns its private directory with socket and log; null where no copy ran
  * @throws MusterError TargetRunning when another server than a restored copy, or anything else, uses the directory
  */
-export async function stopCopy(directory: string): Promise<void> {
+export async function stopCopy(directory: string): Promise<string | null> {
+  const { socketDirectory } = await lockFileOf(directory)
   const postmaster = await findPostmaster(directory, await usersOfDataDirectory(directory))
   if (postmaster) {
     const line = await readFile(`/proc/${postmaster.pid}/cmdline`, 'utf8').catch(() => '')
@@ -41,7 +48,7 @@ export async function stopCopy(directory: string): Promise<void> {
   }
   for (const deadline = Date.now() + stopTimeoutSeconds * 1000; ; await sleep(50)) {
     const [user] = await usersOfDataDirectory(directory)
-    if (!user) return
+    if (!user) return postmaster === null ? null : socketDirectory
     if (Date.now() > deadline) throw inUse(directory, user.pid)
   }
 }
