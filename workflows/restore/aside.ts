@@ -4,7 +4,10 @@
  */
 import type { Held } from '../../activities/host/restore/types.ts'
 import type { FilesDecision } from '../../domain/decision.ts'
+import { patched } from '@temporalio/workflow'
+import type { FailureType } from '../../domain/failures.ts'
 import { urgentOnHost } from '../activity-options.ts'
+import { failureOf, isFailure } from '../failure-of.ts'
 import { fail } from '../procedure.ts'
 import { together } from '../together.ts'
 import { databases, type RestoreContext, stepOf, timed, trees } from './context.ts'
@@ -33,13 +36,25 @@ export async function restoreAside(context: RestoreContext, later: readonly File
         const step = stepOf(context, decision)
         const from = `${decision.component} from ${decision.fromStore}`
         const fetch = () => urgent.prefetchWal.executeWithOptions({ summary: `fetch WAL of ${from}` }, [step])
-        if (decision.standby) {
+        const restore = () => urgent.restoreDatabaseAside.executeWithOptions({ summary: `restore ${from}` }, [step])
+        const hold = () => urgent.holdAtTarget.executeWithOptions({ summary: `replay ${decision.component} to the target` }, [step])
+        const fromStandby = async () => {
           await urgent.adoptStandby.executeWithOptions({ summary: `take over the standby of ${decision.component}` }, [step])
           await fetch()
-        } else {
-          await together<unknown>([() => urgent.restoreDatabaseAside.executeWithOptions({ summary: `restore ${from}` }, [step]), fetch])
+          return hold()
         }
-        held.set(decision.component, await urgent.holdAtTarget.executeWithOptions({ summary: `replay ${decision.component} to the target` }, [step]))
+        const fromBackup = async () => {
+          await together<unknown>([restore, fetch])
+          return hold()
+        }
+        const insteadOfStandby = async (error: unknown) => {
+          if (!isOfStandby(error) || !patched('restored-instead-of-a-standby')) throw error
+          // Not beside each other: what was fetched for the standby is removed with it.
+          await restore()
+          await fetch()
+          return hold()
+        }
+        held.set(decision.component, await (decision.standby ? fromStandby().catch(insteadOfStandby) : fromBackup()))
       }),
       ...trees(context)
         .filter((decision) => !later.includes(decision))
@@ -47,6 +62,21 @@ export async function restoreAside(context: RestoreContext, later: readonly File
     ]),
   )
   return held
+}
+
+/** A copy that does not come up may be damaged, and its backup is not: a failover goes on without it. */
+function isOfStandby(error: unknown): boolean {
+  const ofCopy: readonly FailureType[] = [
+    'RestoreFailed',
+    'RecoveryTargetUnreachable',
+    'WrongTarget',
+    'ChecksumMismatch',
+    'SourceUnreadable',
+    'CommandFailed',
+    'Timeout',
+    'MusterBug',
+  ]
+  return isFailure(error) && ofCopy.includes(failureOf(error).type)
 }
 
 export async function restoreTree(context: RestoreContext, decision: FilesDecision): Promise<void> {

@@ -6,7 +6,7 @@ import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { claimOf } from '../restore/claims.ts'
 import { fetchAlong } from '../restore/fetch-along.ts'
-import { asideQuarantine, walDirectory } from '../restore/places.ts'
+import { asideQuarantine, type QuarantinePlace, walDirectory } from '../restore/places.ts'
 import type { DatabaseStep, Held } from '../restore/types.ts'
 import { refuseUnplannedTablespaces } from '../restore/young-tablespaces.ts'
 import { readStandby, standbyMember, writeStandby } from './standby-note.ts'
@@ -50,14 +50,38 @@ export function catchUpStandby(agent: Agent) {
       )
       await agent.members.assertNewest(member, epoch)
       const { incarnation } = step.decision
-      await writeStandby(member, { ...standby, state: 'ready', incarnation, ...held, refreshedAt: agent.now().toISOString() })
-      return held
+      const lastCommitAt = held.lastCommitAt ?? standby.lastCommitAt
+      await writeStandby(member, { ...standby, ...held, state: 'ready', incarnation, lastCommitAt, failedRefreshes: 0, refreshedAt: agent.now().toISOString() })
+      return { ...held, lastCommitAt }
+    } catch (error) {
+      if (standby.state === 'ready' && isOfCopy(error, work) && (await isNewest(agent, member, epoch))) {
+        await writeStandby(member, { ...standby, failedRefreshes: (standby.failedRefreshes ?? 0) + 1 })
+      }
+      throw error
     } finally {
-      await agent.postgresql.stopQuarantined(quarantine).catch((error: unknown) => agent.log.error({ problem: String(error) }, 'a standby was not stopped'))
-      await removeReplayed(agent, instance, quarantine.directory, walDirectory(member)).catch(() => undefined)
-      await rm(quarantine.socketDirectory, { recursive: true, force: true })
+      if (await isNewest(agent, member, epoch)) await endServer(agent, instance, quarantine, walDirectory(member))
     }
   }
+}
+
+/** Another refresh or a failover works with the copy otherwise, and with a server at the same place. */
+async function isNewest(agent: Agent, ...place: Parameters<Agent['members']['assertNewest']>): Promise<boolean> {
+  return agent.members.assertNewest(...place).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** What neither a full disk nor a store that is out explains. */
+function isOfCopy(error: unknown, { signal }: Work): boolean {
+  if (signal.aborted || !(error instanceof MusterError)) return false
+  return !['DiskFull', 'Cancelled', 'EpochSuperseded', 'TargetRunning', 'Unreachable'].includes(error.type)
+}
+
+async function endServer(agent: Agent, instance: Awaited<ReturnType<Agent['instance']>>, quarantine: QuarantinePlace, wal: string): Promise<void> {
+  await agent.postgresql.stopQuarantined(quarantine).catch((error: unknown) => agent.log.error({ problem: String(error) }, 'a standby was not stopped'))
+  await removeReplayed(agent, instance, quarantine.directory, wal).catch(() => undefined)
+  await rm(quarantine.socketDirectory, { recursive: true, force: true })
 }
 
 /** What lies before the place where its recovery would begin is never read again. */
