@@ -3,7 +3,7 @@
  * takes it over instead of restoring a backup, as long as it lies on the way to the newest moment.
  */
 import type { PostgresqlDecision } from './decision.ts'
-import { formatLsn, parseLsn } from './wal.ts'
+import { formatLsn, isLsn, parseLsn } from './wal.ts'
 
 export interface Standby {
   readonly format: 'muster-standby-1'
@@ -28,6 +28,27 @@ export interface Standby {
   readonly verifiedAt?: string
   readonly adoptedBy?: string
   readonly adoptedAt?: string
+  /** Refreshes since the last good one whose copy did not come up. */
+  readonly failedRefreshes?: number
+}
+
+/** A note that was cut off or edited is none: a failover restores a backup then, and a refresh begins anew. */
+export function parseStandby(text: string): Standby | null {
+  try {
+    const value = JSON.parse(text) as Partial<Standby> | null
+    return value && isWhole(value) ? (value as Standby) : null
+  } catch {
+    return null
+  }
+}
+
+function isWhole(value: Partial<Standby>): boolean {
+  const { format, state, seed, fromStore, backup, incarnation, seededAt, tablespaces, youngTablespaces, walInto, replayedLsn } = value
+  const texts = [fromStore, backup, incarnation, seededAt].every((one) => typeof one === 'string')
+  const places = [tablespaces, youngTablespaces].every((list) => Array.isArray(list) && list.every(({ into }) => typeof into === 'string'))
+  const lsn = replayedLsn === null || (typeof replayedLsn === 'string' && isLsn(replayedLsn))
+  const named = typeof seed === 'string' && /^[0-9a-f]{8}$/.test(seed) && (walInto === null || typeof walInto === 'string')
+  return format === 'muster-standby-1' && ['seeding', 'ready', 'adopted', 'damaged'].includes(state ?? '') && named && texts && places && lsn
 }
 
 export interface WayToNewest {
@@ -35,9 +56,13 @@ export interface WayToNewest {
   readonly incarnations: readonly { readonly incarnation: string; readonly forkLsn: string | null }[]
 }
 
+/** What fails so often does not pass: the copy is damaged, or lacks what its backup does not have. */
+const mostFailedRefreshes = 3
+
 /** Why a standby cannot go on along a way; null where it can. */
 export function standbyStray(standby: Standby, way: WayToNewest): string | null {
   if (standby.state !== 'ready') return `it is ${standby.state}`
+  if ((standby.failedRefreshes ?? 0) >= mostFailedRefreshes) return `its copy did not come up in ${standby.failedRefreshes} refreshes`
   if (standby.replayedLsn === null) return 'it was never replayed to the end'
   const at = way.incarnations.findIndex(({ incarnation }) => incarnation === standby.incarnation)
   if (at < 0) return `the life that it follows (${standby.incarnation}) is not on the way to the newest moment`
@@ -48,7 +73,8 @@ export function standbyStray(standby: Standby, way: WayToNewest): string | null 
   return null
 }
 
-/** The directories that it has outside its data directory. */
-export function directoriesOf({ tablespaces, youngTablespaces, walInto }: Standby): readonly string[] {
-  return [...[...tablespaces, ...youngTablespaces].map(({ into }) => into), ...(walInto === null ? [] : [walInto])]
+/** The directories that it has outside its data directory: only what carries its name, whatever its note says. */
+export function directoriesOf({ seed, tablespaces, youngTablespaces, walInto }: Standby): readonly string[] {
+  const named = [...[...tablespaces, ...youngTablespaces].map(({ into }) => into), ...(walInto === null ? [] : [walInto])]
+  return named.filter((path) => path.endsWith(`-${seed}`) || path.endsWith(`/muster-${seed}`))
 }

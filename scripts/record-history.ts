@@ -190,6 +190,9 @@ const recordings: Readonly<Record<string, Recording>> = {
   'failover.succeeded-fenced-by-command': { script: { observeTargets: oldSideGone, scopeMove: fencedBy('agents', 'command', 'people') } },
   'failover.succeeded-fenced-by-people': { script: { observeTargets: oldSideGone }, meanwhile: attestBy('alice', 'bob') },
   'failover.succeeded-from-standby': { script: { observeTargets: oldSide, planRestore: fromStandby } },
+  'failover.succeeded-instead-of-standby': {
+    script: { observeTargets: oldSide, planRestore: fromStandby, holdAtTarget: failingTimes(1, 'RestoreFailed', 'the copy does not start', base.holdAtTarget) },
+  },
   'failover.rolled-back-from-standby': { script: { observeTargets: oldSide, planRestore: fromStandby, checkRestored: broken } },
   'failover.plan-failed': { script: { scopeMove: failing('WrongTarget', 'system "shop" is active at site dr already') } },
   'failover.refused-id': { id: 'my-failover' },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { directoriesOf, type Standby, standbyStray } from '../../domain/standby.ts'
+import { directoriesOf, parseStandby, type Standby, standbyStray } from '../../domain/standby.ts'
 import { parseLsn } from '../../domain/wal.ts'
 
 const standby: Standby = {
@@ -45,5 +45,25 @@ describe('a standby on the way to the newest moment', () => {
 
   it('names every directory that it has outside its data directory', () => {
     assert.deepEqual(directoriesOf({ ...standby, walInto: '/wal/shop-5eed5eed' }), ['/srv/space-5eed5eed', '/srv/young-5eed5eed', '/wal/shop-5eed5eed'])
+  })
+
+  it('names none that does not carry its seed, whatever its note says', () => {
+    const edited = { ...standby, tablespaces: [{ oid: 1, path: '/srv/space', into: '/srv/space' }], youngTablespaces: [], walInto: '/' }
+    assert.deepEqual(directoriesOf(edited), [])
+    assert.deepEqual(directoriesOf({ ...edited, walInto: '/wal/muster-5eed5eed' }), ['/wal/muster-5eed5eed'])
+  })
+
+  it('is left after three refreshes in which its copy did not come up', () => {
+    assert.equal(standbyStray({ ...standby, failedRefreshes: 2 }, way('0/6000000', ['aaaa', null])), null)
+    assert.match(standbyStray({ ...standby, failedRefreshes: 3 }, way('0/6000000', ['aaaa', null])) ?? '', /did not come up in 3 refreshes/)
+  })
+
+  it('is none where its note is not whole', () => {
+    const text = JSON.stringify(standby)
+    assert.deepEqual(parseStandby(text), standby)
+    for (let length = 0; length < text.length; length++) assert.equal(parseStandby(text.slice(0, length)), null)
+    for (const key of ['seed', 'backup', 'tablespaces', 'youngTablespaces', 'walInto', 'replayedLsn', 'state'])
+      assert.equal(parseStandby(JSON.stringify({ ...standby, [key]: undefined })), null, key)
+    assert.equal(parseStandby(JSON.stringify({ ...standby, seed: '../../..' })), null)
   })
 })

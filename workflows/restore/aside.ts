@@ -2,10 +2,13 @@
  * Restores every component beside its target, in quarantine, while the old service goes on:
  * databases are replayed to the target and held there, not promoted.
  */
+import { patched } from '@temporalio/workflow'
 import type { Held, PrefetchedWal, RestoredAside } from '../../activities/host/restore/types.ts'
 import type { FilesDecision } from '../../domain/decision.ts'
 import type { ComponentTook } from '../../domain/evidence.ts'
+import type { FailureType } from '../../domain/failures.ts'
 import { urgentOnHost } from '../activity-options.ts'
+import { failureOf, isFailure } from '../failure-of.ts'
 import { fail } from '../procedure.ts'
 import { together } from '../together.ts'
 import { databases, type RestoreContext, stepOf, timed, trees } from './context.ts'
@@ -34,18 +37,28 @@ export async function restoreAside(context: RestoreContext, later: readonly File
         const step = stepOf(context, decision)
         const from = `${decision.component} from ${decision.fromStore}`
         const fetch = () => urgent.prefetchWal.executeWithOptions({ summary: `fetch WAL of ${from}` }, [step])
-        // Of a standby nothing is measured that a restore could be forecast by.
-        let made: [RestoredAside, PrefetchedWal] | null = null
-        if (decision.standby) {
+        const restore = () => urgent.restoreDatabaseAside.executeWithOptions({ summary: `restore ${from}` }, [step])
+        const hold = () => urgent.holdAtTarget.executeWithOptions({ summary: `replay ${decision.component} to the target` }, [step])
+        const fromStandby = async () => {
           await urgent.adoptStandby.executeWithOptions({ summary: `take over the standby of ${decision.component}` }, [step])
           await fetch()
-        } else {
-          const restore = () => urgent.restoreDatabaseAside.executeWithOptions({ summary: `restore ${from}` }, [step])
-          made = (await together<unknown>([restore, fetch])) as [RestoredAside, PrefetchedWal]
+          return hold()
         }
-        const reached = await urgent.holdAtTarget.executeWithOptions({ summary: `replay ${decision.component} to the target` }, [step])
-        held.set(decision.component, reached)
-        if (made) context.took.set(decision.component, tookOf(...made, reached))
+        const fromBackup = async () => {
+          const [restored, wal] = (await together<unknown>([restore, fetch])) as [RestoredAside, PrefetchedWal]
+          const reached = await hold()
+          // Of a standby nothing is measured that a restore could be forecast by.
+          context.took.set(decision.component, tookOf(restored, wal, reached))
+          return reached
+        }
+        const insteadOfStandby = async (error: unknown) => {
+          if (!isOfStandby(error) || !patched('restored-instead-of-a-standby')) throw error
+          // Not beside each other: what was fetched for the standby is removed with it.
+          await restore()
+          await fetch()
+          return hold()
+        }
+        held.set(decision.component, await (decision.standby ? fromStandby().catch(insteadOfStandby) : fromBackup()))
       }),
       ...trees(context)
         .filter((decision) => !later.includes(decision))
@@ -53,6 +66,21 @@ export async function restoreAside(context: RestoreContext, later: readonly File
     ]),
   )
   return held
+}
+
+/** A copy that does not come up may be damaged, and its backup is not: a failover goes on without it. */
+function isOfStandby(error: unknown): boolean {
+  const ofCopy: readonly FailureType[] = [
+    'RestoreFailed',
+    'RecoveryTargetUnreachable',
+    'WrongTarget',
+    'ChecksumMismatch',
+    'SourceUnreadable',
+    'CommandFailed',
+    'Timeout',
+    'MusterBug',
+  ]
+  return isFailure(error) && ofCopy.includes(failureOf(error).type)
 }
 
 export async function restoreTree(context: RestoreContext, decision: FilesDecision): Promise<void> {

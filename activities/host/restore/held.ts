@@ -8,6 +8,7 @@ import { type Agent, componentOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { claimOf } from './claims.ts'
 import { isDrill } from '../drill/drill-place.ts'
+import { readStandby, standbyMember } from '../standby/standby-note.ts'
 import { asideQuarantine, closedPlace, databaseMember, restoreShort, walDirectory } from './places.ts'
 import { recoveryTarget } from './restore-aside.ts'
 import { replayStored } from './stored-tail.ts'
@@ -125,7 +126,14 @@ async function promote(agent: Agent, step: DatabaseStep, instance: Awaited<Retur
     throw error
   })
   const { timelineId, forkLsn } = await agent.postgresql.promoteHeld(instance, quarantine, { signal: work.signal, label: work.label })
-  return { timelineId, forkLsn, lastCommitAt: held?.lastCommitAt ?? null }
+  return { timelineId, forkLsn, lastCommitAt: held?.lastCommitAt ?? (await lastCommitOfStandby(agent, step)) }
+}
+
+/** A server that was started again knows only of commits that it replayed itself. */
+async function lastCommitOfStandby(agent: Agent, { system, decision }: DatabaseStep): Promise<string | null> {
+  if (decision.standby === undefined) return null
+  const standby = await readStandby(standbyMember(agent, system, decision))
+  return standby?.seed === decision.standby.seed ? standby.lastCommitAt : null
 }
 
 /** A safety set goes on where it was stopped, on its own timeline. */

@@ -79,7 +79,7 @@ async function observeDatabase(
     freeBytes: await freeFor(agent, member),
     memberDirectory: member.workDirectory,
     managedBy: live?.managedBy ?? null,
-    ...(inPlace && { standby: await seenStandby(agent, standbyPlace(agent, input.system, component, member)) }),
+    ...(inPlace && { standby: await seenStandby(agent, instance, standbyPlace(agent, input.system, component, member)) }),
     tailSources: inPlace ? await tailSources(agent, component, input.system, running, facts !== null, member.path) : [],
   }
 }

@@ -73,7 +73,8 @@ async function fromStandby(
   const { observation, input, name } = planning
   const wal = await planWal(planning, choice)
   const { walInto: _planned, ...decision } = decisionOf(planning, choice, storeName, wal)
-  const neededBytes = walBytes(replayedLsn === null ? choice : { ...choice, path: { base: { endLsn: replayedLsn } } })
+  const aside = setAsideBytes(observation.setAside, observation.sizeBytes, choice.manifest.postgresql.dataSizeBytes)
+  const neededBytes = walBytes(replayedLsn === null ? choice : { ...choice, path: { base: { endLsn: replayedLsn } } }) + aside
   refuseTooSmall(`${input.system}/${name}`, observation.directory, neededBytes, observation.freeBytes)
   return {
     decision: { ...decision, ...own },

@@ -38,11 +38,14 @@ export async function planFromStandby(
   pinned: PostgresqlDecision | undefined,
   best: { readonly choice: RecoveryChoice; readonly storeName: string },
 ): Promise<StandbyPlanning> {
-  if (pinned) return { chosen: pinned.standby ? { ...best, own: ownOf(pinned), replayedLsn: null } : null, notWarm: [] }
   const { input, observation, name } = planning
+  const { standby } = observation
+  if (pinned) {
+    const replayedLsn = standby?.seed === pinned.standby?.seed ? (standby?.replayedLsn ?? null) : null
+    return { chosen: pinned.standby ? { ...best, own: ownOf(pinned), replayedLsn } : null, notWarm: [] }
+  }
   const isMove = input.procedure === 'failover' || input.procedure === 'switchover' || input.procedure === 'failback'
   if (!isMove || input.target.kind !== 'latest') return { chosen: null, notWarm: [] }
-  const { standby } = observation
   if (!standby) return { chosen: null, notWarm: standsBy(planning) ? [`${name} has no standby here: it is restored from a backup`] : [] }
   const found = await wayOf(planning, standby, best)
   if (typeof found !== 'string') return { chosen: { ...found, own: ownOfStandby(standby), replayedLsn: standby.replayedLsn }, notWarm: old(planning, standby) }
@@ -75,7 +78,7 @@ async function wayOf(
   const young = observation.tablespaces.find(({ oid }) => !known.some((one) => one.oid === oid))
   if (young) return `the old data has a tablespace that it does not know: ${young.path}`
   let problem = `its backup ${standby.backup} is in no store that leads as far`
-  for (const storeName of new Set([best.storeName, ...component.stores])) {
+  for (const storeName of new Set([best.storeName, ...(input.from === null ? component.stores : [])])) {
     try {
       const repository = await viewStore(agent, config, input.system, name, storeName, state)
       const choice = await chooseRecovery(repository, state, name, input.target, { incarnation: input.incarnation, pinnedBackup: standby.backup })

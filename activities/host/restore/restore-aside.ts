@@ -10,7 +10,7 @@ import { MusterError } from '../../../domain/failures.ts'
 import { parseLsn } from '../../../domain/wal.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
-import { readStandby, standbyMember } from '../standby/standby-note.ts'
+import { disownStandby, readStandby, standbyMember } from '../standby/standby-note.ts'
 import { claimOf } from './claims.ts'
 import { fetchAlong } from './fetch-along.ts'
 import { removeNewDirectories } from './new-directories.ts'
@@ -40,6 +40,7 @@ export function restoreDatabaseAside(agent: Agent) {
     const member = databaseMember(agent, step)
     await agent.postgresql.stopQuarantined(asideQuarantine(agent, step)).catch(ignoreAbsent)
     await agent.members.removeAside(member, await agent.members.takeEpoch(member, claimOf(work)))
+    await disownStandby(agent, step)
     await removeNewDirectories(agent, step.decision)
     await mkdir(agent.members.asideDirectory(member), { recursive: true, mode: 0o711 })
     const source = createBackupSource(store, await agent.decryption(config, step.identityFile), manifest, { signal: work.signal, label: work.label })

@@ -8,7 +8,7 @@ import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { claimOf } from '../restore/claims.ts'
 import { fetchAlong } from '../restore/fetch-along.ts'
-import { asideQuarantine, walDirectory } from '../restore/places.ts'
+import { asideQuarantine, type QuarantinePlace, walDirectory } from '../restore/places.ts'
 import type { DatabaseStep, Held } from '../restore/types.ts'
 import { refuseUnplannedTablespaces } from '../restore/young-tablespaces.ts'
 import { releaseStandby, whileHolding } from './standby-hold.ts'
@@ -61,15 +61,21 @@ async function catchUp(agent: Agent, step: DatabaseStep & { readonly seed: strin
     )
     await agent.members.assertNewest(member, epoch)
     const { incarnation } = step.decision
-    const refreshed: Standby = { ...standby, state: 'ready', incarnation, ...held, refreshedAt: agent.now().toISOString() }
+    const lastCommitAt = held.lastCommitAt ?? standby.lastCommitAt
+    const refreshedAt = agent.now().toISOString()
+    const refreshed: Standby = { ...standby, ...held, state: 'ready', incarnation, lastCommitAt, failedRefreshes: 0, refreshedAt }
     await writeStandby(member, refreshed)
     await agent.postgresql.stopQuarantined(quarantine)
     await verify(agent, instance, { member, directory: quarantine.directory, standby: refreshed }, work)
-    return held
+    return { ...held, lastCommitAt }
+  } catch (error) {
+    const now = await readStandby(member)
+    if (now?.state === 'ready' && isOfCopy(error, work) && (await isNewest(agent, member, epoch))) {
+      await writeStandby(member, { ...now, failedRefreshes: (now.failedRefreshes ?? 0) + 1 })
+    }
+    throw error
   } finally {
-    await agent.postgresql.stopQuarantined(quarantine).catch((error: unknown) => agent.log.error({ problem: String(error) }, 'a standby was not stopped'))
-    await removeReplayed(agent, instance, quarantine.directory, walDirectory(member)).catch(() => undefined)
-    await rm(quarantine.socketDirectory, { recursive: true, force: true })
+    if (await isNewest(agent, member, epoch)) await endServer(agent, instance, quarantine, walDirectory(member))
   }
 }
 
@@ -91,6 +97,26 @@ async function verify(
     if (error instanceof MusterError && error.type === 'ChecksumMismatch') await writeStandby(member, { ...standby, state: 'damaged' })
     throw error
   }
+}
+
+/** Another refresh or a failover works with the copy otherwise, and with a server at the same place. */
+async function isNewest(agent: Agent, ...place: Parameters<Agent['members']['assertNewest']>): Promise<boolean> {
+  return agent.members.assertNewest(...place).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** What neither a full disk nor a store that is out explains. */
+function isOfCopy(error: unknown, { signal }: Work): boolean {
+  if (signal.aborted || !(error instanceof MusterError)) return false
+  return !['DiskFull', 'Cancelled', 'EpochSuperseded', 'TargetRunning', 'Unreachable'].includes(error.type)
+}
+
+async function endServer(agent: Agent, instance: Awaited<ReturnType<Agent['instance']>>, quarantine: QuarantinePlace, wal: string): Promise<void> {
+  await agent.postgresql.stopQuarantined(quarantine).catch((error: unknown) => agent.log.error({ problem: String(error) }, 'a standby was not stopped'))
+  await removeReplayed(agent, instance, quarantine.directory, wal).catch(() => undefined)
+  await rm(quarantine.socketDirectory, { recursive: true, force: true })
 }
 
 /** What lies before the place where its recovery would begin is never read again. */

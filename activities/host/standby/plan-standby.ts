@@ -9,6 +9,7 @@ import { type Agent, componentOf, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { observeTargets } from '../restore/observe-targets.ts'
 import { planDatabase } from '../restore/plan-database.ts'
+import { standbyName } from '../restore/places.ts'
 import { readState } from '../restore/repository-view.ts'
 import type { DatabaseStep } from '../restore/types.ts'
 import { holdStandby } from './standby-hold.ts'
@@ -49,8 +50,9 @@ export function planStandby(agent: Agent) {
     if (standby && mayComeBack(agent, standby, state)) return { step: null, seeds: false, why: `run ${standby.adoptedBy} has taken it` }
     const seed = seedName(input.system, input.component, work.runId)
     const system = systemOf(config, input.system)
-    const request = { ...newest, system: input.system, observations: [observation], configHash: input.configHash }
-    const common = { agent, config, system, state, input: request, name: input.component, short: seed, component, observation, work }
+    const roomier = { ...observation, freeBytes: observation.freeBytes + (await bytesOfFormer(agent, input, observation)) }
+    const request = { ...newest, system: input.system, observations: [roomier], configHash: input.configHash }
+    const common = { agent, config, system, state, input: request, name: input.component, short: seed, component, observation: roomier, work }
     const { decision, point } = await planDatabase(common)
     const plan = decision as PostgresqlDecision
     const kept = plan.standby?.seed ?? null
@@ -61,6 +63,11 @@ export function planStandby(agent: Agent) {
       why: point.why,
     }
   }
+}
+
+/** A new copy takes the place of the former one, which is removed first. */
+async function bytesOfFormer(agent: Agent, { system, component }: { system: string; component: string }, { directory, setAside }: DatabaseObservation) {
+  return agent.members.sizeOf(agent.members.asideDirectory(agent.members.describeMember(directory, standbyName(system, component), setAside)))
 }
 
 /** What a move that went through has taken is in service, or was. */

@@ -1,6 +1,7 @@
 import { sha256Hex } from '../../../repository/signed-document.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
+import { claimOf } from '../restore/claims.ts'
 import { restoreDatabaseAside } from '../restore/restore-aside.ts'
 import type { DatabaseStep, RestoredAside } from '../restore/types.ts'
 import { whileHolding } from './standby-hold.ts'
@@ -26,6 +27,8 @@ export function seedStandby(agent: Agent) {
 async function seed(agent: Agent, step: DatabaseStep & { readonly seed: string }, work: Work): Promise<RestoredAside> {
   const { decision } = step
   const member = standbyMember(agent, step.system, decision)
+  // Of two at once the later one goes on; the other must not remove what that one makes.
+  await agent.members.assertNewest(member, await agent.members.takeEpoch(member, claimOf(work)))
   const former = await readStandby(member)
   if (former) await removeDirectoriesOf(agent, former, decision.directory)
   await writeStandby(member, {

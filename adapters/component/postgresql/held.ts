@@ -6,7 +6,7 @@ import type { PostgresqlInstance } from './instance.ts'
 import type { Quarantine } from './quarantine.ts'
 import { withQuarantinedServer } from './quarantined-connection.ts'
 import { logOfStart, quarantinedProcesses, relaunchQuarantined } from './quarantined-server.ts'
-import { reachedTarget, recoveryFailure, settingsTooSmall } from './recovery-log.ts'
+import { fatalIn, reachedTarget, recoveryFailure, settingsTooSmall } from './recovery-log.ts'
 import type { RecoveryTarget } from './recovery-settings.ts'
 
 export interface Held {
@@ -26,6 +26,8 @@ export interface AwaitHeldOrder {
 
 const pollMs = 150
 const mostRelaunches = 5
+/** A server that turns every client away for so long, for another reason than that it is not so far, will not change its mind. */
+const mostRefusedMs = 15_000
 
 /**
  * Waits until a recovery holds: at its target, or for `end` where no more WAL is there. The server then answers
@@ -37,6 +39,7 @@ export async function awaitHeld(instance: PostgresqlInstance, quarantine: Quaran
   let last: RecoveryState | null = null
   let starvedSince: number | null = null
   let relaunches = 0
+  let silentSince = Date.now()
   for (;;) {
     assertNotCancelled(options.signal)
     const state = await look(instance, quarantine)
@@ -52,7 +55,9 @@ export async function awaitHeld(instance: PostgresqlInstance, quarantine: Quaran
       await relaunchQuarantined(instance, quarantine)
       continue
     }
-    if (state !== null) {
+    if (state === null) await assertNotRefusing(quarantine, silentSince)
+    else {
+      silentSince = Date.now()
       if (last === null || state.replayedLsn !== last.replayedLsn) report(state, order, options)
       const hungry = state.starved && last?.starved === true && state.replayedLsn === last.replayedLsn
       if (hungry) starvedSince ??= Date.now()
@@ -113,6 +118,12 @@ function report(state: RecoveryState, order: AwaitHeldOrder, options: WorkOption
   // An LSN is a position in bytes, which is all that progress needs.
   const totalBytes = order.untilLsn === undefined ? null : Number(parseLsn(order.untilLsn))
   options.onProgress?.({ phase: 'replay', doneBytes: Number(parseLsn(state.replayedLsn)), totalBytes })
+}
+
+async function assertNotRefusing(quarantine: Quarantine, since: number): Promise<void> {
+  if (Date.now() - since < mostRefusedMs) return
+  const log = await logOfStart(quarantine)
+  if (fatalIn(log) !== undefined) throw recoveryFailure(log, quarantine.directory)
 }
 
 function endedByItself(quarantine: Quarantine): MusterError {

@@ -44,14 +44,18 @@ function endOfLog(log: string): string {
   return last ? `its log does not say why, and ends with: ${withoutPrefix(last)}` : 'it wrote no log'
 }
 
-/** Why a recovering server ended, from what it wrote. */
-export function recoveryFailure(log: string, directory: string): MusterError {
+/** The last FATAL or PANIC that is one. A client that came too early is told so with FATAL too; that ends no server. */
+export function fatalIn(log: string): string | undefined {
   const fatal = log
     .split('\n')
     .filter((line) => /\b(FATAL|PANIC):/.test(line))
     .map(withoutPrefix)
-  // A client that came too early is told so with FATAL too; that ends no server.
-  const reason = fatal.filter((line) => !/the database system is|terminating (connection|walreceiver)/.test(line)).at(-1)
+  return fatal.filter((line) => !/the database system is|terminating (connection|walreceiver)/.test(line)).at(-1)
+}
+
+/** Why a recovering server ended, from what it wrote. */
+export function recoveryFailure(log: string, directory: string): MusterError {
+  const reason = fatalIn(log)
   const known = reason === undefined ? undefined : knownReasons.find(([pattern]) => pattern.test(reason))
   if (known) return known[1](reason ?? '', log)
   if (/No space left on device/.test(log)) return diskFull(directory)
