@@ -15,6 +15,8 @@ const folders = ['unit', 'contract', 'workflows', 'replay', 'integration']
 const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js')
 
 enterNamespacesUnlessRoot()
+// An interrupt ends both runs; what the second one had found until then is told all the same.
+process.on('SIGINT', () => undefined)
 process.exit(await main(process.argv.slice(2)))
 
 async function main(more: readonly string[]): Promise<number> {
