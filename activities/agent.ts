@@ -12,7 +12,7 @@ import type { Histories } from '../adapters/history/history.ts'
 import type { Notifier } from '../adapters/notifier/notifier.ts'
 import type { ServiceAdapter } from '../adapters/service/service.ts'
 import type { Store } from '../adapters/store/store.ts'
-import type { ComponentConfig, Config, DnsRecordConfig, SystemConfig } from '../domain/config.ts'
+import type { ComponentConfig, Config, DnsRecordConfig, SecretReference, SystemConfig } from '../domain/config.ts'
 import { MusterError } from '../domain/failures.ts'
 import type { ConfigDocuments } from '../repository/config-documents.ts'
 import type { LocalKit } from '../repository/replay-kits.ts'
@@ -60,10 +60,24 @@ export interface Agent extends BoundaryDeps {
   /** Runs the smoke command of a drill, whose exit code is the answer, without a network where the host allows that. @throws MusterError CheckFailed */
   runSmokeCommand(
     words: readonly string[],
-    options: { readonly signal?: AbortSignal; readonly label?: string; readonly env: Readonly<Record<string, string>> },
+    options: {
+      readonly signal?: AbortSignal
+      readonly label?: string
+      readonly env: Readonly<Record<string, string>>
+      readonly what?: string
+      readonly timeoutSeconds?: number
+    },
   ): Promise<void>
   /** Runs a command of the owner's. @throws MusterError CommandFailed with its last words, Timeout, Cancelled */
   runCommand(words: readonly string[], options: { readonly signal: AbortSignal; readonly label: string; readonly timeoutSeconds: number }): Promise<void>
+  /** The same with what it prints in a new file. @throws MusterError as `runCommand` */
+  recordCommand(
+    words: readonly string[],
+    file: string,
+    options: { readonly signal: AbortSignal; readonly label: string; readonly timeoutSeconds: number },
+  ): Promise<void>
+  /** What a secret reference leads to on this host. @throws MusterError SecretMissing */
+  secret(reference: SecretReference): Promise<string>
   /** Signatures of people. */
   readonly approvals: ApprovalVerifier
   readonly postgresql: PostgresqlPort

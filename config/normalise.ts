@@ -3,6 +3,7 @@
 import type { BackupRule, Config, DrillRule, NotificationsConfig, SiteConfig, SystemConfig } from '../domain/config.ts'
 import { parseDuration } from '../domain/durations.ts'
 import { parseSchedule } from '../domain/schedule-spec.ts'
+import { normaliseBreach, refuseForensicNames } from './normalise-breach.ts'
 import { defined } from './defined.ts'
 import { normaliseApprovals } from './normalise-approvals.ts'
 import { normaliseComponent } from './normalise-component.ts'
@@ -50,7 +51,10 @@ export function normalise(written: WrittenConfig, around: Surroundings, report: 
 }
 
 function normaliseSystem(written: WrittenSystem, around: FailoverSurroundings, hosts: readonly string[], report: Report): SystemConfig {
-  const here = normaliseHere(written, around, hosts, report)
+  const plain = normaliseHere(written, around, hosts, report)
+  refuseForensicNames(plain.components, report)
+  const breach = written.breach && normaliseBreach(written.breach, plain, (path, message, where) => report(['breach', ...path], message, where))
+  const here = { ...plain, ...(breach && { breach }) }
   if (!written.failover) return here
   const failover = normaliseFailover(written.failover, here, around, (path, message, where) => report(['failover', ...path], message, where))
   return { ...here, failover }

@@ -1,6 +1,7 @@
 /** `systems` as people write them: backups, copies, restore; components and services have files of their own. */
 import { z } from 'zod'
 import { approvals } from './schema-approvals.ts'
+import { breachSchema } from './schema-breach.ts'
 import { componentsSchema } from './schema-components.ts'
 import { copiesRequired } from './schema-copies.ts'
 import { failoverSchema } from './schema-failover.ts'
@@ -107,6 +108,7 @@ const system = z.strictObject({
     }),
   restore: restore.prefault({}).meta({ description: 'How a restore is done.' }),
   failover: failoverSchema.optional(),
+  breach: breachSchema.optional(),
   drills: z.array(drillRule).default([]).meta({ description: 'Which recoveries are rehearsed, in quarantine, and when. None, unless configured.' }),
 })
 

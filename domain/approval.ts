@@ -3,6 +3,7 @@
  * who verifies builds it anew and never has to believe what was sent.
  */
 import { canonicalJson } from './canonical-json.ts'
+import type { PersonConfig } from './config.ts'
 
 /** Namespace of approvals: `ssh-keygen -Y sign -n muster`. */
 export const approvalNamespace = 'muster'
@@ -67,4 +68,12 @@ export function fenceNote(statement: string): string {
 
 export function isFenceNote(note: string | undefined): boolean {
   return note?.startsWith(fencePrefix.trimEnd()) ?? false
+}
+
+/** Who may answer: part of the decision, so that nobody is added to it later. Where nobody is configured, any name may be claimed. */
+export function approversOf(people: Readonly<Record<string, PersonConfig>>, accept: ApprovalRule['accept']): { readonly approvers?: readonly string[] } {
+  const known = Object.entries(people)
+  if (accept === 'claimed' && known.length === 0) return {}
+  const may = known.filter(([, { approve, role }]) => role !== 'viewer' && (accept === 'claimed' || approve !== undefined))
+  return { approvers: may.map(([name]) => name).sort() }
 }

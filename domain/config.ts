@@ -3,6 +3,7 @@
  * sizes in bytes, times as written. It holds references to secrets, never secrets.
  * The signed `config/<hash>.json` is the canonical text of exactly this shape.
  */
+import type { BreachConfig } from './breach.ts'
 import type { DnsRecordType } from './dns-values.ts'
 import type { TimeLimits } from './time-limits.ts'
 
@@ -111,6 +112,7 @@ export interface SystemConfig {
   /** Absent in configurations that were signed before there were drills. */
   readonly drills?: readonly DrillRule[]
   readonly failover?: FailoverConfig
+  readonly breach?: BreachConfig
 }
 
 export interface RequiredCopies {

@@ -1,5 +1,5 @@
 /** The fold of a system's control records: what they add up to now. */
-import type { ControlBody, ControlRecord, Fence, Incarnation } from './repository-format.ts'
+import type { ControlBody, ControlRecord, Fence, Incarnation, Suspicion } from './repository-format.ts'
 
 type BodyOf<K extends ControlBody['kind']> = Extract<ControlBody, { kind: K }>
 
@@ -11,6 +11,9 @@ export interface ControlState {
   readonly restorePoints: readonly BodyOf<'restore-point'>[]
   readonly gaps: readonly BodyOf<'gap'>[]
   readonly openedWithout: readonly BodyOf<'opened-without'>[]
+  /** Those that nobody has lifted; of hosts made anew with the moment of that. */
+  readonly suspicions: readonly Suspicion[]
+  readonly stepsDone: readonly BodyOf<'step-done'>[]
   readonly reviews: readonly BodyOf<'review'>[]
   readonly safetySets: readonly (BodyOf<'safety-set'> & { readonly at: string })[]
 }
@@ -25,10 +28,22 @@ export function foldRecords(records: readonly ControlRecord[]): ControlState {
     restorePoints: of('restore-point'),
     gaps: of('gap'),
     openedWithout: of('opened-without'),
+    suspicions: of('suspicion').flatMap((one) => asLifted(records, one)),
+    stepsDone: of('step-done'),
     reviews: of('review'),
     safetySets: safetySetsOf(records),
   }
 }
+
+/** Only the control key lifts one: a host under suspicion has a key of its own. `readChain` has proven who wrote it. */
+function asLifted(records: readonly ControlRecord[], suspicion: BodyOf<'suspicion'>): readonly BodyOf<'suspicion'>[] {
+  const lifted = records.find(({ by, body }) => by === controlWriter && body.kind === 'suspicion-lifted' && body.run === suspicion.run)
+  if (!lifted) return [suspicion]
+  return lifted.body.kind === 'suspicion-lifted' && lifted.body.rebuilt ? [{ ...suspicion, until: lifted.at }] : []
+}
+
+/** What records say that the control key signed. */
+export const controlWriter = 'control'
 
 function fencesOf(records: readonly ControlRecord[]): readonly Fence[] {
   let fences: Fence[] = []

@@ -11,6 +11,7 @@ const names: Readonly<Record<Evidence['procedure'], string>> = {
   restoreSystem: 'restore',
   recoverToPointInTime: 'recovery to a point in time',
   drill: 'drill',
+  respondToBreach: 'answer to a breach',
   failover: 'failover',
   switchover: 'switchover',
   failback: 'failback',

@@ -56,10 +56,17 @@ export interface RunEvidence {
   readonly undelivered: readonly { readonly channel: string; readonly problem: string }[]
 }
 
-export type EvidencedProcedure = 'backupSystem' | 'archiveWal' | 'restoreSystem' | 'recoverToPointInTime' | 'drill' | MoveProcedure
+export type EvidencedProcedure = 'backupSystem' | 'archiveWal' | 'restoreSystem' | 'recoverToPointInTime' | 'drill' | 'respondToBreach' | MoveProcedure
 
 /** Those that people approve, and whose glass can be broken. */
-export const approvedProcedures: readonly EvidencedProcedure[] = ['restoreSystem', 'recoverToPointInTime', 'failover', 'switchover', 'failback']
+export const approvedProcedures: readonly EvidencedProcedure[] = [
+  'restoreSystem',
+  'recoverToPointInTime',
+  'failover',
+  'switchover',
+  'failback',
+  'respondToBreach',
+]
 
 export type EvidenceOutcome = 'succeeded' | 'degraded' | 'failed' | 'rolled-back' | 'refused' | 'cancelled'
 

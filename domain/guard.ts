@@ -4,7 +4,7 @@
  */
 import { foldRecords, outranks } from './control-state.ts'
 import type { FailureType } from './failures.ts'
-import type { ControlRecord, Fence } from './repository-format.ts'
+import type { ControlRecord, Fence, Suspicion } from './repository-format.ts'
 
 /** What one store said. */
 export interface StoreAnswer {
@@ -35,6 +35,14 @@ export type GuardVerdict =
       readonly fence: Fence | null
     }
   | {
+      /** It is active at this site, but this host is under suspicion: it may not be served here before it has moved away. */
+      readonly kind: 'isolated'
+      readonly standing: Standing
+      readonly suspicion: Suspicion
+      /** As of a move, when a store that stands elsewhere says so too. */
+      readonly fence: Fence | null
+    }
+  | {
       readonly kind: 'unknown'
       /** What stores at the site itself say; null where none does. */
       readonly standing: Standing | null
@@ -42,8 +50,11 @@ export type GuardVerdict =
       readonly problems: readonly { readonly store: string; readonly type: FailureType; readonly message: string }[]
     }
 
-/** @param home the site of the system where no record says another */
-export function judgeGuard(here: string, home: string, answers: readonly StoreAnswer[]): GuardVerdict {
+/**
+ * @param home the site of the system where no record says another
+ * @param host the one that asks
+ */
+export function judgeGuard(here: string, home: string, answers: readonly StoreAnswer[], host = ''): GuardVerdict {
   const best = newestRecords(answers)
   const outside = newestRecords(answers.filter((one) => one.outside))
   const standing = best && standingOf(best, home)
@@ -51,6 +62,9 @@ export function judgeGuard(here: string, home: string, answers: readonly StoreAn
   if (standing && standing.site !== here) {
     return { kind: 'elsewhere', standing, fence: outside && seen && isSame(seen, standing) ? fenceOf(outside, here, seen) : null }
   }
+  const suspicion = best && suspicionOf(best, host, here)
+  if (standing && suspicion)
+    return { kind: 'isolated', standing, suspicion, fence: outside && suspicionOf(outside, host, here) ? isolationOf(suspicion, here) : null }
   if (standing && seen && isSame(seen, standing)) return { kind: 'active', standing }
   return { kind: 'unknown', standing, problems: answers.filter((one) => one.outside).map((one) => problemOf(one, standing, home)) }
 }
@@ -76,6 +90,34 @@ function isSame(one: Standing, other: Standing): boolean {
 /** The one that the move which holds wrote; a move that was taken back has none. */
 function fenceOf(records: readonly ControlRecord[], here: string, { run }: Standing): Fence | null {
   return foldRecords(records).fences.findLast((fence) => fence.site === here && fence.run === run) ?? null
+}
+
+/** The newest that names this host, as long as the system has not been away since. */
+function suspicionOf(records: readonly ControlRecord[], host: string, here: string): Suspicion | null {
+  const found = foldRecords(records).suspicions.findLast(({ hosts, until }) => until === undefined && hosts.includes(host))
+  if (!found) return null
+  const since = records.slice(records.findIndex((record) => isNoteOf(record, found)))
+  return hasReturned(since, here) ? null : found
+}
+
+/** Whether another run brought the system back than the one that had moved it: a move that was taken back was none. */
+function hasReturned(records: readonly ControlRecord[], here: string): boolean {
+  let left: string | null = null
+  for (const { body } of records) {
+    if (body.kind !== 'site') continue
+    const run = body.run ?? ''
+    if (body.site === here && left !== null && left !== run) return true
+    left = body.site === here ? null : run
+  }
+  return false
+}
+
+function isNoteOf({ body }: ControlRecord, { run }: Suspicion): boolean {
+  return body.kind === 'suspicion' && body.run === run
+}
+
+function isolationOf({ run, since, notedAt }: Suspicion, site: string): Fence {
+  return { run, site, proof: { by: 'people', detail: `under suspicion since ${since}`, at: notedAt }, lives: [] }
 }
 
 function problemOf({ store, records, problem }: StoreAnswer, standing: Standing | null, home: string) {

@@ -3,6 +3,7 @@
  * that the old side serves nobody any more.
  */
 
+import type { BreachRotation } from './breach.ts'
 import type { PlannedDnsChange } from './dns-plan.ts'
 
 /** `failover`: the site may be lost. `switchover`, `failback`: both sites work, and nothing may be lost. */
@@ -35,6 +36,8 @@ export interface MoveDecision {
   readonly dns: readonly PlannedDnsChange[]
   /** More than the configured bound may be lost, because a person said so when asking. */
   readonly acceptLoss: boolean
+  /** Of one that answers a breach: what is changed before the opening. */
+  readonly breach?: { readonly run: string; readonly since: string; readonly suspects: readonly string[]; readonly rotate: BreachRotation }
 }
 
 export interface MoveSource {
@@ -57,7 +60,7 @@ const end = ['open', 'health', 'commit', 'full-backup']
 const closed = ['promote', 'swap', 'start-closed', 'check', 'protect-again']
 
 /** Steps of a move, as ids. Preparing runs beside approval and fencing; `gate` waits for all of them. */
-export function moveSteps(procedure: string, { dns }: Pick<MoveDecision, 'dns'>): readonly string[] {
+export function moveSteps(procedure: string, { dns, breach }: Pick<MoveDecision, 'dns' | 'breach'>, latest: boolean): readonly string[] {
   const trees = isPlanned(procedure) ? ['final-trees'] : []
   return [
     'restore-aside',
@@ -65,10 +68,11 @@ export function moveSteps(procedure: string, { dns }: Pick<MoveDecision, 'dns'>)
     'fence',
     'save-tail',
     ...trees,
-    'replay-tail',
+    ...(latest ? ['replay-tail'] : []),
     'gate',
     'take-over',
     ...closed,
+    ...(breach ? ['rotate', 'review'] : []),
     ...(dns.length > 0 ? ['dns'] : []),
     ...end,
   ]

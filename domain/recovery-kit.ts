@@ -67,6 +67,7 @@ function secretsAt(config: Config, site: string): readonly SecretReference[] {
     ...Object.values(config.stores).flatMap((store) => (store.hosts.some((host) => hosts.includes(host)) ? storeSecrets(store) : [])),
     ...here.flatMap(({ components }) => Object.values(components).flatMap((one) => (one.type === 'postgresql' ? [one.connection.password] : []))),
     ...here.flatMap(({ dns }) => (dns ?? []).map(recordSecret)),
+    ...here.flatMap(({ breach }) => (breach?.rotate.roles ?? []).map(({ password }) => password)),
     email?.smtp.password,
     slack?.webhook,
     ...(config.recoveryKit?.secrets ?? []),

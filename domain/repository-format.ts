@@ -39,7 +39,8 @@ interface ManifestCommon {
   readonly organisation: string
   readonly system: string
   readonly component: string
-  readonly kind: 'full'
+  /** `forensic`: as a suspected host was found; never a recovery point. */
+  readonly kind: 'full' | 'forensic'
   /** Id of the run that made it: backups of one run form a recovery point. */
   readonly run: string
   readonly attempt: number
@@ -177,6 +178,14 @@ export type ControlBody =
   | ({ readonly kind: 'config-taken'; readonly host: string } & AppliedNumber)
   /** A person has looked at a run that was due for review. */
   | { readonly kind: 'review'; readonly workflowId: string; readonly run: string; readonly by: string; readonly note: string }
+  | ({ readonly kind: 'suspicion' } & Suspicion)
+  /**
+   * A person has decided that nothing came of it: what these hosts signed counts again, and they may serve. `rebuilt`: something did,
+   * and they were made anew: what they sign from then on counts.
+   */
+  | { readonly kind: 'suspicion-lifted'; readonly run: string; readonly by: string; readonly reason: string; readonly rebuilt?: true }
+  /** A command of a run that must not be run twice has ended well. */
+  | { readonly kind: 'step-done'; readonly run: string; readonly step: string }
   | {
       readonly kind: 'safety-set'
       readonly run: string
@@ -186,6 +195,19 @@ export type ControlBody =
       /** The run whose safety set is in service again since then. */
       readonly broughtBack?: string
     }
+
+/** Hosts that somebody else may have ruled since a moment. */
+export interface Suspicion {
+  /** The run that answers it. */
+  readonly run: string
+  /** ISO-8601 UTC. What the keys of these hosts signed after it is no recovery point. */
+  readonly since: string
+  readonly hosts: readonly string[]
+  /** When it was written down: a key that a host was given later is not under suspicion. */
+  readonly notedAt: string
+  /** ISO-8601 UTC: since when the hosts are made anew; absent as long as nobody has said so. Never in the record itself. */
+  readonly until?: string
+}
 
 /** Where the old lives of a system end when it leaves a site: what they ship beyond is never used. */
 export interface Fence {

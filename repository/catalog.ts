@@ -2,17 +2,20 @@
  * What a store holds: derived from its signed documents at every look (through a disposable
  * cache), so that losing the catalog loses nothing.
  */
-import type { Verifier } from '../adapters/crypto/crypto.ts'
+import type { Verifier, VerifiedSigner } from '../adapters/crypto/crypto.ts'
 import type { Store } from '../adapters/store/store.ts'
 import { MusterError } from '../domain/failures.ts'
 import { backupsPrefix, componentBackupsPrefix, manifestKey, parseBackupKey } from '../domain/object-keys.ts'
-import type { Manifest } from '../domain/repository-format.ts'
+import type { Manifest, Suspicion } from '../domain/repository-format.ts'
+import { suspectText } from '../domain/suspicion.ts'
 import type { DocumentCache } from './document-cache.ts'
 import { openDocument } from './signed-document.ts'
 
 export interface CatalogDeps {
   readonly verifier: Verifier
   readonly cache: DocumentCache
+  /** Manifests that these make doubtful are not believed. */
+  readonly suspicions?: readonly Suspicion[]
 }
 
 export interface StoreCatalog {
@@ -37,17 +40,24 @@ export interface StoreCatalog {
 export async function readCatalog(deps: CatalogDeps, store: Store, system?: string): Promise<StoreCatalog> {
   const sizes = new Map<string, { sizeBytes: number; modifiedAt: string }>()
   const manifestKeys: string[] = []
+  const takenAt = new Map<string, string>()
   for await (const { key, sizeBytes, modifiedAt } of store.list(system === undefined ? backupsPrefix : componentBackupsPrefix(system))) {
     const parts = parseBackupKey(key)
     if (!parts) continue
-    if (parts.rest === 'manifest.json') manifestKeys.push(key)
-    else sizes.set(key, { sizeBytes, modifiedAt })
+    if (parts.rest === 'manifest.json') {
+      manifestKeys.push(key)
+      takenAt.set(key, modifiedAt)
+    } else sizes.set(key, { sizeBytes, modifiedAt })
   }
   const manifests: Manifest[] = []
   const invalid: { key: string; problem: string }[] = []
   for (const key of manifestKeys) {
     try {
-      manifests.push(await readManifestAt(deps, store, key))
+      const { manifest, signer } = await openManifestAt(deps, store, key)
+      const at = [manifest.endedAt, takenAt.get(key) ?? manifest.endedAt].sort().at(-1) as string
+      const suspect = suspectText(deps.suspicions ?? [], { host: signer.name, keyValidFrom: signer.validFrom, at })
+      if (suspect === null) manifests.push(manifest)
+      else invalid.push({ key, problem: `backup ${manifest.backup} of ${manifest.system}/${manifest.component} does not count: ${suspect}` })
     } catch (error) {
       if (!(error instanceof MusterError) || error.type === 'Unreachable' || error.type === 'CredentialsRejected') throw error
       invalid.push({ key, problem: error.message })
@@ -70,13 +80,17 @@ export async function readManifest(deps: CatalogDeps, store: Store, system: stri
 }
 
 async function readManifestAt(deps: CatalogDeps, store: Store, key: string): Promise<Manifest> {
+  return (await openManifestAt(deps, store, key)).manifest
+}
+
+async function openManifestAt(deps: CatalogDeps, store: Store, key: string): Promise<{ readonly manifest: Manifest; readonly signer: VerifiedSigner }> {
   const place = `${store.name}:${key}`
-  const { value } = openDocument<Manifest>(deps.verifier, 'manifest', await deps.cache.read(store, key), place)
+  const { value, signer } = openDocument<Manifest>(deps.verifier, 'manifest', await deps.cache.read(store, key), place)
   const parts = parseBackupKey(key)
   if (value.format !== 'muster-manifest-1' || value.backup !== parts?.backup || value.system !== parts.system || value.component !== parts.component) {
     throw new MusterError('ManifestInvalid', `the manifest describes another backup than its key says [${place}]`)
   }
-  return value
+  return { manifest: value, signer }
 }
 
 function findUnpublished(sizes: ReadonlyMap<string, { modifiedAt: string }>, manifestKeys: readonly string[]) {

@@ -4,7 +4,7 @@
  */
 import type { Signer, Verifier } from '../adapters/crypto/crypto.ts'
 import type { Store } from '../adapters/store/store.ts'
-import { outranks } from '../domain/control-state.ts'
+import { controlWriter, outranks } from '../domain/control-state.ts'
 import { MusterError } from '../domain/failures.ts'
 import { recordKey, recordPrefix } from '../domain/object-keys.ts'
 import type { ControlBody, ControlRecord } from '../domain/repository-format.ts'
@@ -31,6 +31,13 @@ export async function readChain(store: Store, system: string, verifier: Verifier
     const expected = recordKey(system, records.length + 1)
     if (key !== expected || opened.value.previous !== head || opened.value.system !== system) {
       throw new MusterError('ManifestInvalid', `the chain of control records is broken: ${key} does not follow record ${records.length} [${store.name}]`)
+    }
+    const { name } = opened.signer
+    if (opened.value.by === controlWriter && name !== null && name !== controlWriter) {
+      throw new MusterError(
+        'SignatureInvalid',
+        `control record ${key} says that the control key wrote it, and the key of ${name} has signed it [${store.name}]`,
+      )
     }
     head = opened.textSha256
     records.push(opened.value)

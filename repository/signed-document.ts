@@ -3,7 +3,7 @@
  * line, newline included. docs/repository-format.md has the commands that check one by hand.
  */
 import { createHash } from 'node:crypto'
-import type { Signer, Verifier } from '../adapters/crypto/crypto.ts'
+import type { Signer, Verifier, VerifiedSigner } from '../adapters/crypto/crypto.ts'
 import { canonicalJson } from '../domain/canonical-json.ts'
 import { MusterError } from '../domain/failures.ts'
 import type { SignedKind } from '../domain/repository-format.ts'
@@ -16,6 +16,7 @@ export interface OpenedDocument<T> {
   readonly textSha256: string
   /** The key that signed it. */
   readonly publicKey: string
+  readonly signer: VerifiedSigner
 }
 
 /** The bytes to store. Deterministic: the same value and key give the same bytes. */
@@ -31,14 +32,14 @@ export function signDocument(signer: Signer, kind: SignedKind, value: unknown): 
  */
 export function openDocument<T>(verifier: Verifier, kind: SignedKind, bytes: Uint8Array, place: string): OpenedDocument<T> {
   const { text, armor } = splitDocument(bytes, place)
-  let publicKey: string
+  let signer: VerifiedSigner
   try {
-    publicKey = verifier.verify(kind, text, armor).publicKey
+    signer = verifier.verify(kind, text, armor)
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
     throw new MusterError(error.type, `${error.message} [${place}]`, { cause: error, hint: error.hint })
   }
-  return { value: parseText<T>(text, place), textSha256: sha256Hex(text), publicKey }
+  return { value: parseText<T>(text, place), textSha256: sha256Hex(text), publicKey: signer.publicKey, signer }
 }
 
 /** The text and the signature of a document whose signer is not yet known: key lists only. */

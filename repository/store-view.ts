@@ -86,7 +86,7 @@ export async function viewStore(deps: StoreViewDeps, system: string, state: Cont
             databases: [],
             trouble: { message: probe.problem ?? 'it does not answer', hint: 'look whether it can be reached from this host' },
           }
-        const catalog = await readCatalog(deps, store, system)
+        const catalog = await readCatalog({ ...deps, suspicions: state.suspicions }, store, system)
         return { store: name, probe, catalog, databases: await viewDatabases(deps, system, state, store, catalog), trouble: null }
       },
       `store "${name}"`,

@@ -85,7 +85,9 @@ export async function readTrust(store: Store, rootFingerprint: string, tools: Tr
 
 export function trustOf(list: KeyList, tools: TrustTools): Trust {
   const verifierOf = (keys: readonly TrustedKey[]) =>
-    tools.createVerifier(keys.map(({ role, publicKey, validFrom, revokedSince }) => ({ publicKey, kinds: kindsOfRole[role], validFrom, revokedSince })))
+    tools.createVerifier(
+      keys.map(({ role, name, publicKey, validFrom, revokedSince }) => ({ publicKey, name, kinds: kindsOfRole[role], validFrom, revokedSince })),
+    )
   return { list, verifier: verifierOf(list.keys), controlVerifier: verifierOf(list.keys.filter(({ role }) => role === 'control')) }
 }
 

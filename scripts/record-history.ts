@@ -67,6 +67,16 @@ const answerPlan = (answer: object, shop: Parameters<typeof shopRestorePlan>[0] 
   },
 })
 
+/** Of a run and of the failover that it starts. */
+const openAfterReview = async (handle: WorkflowHandle) => {
+  const child = handle.client.getHandle(`${handle.workflowId}/recover`)
+  await until('the failover', () => child.describe().then(isThere, () => false))
+  await untilPhase(child, 'paused: review before opening')
+  await child.executeUpdate('correct', { args: [{ action: 'retry', person: 'bob', reason: 'looked through' }] })
+}
+const isThere = () => true
+const breach = { since: '2026-11-21T02:14:00Z', hosts: ['localhost'] }
+
 const offsiteOut: Partial<Script> = {
   planBackup: () => shopBackupPlan({ limits: { ...shortLimits, copySeconds: 1 } }),
   publishCopy: when('offsite', failing('Unreachable', 'offsite does not answer'), base.publishCopy),
@@ -121,6 +131,32 @@ const recordings: Readonly<Record<string, Recording>> = {
   'archiveWal.failed': { script: { archiveWal: failing('PreconditionFailed', 'the WAL shipper of database does not run') } },
   'archiveWal.nothing-to-do': { script: { planBackup: () => shopBackupPlan({ waves: [[plannedUploads]] }) } },
   'archiveWal.cancelled': { script: { archiveWal: untilCancelled() }, meanwhile: cancelAt('archiveWal') },
+
+  'respondToBreach.planned': { input: { ...breach, planOnly: true }, id: 'plan/shop/1' },
+  'respondToBreach.succeeded': { input: breach, script: { observeTargets: oldSide }, meanwhile: openAfterReview },
+  'respondToBreach.second-candidate': {
+    input: breach,
+    script: {
+      observeTargets: oldSideGone,
+      isolateHosts: broken,
+      examineCandidate: (input, attempt) => (input.name === 'candidate-1' ? broken() : base.examineCandidate(input, attempt)),
+    },
+    meanwhile: openAfterReview,
+  },
+  'respondToBreach.nothing-holds': { input: breach, script: { examineCandidate: broken } },
+  'respondToBreach.cancelled': { input: breach, script: { takeForensicCopy: untilCancelled() }, meanwhile: cancelAt('takeForensicCopy') },
+  'failover.after-a-breach': {
+    script: { observeTargets: oldSide, rotateByCommand: failingTimes(1, 'PreconditionFailed', 'no answer', base.rotateByCommand) },
+    input: {
+      to: { time: '2026-11-21T02:13:59.999Z' },
+      breach: { run: 'target/shop:9', since: '2026-11-21T02:14:00Z', suspects: ['localhost'], review: ['who logged in'] },
+    },
+    meanwhile: async (handle, play) => {
+      await correctAt('paused: rotate session-key', { action: 'retry' })(handle, play)
+      await untilPhase(handle, 'paused: review before opening')
+      await handle.executeUpdate('correct', { args: [{ action: 'retry', person: 'bob', reason: 'looked through' }] })
+    },
+  },
 
   'restoreSystem.planned': { input: { planOnly: true }, id: 'plan/shop/1' },
   'restoreSystem.planned-forecast-stored': { input: { planOnly: true }, id: 'plan/shop/1' },
@@ -258,7 +294,7 @@ async function record(stage: Stage, name: string, recording: Recording): Promise
   const [type = ''] = name.split('.')
   const ofSystem = type !== 'installConfig' && type !== 'archiveHistories'
   const play = stage.play({ ...base, ...recording.script }, ofSystem ? 'shop' : noSystem)
-  const restores = type === 'restoreSystem' || type === 'recoverToPointInTime' || moves.includes(type)
+  const restores = type === 'restoreSystem' || type === 'recoverToPointInTime' || moves.includes(type) || type === 'respondToBreach'
   const id = recording.id ?? (restores ? 'target/shop' : ofSystem ? `${type}/shop/1` : type === 'archiveHistories' ? 'archive-histories' : 'install-config')
   const handle = await stage.start(type, id, { ...(ofSystem && { system: 'shop' }), requestedBy: 'alice', ...recording.input })
   await recording.meanwhile?.(handle, play)

@@ -13,7 +13,7 @@ import { createAgeDecryption, createAgeEncryption } from '../adapters/crypto/age
 import { loadSigner } from '../adapters/crypto/signature.ts'
 import { runSmokeCommand } from '../adapters/process/smoke-command.ts'
 import { endLabelled } from '../adapters/process/find-processes.ts'
-import { runOwnerCommand } from '../adapters/process/owner-command.ts'
+import { recordOwnerCommand, runOwnerCommand } from '../adapters/process/owner-command.ts'
 import { runTool } from '../adapters/process/run-tool.ts'
 import type { Histories } from '../adapters/history/history.ts'
 import { createTemporalHistories } from '../adapters/history/temporal.ts'
@@ -98,6 +98,8 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900,
     approvals: approvalVerifier,
     runSmokeCommand,
     runCommand: runOwnerCommand,
+    recordCommand: recordOwnerCommand,
+    secret: (reference) => secrets.resolve(reference),
     postgresql,
     files,
     members,

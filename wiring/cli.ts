@@ -34,6 +34,7 @@ import { localTrust } from './trust.ts'
 import { goOffline } from './offline.ts'
 import { useTemporalHere } from './up-here.ts'
 import { auditWitnesses } from './audit-witnesses.ts'
+import { liftSuspicion } from './lift-suspicion.ts'
 import { recordReview } from './record-review.ts'
 import { restoredCopies } from './restored-copies.ts'
 import { createReplayer } from './replay.ts'
@@ -147,6 +148,7 @@ function createDesk(places: Places, json: boolean, temporal: Desk['temporal']): 
     auditWitnesses: () => auditWitnesses(places),
     replayer: createReplayer(places),
     recordReview: (config, system, review) => recordReview(places, { config, system, by: user, ...review }),
+    liftSuspicion: (config, system, lift) => liftSuspicion(places, { config, system, by: user, ...lift }),
     async apply({ dryRun, withoutTemporal }) {
       const { config } = await loadHere(places)
       return applyHere(places, { config, temporal: withoutTemporal ? null : await temporal(), dryRun, requestedBy: user })

@@ -28,8 +28,9 @@ export async function guardHere(places: Places, system: string, options: GuardOp
   const home = siteOfSystem(config, system)
   if (sitesOf(config, system).length < 2) return { system, host, site, because: 'it has no other site' }
   const answers = await lookBeside(places, system, guarded)
-  const verdict = judgeGuard(site, home, answers)
+  const verdict = judgeGuard(site, home, answers, host)
   if (verdict.kind === 'elsewhere') throw notHere(system, guarded, verdict)
+  if (verdict.kind === 'isolated') throw isolated(system, guarded, verdict)
   const asked = answers.filter(({ records }) => records !== null && records.length > 0).map(({ store }) => store)
   if (verdict.kind === 'active') return { system, host, site, because: `it is active here, as ${asked.join(', ')} say` }
   return whereUnknown(places, system, guarded, verdict, options)
@@ -40,6 +41,17 @@ function notHere(system: string, { host, site }: GuardedHost, { standing }: Extr
   return new MusterError('NotActiveSite', `system "${system}" is active at site "${standing.site}"${moved}; host "${host}" is at site "${site}"`, {
     hint: `nothing is started here. What was committed here and is not there: muster diverged ${system}. To bring it back: muster failover ${system}`,
   })
+}
+
+function isolated(system: string, { host }: GuardedHost, { suspicion }: Extract<GuardVerdict, { kind: 'isolated' }>): MusterError {
+  const { since, run, notedAt } = suspicion
+  return new MusterError(
+    'NotActiveSite',
+    `host "${host}" is under suspicion since ${since}, noted at ${notedAt} by ${run}: system "${system}" is not served here`,
+    {
+      hint: `look at that run. Nothing came of it after all: muster scenario security-breach ${system} --lift ${run} --reason TEXT`,
+    },
+  )
 }
 
 async function whereUnknown(

@@ -1,6 +1,6 @@
 /**
  * A system that is fenced at this site and still served here is stopped: a site that was cut off, went on serving and is
- * reached again. It works without Temporal, beside the WAL shipper, and acts only on what it is certain of: a store that
+ * reached again; or a host under suspicion on which somebody starts it again. It works without Temporal, beside the WAL shipper, and acts only on what it is certain of: a store that
  * stands at another site names both the move and the fence. What was committed here after the fence stays where it is.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -92,7 +92,7 @@ async function stop(guard: ReturnGuard, one: GuardedSystem, served: readonly Par
     verdict = await judge(guard, one)
   }
   const fence = fenceOf(verdict)
-  if (stopped.length > 0 && fence !== null && verdict.kind === 'elsewhere') {
+  if (stopped.length > 0 && fence !== null && (verdict.kind === 'elsewhere' || verdict.kind === 'isolated')) {
     await guard.notices.stopped(
       one.system,
       stopped.map(({ name }) => name),
@@ -124,9 +124,9 @@ async function startWhatWasGivenBack(
 }
 
 async function judge({ agent, ask }: ReturnGuard, { system, home }: GuardedSystem): Promise<GuardVerdict> {
-  return judgeGuard(agent.site, home, await ask(system))
+  return judgeGuard(agent.site, home, await ask(system), agent.host)
 }
 
 function fenceOf(verdict: GuardVerdict): Fence | null {
-  return verdict.kind === 'elsewhere' ? verdict.fence : null
+  return verdict.kind === 'elsewhere' || verdict.kind === 'isolated' ? verdict.fence : null
 }

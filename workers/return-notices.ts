@@ -38,6 +38,12 @@ export function createReturnNotices(agent: Agent, config: Config): ReturnNotices
   return {
     async stopped(system, parts, standing, fence) {
       agent.log.error({ system, parts, activeSite: standing.site, run: fence.run }, 'stopped what was still served at a fenced site')
+      if (standing.site === agent.site) {
+        return tell(system, `${system} was started on ${agent.host}, which is ${fence.proof.detail}, and is stopped`, [
+          `Stopped: ${parts.join(', ')}. ${fence.run} answers the breach: nothing is served here until it has moved, or a person lifts the suspicion.`,
+          `Who started it? Nothing came of it after all: muster scenario security-breach ${system} --lift ${fence.run} --reason TEXT`,
+        ])
+      }
       await tell(system, `${system} was still served on ${agent.host} and is stopped: it is active at site ${standing.site}`, [
         `Stopped: ${parts.join(', ')}. ${fence.run} moved the system to site ${standing.site}, fenced by ${fence.proof.by} (${fence.proof.detail}).`,
         ...fence.lives.map(

@@ -4,7 +4,8 @@
  *  0. readiness             of kind failover: the failover is planned at the other site, with its DNS records, and thrown away
  *  1. plan                  which recovery point, which backups, on which host        undo: remove the drill's folder
  *  2. restore aside         replayed to the target, held there                        undo: stop it, remove it
- *  3. check                 the configured checks, read-only; trees against their index; the drill's smoke command
+ *  3. check                 the configured checks, read-only; trees against their index; the drill's smoke command; of a
+ *                           candidate that answers a breach, its inventory and the scanners
  *  4. promote               the engine becomes writable, in quarantine
  *  5. clean up              always: also after a failure and a cancellation
  *  6. evidence              signed, in every store; also of a drill that failed
@@ -141,6 +142,7 @@ async function rehearse(input: DrillInput, site: string, board: RestoreContext['
   await checkAside(context)
   context.checks.push(...trees(context).map(treeCheck))
   if (input.drill !== undefined) await smoke(context, input.drill, host)
+  if (input.examine !== undefined) await examine(context, input.examine, host)
   rehearsal.promoted = await promoteAside(context)
   rehearsal.verifiedAt = new Date().toISOString()
 }
@@ -160,6 +162,17 @@ async function smoke(context: RestoreContext, drill: string, host: string): Prom
   context.checks.push({ name: `smoke command of ${drill}`, value: null, ok: true, detail: 'exit code 0' })
 }
 
+/** Whether somebody who was there would come back with it: before anything of it may run. */
+async function examine(context: RestoreContext, asked: NonNullable<DrillInput['examine']>, host: string): Promise<void> {
+  const { plan } = context
+  const restored = plan.decision.components.map((one) => stepOf(context, one))
+  const step = { system: context.input.system, configHash: plan.decision.configHash, ...asked, restored }
+  const { checks } = await timed(context, 'examine', () =>
+    urgentOnHost(host, 'transfer', plan.limits).examineCandidate.executeWithOptions({ summary: `examine ${asked.name}` }, [step]),
+  )
+  context.checks.push(...checks)
+}
+
 /** Nothing was restored: there is nothing to tell and nothing to keep. */
 function planned(board: RestoreContext['board'], { plan }: Rehearsal, evidence: RunEvidence): DrillResult {
   board.phase(plan ? 'planned' : evidence.outcome)
@@ -173,7 +186,9 @@ async function conclude(input: DrillInput, site: string, board: RestoreContext['
   const notices = createNotices(site, limits, { configHash: evidence.configHash || null, system, procedure: 'drill' })
   const good = evidence.outcome === 'succeeded'
   const lines = [figures(evidence), ...evidence.deviations]
-  notices.send(good ? 'succeeded' : 'failed', good ? 'info' : 'critical', `drill of ${system} ${evidence.outcome}`, lines.join('\n'))
+  // That a candidate is of no use is no alarm of its own: whoever tries candidates goes on with the next.
+  const severity = good || input.examine ? 'info' : 'critical'
+  notices.send(good ? 'succeeded' : 'failed', severity, `drill of ${system} ${evidence.outcome}`, lines.join('\n'))
   const undelivered = await notices.settled()
   const whole = { ...evidence, delivered: notices.delivered(), undelivered }
   const record = await keepEvidence({ site, limits, board, title: `drill of ${system}` }, whole)

@@ -13,6 +13,7 @@ export { installConfig } from './install-config.ts'
 export { monitorHealth } from './monitor-health.ts'
 export { refreshStandby } from './refresh-standby.ts'
 export { recoverToPointInTime } from './recover-to-point-in-time.ts'
+export { respondToBreach } from './respond-to-breach.ts'
 export { restoreSystem } from './restore-system.ts'
 export { switchover } from './switchover.ts'
 

@@ -162,6 +162,8 @@ export const DrillInput = z.strictObject({
   to: AtTime.optional(),
   /** A configured drill whose smoke command is run. */
   drill: Name.optional(),
+  /** Of a candidate that answers a breach: keeps an inventory under this name, and lets the scanners look at it. */
+  examine: z.strictObject({ breach: z.string().max(300), name: Name, scan: z.boolean() }).optional(),
   /** Show what would be rehearsed, and how long it is expected to take, and end. */
   planOnly: z.boolean().optional(),
   configHash: Hash.optional(),
@@ -190,10 +192,43 @@ const MoveCommon = {
 }
 
 /** From the site where the system is active to its other site. */
-export const MoveInput = z.strictObject(MoveCommon)
+export const MoveInput = z.strictObject({
+  ...MoveCommon,
+  /** Of a failover: this moment instead of the newest; what is newer is left. */
+  to: AtTime.optional(),
+  /** Of a failover that answers a breach: whom not to believe, and what a person looks at before the opening. */
+  breach: z
+    .strictObject({
+      run: z.string().max(300),
+      since: IsoTime,
+      suspects: z.array(Name).min(1).max(100),
+      review: z.array(z.string().max(500)).max(200),
+    })
+    .optional(),
+})
 export type MoveInput = z.infer<typeof MoveInput>
 
 export const moveMessage: Message<MoveInput> = { schema: MoveInput, example: { system: 'shop', planOnly: true } }
+
+export const RespondToBreachInput = z.strictObject({
+  system: Name,
+  /** Since when somebody else may have been there: nothing newer is restored. */
+  since: IsoTime,
+  /** Hosts that may be ruled by somebody else. */
+  hosts: z.array(Name).min(1).max(100),
+  /** Show what would be isolated and tried, and end. */
+  planOnly: z.boolean().optional(),
+  /** Expiry of the plan, as `planOnly` gave it: a plan with another expiry has another hash. */
+  expiresAt: IsoTime.optional(),
+  configHash: Hash.optional(),
+  requestedBy: RequestedBy,
+})
+export type RespondToBreachInput = z.infer<typeof RespondToBreachInput>
+
+export const respondToBreachMessage: Message<RespondToBreachInput> = {
+  schema: RespondToBreachInput,
+  example: { system: 'shop', since: '2026-11-21T02:14:00Z', hosts: ['db1'], planOnly: true },
+}
 
 export const AttestInput = z.strictObject({
   /** Hash of the plan, as it was shown. */
@@ -267,6 +302,7 @@ export const workflowTypes = [
   'archiveHistories',
   'monitorHealth',
   'refreshStandby',
+  'respondToBreach',
 ] as const
 export type WorkflowType = (typeof workflowTypes)[number]
 
@@ -287,6 +323,7 @@ export type { KeptEvidence } from './evidence.ts'
 export type { MonitorHealthResult } from './monitor-health.ts'
 export type { MoveResult } from './move/run-move.ts'
 export type { BackupSystemResult } from './backup-system.ts'
+export type { RespondToBreachResult } from './respond-to-breach.ts'
 export type { RefreshStandbyResult } from './refresh-standby.ts'
 export type { AnswerResult } from './restore/approval.ts'
 export type { AskedAgent, InstallConfigResult } from './install-config.ts'

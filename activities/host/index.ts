@@ -3,6 +3,11 @@ import type { Agent } from '../agent.ts'
 import { atBoundary } from '../boundary.ts'
 import { installConfig } from '../install-config.ts'
 import { archiveWal } from './archive-wal.ts'
+import { chooseCandidates } from './breach/choose-candidates.ts'
+import { compareCandidates } from './breach/compare-candidates.ts'
+import { examineCandidate } from './breach/examine-candidate.ts'
+import { findKnownPasswords, rotateRole } from './breach/rotate-role.ts'
+import { takeForensicCopy } from './breach/take-forensic-copy.ts'
 import { planDrill } from './drill/plan-drill.ts'
 import { releaseDrill } from './drill/release-drill.ts'
 import { smokeDrill } from './drill/smoke-drill.ts'
@@ -33,7 +38,11 @@ export function createHostActivities(agent: Agent) {
     awaitHealthy: atBoundary(agent, awaitHealthy(agent)),
     catchUpStandby: atBoundary(agent, catchUpStandby(agent)),
     checkRestored: atBoundary(agent, checkRestored(agent)),
+    chooseCandidates: atBoundary(agent, chooseCandidates(agent)),
+    compareCandidates: atBoundary(agent, compareCandidates(agent)),
     discardAside: atBoundary(agent, discardAside(agent)),
+    examineCandidate: atBoundary(agent, examineCandidate(agent)),
+    findKnownPasswords: atBoundary(agent, findKnownPasswords(agent)),
     giveBack: atBoundary(agent, giveBack(agent)),
     holdAtTarget: atBoundary(agent, holdAtTarget(agent)),
     installConfig: atBoundary(agent, installConfig(agent)),
@@ -57,6 +66,7 @@ export function createHostActivities(agent: Agent) {
     replayTail: atBoundary(agent, replayTail(agent)),
     restoreDatabaseAside: atBoundary(agent, restoreDatabaseAside(agent)),
     restoreTreeAside: atBoundary(agent, restoreTreeAside(agent)),
+    rotateRole: atBoundary(agent, rotateRole(agent)),
     runAfter: atBoundary(agent, runAfter(agent)),
     saveTail: atBoundary(agent, saveTail(agent)),
     seedStandby: atBoundary(agent, seedStandby(agent)),
@@ -69,6 +79,7 @@ export function createHostActivities(agent: Agent) {
     stopService: atBoundary(agent, stopService(agent)),
     swapBack: atBoundary(agent, swapBack(agent)),
     swapIn: atBoundary(agent, swapIn(agent)),
+    takeForensicCopy: atBoundary(agent, takeForensicCopy(agent)),
     takeOver: atBoundary(agent, takeOver(agent)),
   }
 }

@@ -82,7 +82,9 @@ async function missingBackups(
   stores: readonly Store[],
   to: Store,
 ): Promise<readonly { from: Store; manifest: Manifest }[]> {
-  const deps = { verifier: await agent.verifier(config), cache: agent.cache }
+  // A copy is signed by the host that makes it: what is doubtful would not be, any more.
+  const { suspicions } = await readState(agent, config, input.system)
+  const deps = { verifier: await agent.verifier(config), cache: agent.cache, suspicions }
   const has = new Set((await readCatalog(deps, to, input.system)).manifests.map(({ backup }) => backup))
   const missing = new Map<string, { from: Store; manifest: Manifest }>()
   for (const from of stores.filter((one) => one !== to)) {

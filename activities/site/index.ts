@@ -3,6 +3,9 @@ import type { Agent } from '../agent.ts'
 import { atBoundary } from '../boundary.ts'
 import { archiveRuns } from './archive/archive-runs.ts'
 import { installConfig } from '../install-config.ts'
+import { noteSuspicion } from './breach/note-suspicion.ts'
+import { isolateHosts, rotateByCommand } from './breach/run-breach-command.ts'
+import { scopeBreach } from './breach/scope-breach.ts'
 import { changeDns } from './dns/change-dns.ts'
 import { observeDns } from './dns/observe-dns.ts'
 import { planDns } from './dns/plan-dns.ts'
@@ -20,10 +23,14 @@ import { writeEvidence } from './write-evidence.ts'
 export function createSiteActivities(agent: Agent) {
   return {
     changeDns: atBoundary(agent, changeDns(agent)),
+    isolateHosts: atBoundary(agent, isolateHosts(agent)),
     moveSchedules: atBoundary(agent, moveSchedules(agent)),
+    noteSuspicion: atBoundary(agent, noteSuspicion(agent)),
     observeDns: atBoundary(agent, observeDns(agent)),
     planBackup: atBoundary(agent, planBackup(agent)),
+    rotateByCommand: atBoundary(agent, rotateByCommand(agent)),
     runFence: atBoundary(agent, runFence(agent)),
+    scopeBreach: atBoundary(agent, scopeBreach(agent)),
     scopeMove: atBoundary(agent, scopeMove(agent)),
     scopeStandby: atBoundary(agent, scopeStandby(agent)),
     planDns: atBoundary(agent, planDns(agent)),

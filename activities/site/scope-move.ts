@@ -1,3 +1,5 @@
+import { type BreachRotation, noBreachConfig } from '../../domain/breach.ts'
+import type { SystemConfig } from '../../domain/config.ts'
 import { siteOfSystem } from '../../domain/copies.ts'
 import { MusterError } from '../../domain/failures.ts'
 import { type FenceWay, isPlanned, type MoveProcedure, type MoveSource } from '../../domain/move.ts'
@@ -16,6 +18,16 @@ export interface MoveScope extends RestoreScope {
   readonly sourceComponents: readonly { readonly component: string; readonly host: string }[]
   readonly fence: readonly FenceWay[]
   readonly limits: TimeLimits
+  /** Where hosts of the old side are under suspicion: what is changed before the opening, and looked at. */
+  readonly breach?: { readonly rotate: BreachRotation; readonly review: readonly string[] }
+}
+
+export interface ScopeMoveInput {
+  readonly system: string
+  readonly procedure: MoveProcedure
+  readonly configHash: string | null
+  /** Hosts whose agents are not believed. */
+  readonly suspects?: readonly string[]
 }
 
 /**
@@ -27,7 +39,7 @@ export interface MoveScope extends RestoreScope {
  * Fails with: UnknownName, InvalidInput (no other site), WrongTarget (it is there already), NotActiveSite, Unreachable.
  */
 export function scopeMove(agent: Agent) {
-  return async (input: { readonly system: string; readonly procedure: MoveProcedure; readonly configHash: string | null }, _work: Work): Promise<MoveScope> => {
+  return async (input: ScopeMoveInput, _work: Work): Promise<MoveScope> => {
     const { config, whole, hash } = await agent.config(input.configHash)
     const system = systemOf(config, input.system)
     if (!system.failover) {
@@ -52,16 +64,28 @@ export function scopeMove(agent: Agent) {
         services: [...old.services].reverse().map(({ name, host }) => ({ service: name, host })),
       },
       sourceComponents: there,
-      fence: waysToFence(input.procedure, system.failover.fence !== undefined && to === system.failover.to),
+      fence: waysToFence(input.procedure, system.failover.fence !== undefined && to === system.failover.to, input.suspects !== undefined),
+      ...(input.suspects && { breach: breachOf(system) }),
       limits: config.limits ?? defaultTimeLimits,
     }
   }
 }
 
-/** In a planned move nothing but the old side's own agents will do: with another proof something could be lost. */
-function waysToFence(procedure: MoveProcedure, hasCommand: boolean): readonly FenceWay[] {
+function breachOf({ breach }: SystemConfig): NonNullable<MoveScope['breach']> {
+  const { rotate, review } = breach ?? noBreachConfig
+  return {
+    rotate: { roles: rotate.roles.map(({ component, role }) => ({ component, role })), commands: rotate.commands.map(({ name }) => name) },
+    review,
+  }
+}
+
+/**
+ * In a planned move nothing but the old side's own agents will do: with another proof something could be lost. What a
+ * host under suspicion says of itself proves nothing.
+ */
+function waysToFence(procedure: MoveProcedure, hasCommand: boolean, isSuspect: boolean): readonly FenceWay[] {
   if (isPlanned(procedure)) return ['agents']
-  return ['agents', ...(hasCommand ? (['command'] as const) : []), 'people']
+  return [...(isSuspect ? [] : (['agents'] as const)), ...(hasCommand ? (['command'] as const) : []), 'people']
 }
 
 function refuseWrongSite(

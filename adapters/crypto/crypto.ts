@@ -47,7 +47,15 @@ export interface Verifier {
    * Without it the key must be trusted now and must never have been revoked.
    * @throws MusterError SignatureInvalid | KeyNotTrusted
    */
-  verify(kind: SignedKind, text: Uint8Array, armor: string, at?: string): { readonly publicKey: string }
+  verify(kind: SignedKind, text: Uint8Array, armor: string, at?: string): VerifiedSigner
+}
+
+export interface VerifiedSigner {
+  readonly publicKey: string
+  /** Whose key it is, as the key list says; null where keys have no names. */
+  readonly name: string | null
+  /** ISO-8601 UTC; null: since ever. */
+  readonly validFrom: string | null
 }
 
 /** Proves what a person signed. */

@@ -1,6 +1,6 @@
 import { MusterError } from '../../domain/failures.ts'
 import { type SignedKind, signatureNamespaces } from '../../domain/repository-format.ts'
-import type { Signer, Verifier } from './crypto.ts'
+import type { Signer, Verifier, VerifiedSigner } from './crypto.ts'
 import { parsePrivateKey, type PrivateKey, readPrivateKey } from './private-key.ts'
 import { parsePublicKey, publicKeyText } from './public-key.ts'
 import { matches, parseArmored, type SshSignature, signArmored } from './sshsig.ts'
@@ -13,6 +13,8 @@ export interface TrustedSigner {
   /** `ssh-ed25519 AAAA…`; a comment is ignored. */
   readonly publicKey: string
   readonly kinds: readonly SignedKind[]
+  /** Whose it is: a host, or `control`. */
+  readonly name?: string
   /** First moment at which it counts; always when left out. */
   readonly validFrom?: string
   /** First moment at which it no longer counts; null or left out: never revoked. */
@@ -47,6 +49,8 @@ function signerWith({ key, rawPublicKey }: PrivateKey): Signer {
 export function createVerifier(trusted: readonly TrustedSigner[]): Verifier {
   const signers = trusted.map((signer) => ({
     kinds: signer.kinds,
+    name: signer.name ?? null,
+    validFrom: signer.validFrom ?? null,
     publicKey: publicKeyText(parsePublicKey(signer.publicKey)),
     fromMs: signer.validFrom === undefined ? Number.NEGATIVE_INFINITY : moment(signer.validFrom),
     untilMs: signer.revokedSince ? moment(signer.revokedSince) : Number.POSITIVE_INFINITY,
@@ -63,11 +67,12 @@ export function createVerifier(trusted: readonly TrustedSigner[]): Verifier {
         throw new MusterError('KeyNotTrusted', `the ${wordsFor(kind)} was signed by ${publicKey}, which is not trusted for it`)
       }
       const atMs = at === undefined ? undefined : moment(at)
-      if (!candidates.some((signer) => countsAt(signer, atMs))) {
+      const found = candidates.find((signer) => countsAt(signer, atMs))
+      if (!found) {
         const when = at === undefined ? 'now' : `at ${at}`
         throw new MusterError('KeyNotTrusted', `the ${wordsFor(kind)} was signed by ${publicKey}, which is not valid ${when}`)
       }
-      return { publicKey }
+      return { publicKey, name: found.name, validFrom: found.validFrom } satisfies VerifiedSigner
     },
   }
 }

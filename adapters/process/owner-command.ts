@@ -12,3 +12,9 @@ export async function runOwnerCommand(words: readonly string[], options: OwnerCo
   const [command = '', ...args] = words
   await runTool(command, args, { ...options, stdout: 'discard' })
 }
+
+/** The same with what it prints in a new file (0600). @throws MusterError as `runOwnerCommand` */
+export async function recordOwnerCommand(words: readonly string[], file: string, options: OwnerCommandOptions): Promise<void> {
+  const [command = '', ...args] = words
+  await runTool(command, args, { ...options, stdout: { file } })
+}

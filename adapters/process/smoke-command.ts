@@ -1,4 +1,4 @@
-/** The smoke command of a drill: its exit code is the answer. */
+/** The smoke command of a drill, or a scanner of a candidate: its exit code is the answer. */
 import { MusterError } from '../../domain/failures.ts'
 import { runTool } from './run-tool.ts'
 
@@ -8,20 +8,26 @@ export interface SmokeCommandOptions {
   readonly signal?: AbortSignal
   readonly label?: string
   readonly env: Readonly<Record<string, string>>
+  /** How messages call it; the smoke command otherwise. */
+  readonly what?: string
+  readonly timeoutSeconds?: number
 }
 
 /** Runs it without a network where the host allows that. @throws MusterError CheckFailed with its last words, Cancelled, Timeout */
-export async function runSmokeCommand(words: readonly string[], { signal, label, env }: SmokeCommandOptions): Promise<void> {
+export async function runSmokeCommand(
+  words: readonly string[],
+  { signal, label, env, what = 'the smoke command', timeoutSeconds = mostSeconds }: SmokeCommandOptions,
+): Promise<void> {
   const [command = '', ...args] = words
   await runTool(command, args, {
     env,
-    timeoutSeconds: mostSeconds,
+    timeoutSeconds,
     noNetwork: true,
     stdout: 'discard',
     ...(signal && { signal }),
     ...(label !== undefined && { label }),
     explainFailure: ({ exitCode, stderrTail }) =>
-      new MusterError('CheckFailed', `the smoke command ${command} ended with ${exitCode ?? 'a signal'}: ${stderrTail.trim().split('\n').at(-1) ?? ''}`, {
+      new MusterError('CheckFailed', `${what} ${command} ended with ${exitCode ?? 'a signal'}: ${stderrTail.trim().split('\n').at(-1) ?? ''}`, {
         hint: 'run it by hand against a restore elsewhere: muster restore SYSTEM --component NAME --into DIR',
       }),
   })

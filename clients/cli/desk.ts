@@ -49,6 +49,12 @@ export interface Desk {
   readonly replayer: Replayer
   /** Notes, with the control key, that a person has looked at a run. @throws MusterError SecretMissing */
   recordReview(config: Config, system: string, review: { readonly workflowId: string; readonly run: string; readonly note: string }): Promise<void>
+  /** Takes a suspicion back, with the control key. @throws MusterError SecretMissing | UnknownName */
+  liftSuspicion(
+    config: Config,
+    system: string,
+    lift: { readonly run: string; readonly reason: string; readonly rebuilt: boolean },
+  ): Promise<{ readonly run: string; readonly hosts: readonly string[] }>
   apply(options: { readonly dryRun: boolean; readonly withoutTemporal: boolean }): Promise<ApplyResult>
   init(options: {
     readonly organisation: string

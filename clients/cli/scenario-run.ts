@@ -7,7 +7,8 @@ import { explain } from './output.ts'
 import { copyOf, drillOf } from './scenario-candidates.ts'
 import { aboutSystem, factsFor } from './scenario-facts.ts'
 import { findMoment, type Found } from './scenario-find.ts'
-import { carryOut, insistOnYes, type StepDone } from './scenario-step.ts'
+import { insistOnYes, type StepDone } from './scenario-done.ts'
+import { carryOut } from './scenario-step.ts'
 
 export interface Sequence {
   readonly scenario: Scenario

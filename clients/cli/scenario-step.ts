@@ -1,28 +1,22 @@
 /** One procedure of a sequence, carried out: its own plan is shown, its own approval waited for, and its end. */
 import { otherSite } from '../../domain/placement.ts'
 import { siteOfSystem } from '../../domain/copies.ts'
-import { MusterError } from '../../domain/failures.ts'
 import type { ScenarioStep } from '../../domain/scenario/scenario.ts'
-import type { ArchiveWalResult, BackupSystemResult, DrillResult, MoveResult, RestoreResult } from '../../workflows/messages.ts'
+import type { ArchiveWalResult, DrillResult, MoveResult, RestoreResult } from '../../workflows/messages.ts'
 import { startRun } from '../runs.ts'
 import { tellWhatToApprove } from './approve-here.ts'
 import type { Asking } from './ask.ts'
 import type { Desk } from './desk.ts'
+import { carryOutBreach } from './scenario-breach.ts'
+import { awaitBackup, insistOnYes, type StepDone } from './scenario-done.ts'
 import { showDrill } from './drill-view.ts'
 import { follow } from './follow.ts'
 import { showMoved } from './move-view.ts'
 import { showPlan, showRestored } from './restore-view.ts'
 
-/** What a step came to. */
-export interface StepDone {
-  readonly id: string
-  readonly workflowId: string
-  readonly outcome: string
-  readonly seconds: number
-}
-
 /** @throws what the run failed with; MusterError Cancelled where the person says no */
 export async function carryOut(desk: Desk, asking: Asking, step: ScenarioStep, system: string): Promise<StepDone> {
+  if (step.procedure === 'respondToBreach') return carryOutBreach(desk, asking, step, { system, site: await siteOf(desk, step, system) })
   return step.idFrom === 'target' ? carryOutPlan(desk, asking, step, system) : carryOutAtOnce(desk, asking, step, system)
 }
 
@@ -58,21 +52,8 @@ async function carryOutPlan(desk: Desk, asking: Asking, step: ScenarioStep, syst
   return { id: step.id, workflowId: handle.workflowId, outcome: result.outcome, seconds }
 }
 
-/** The next procedure begins when the new life has a base backup of its own. */
-async function awaitBackup(desk: Desk, system: string, workflowId: string | null): Promise<void> {
-  if (workflowId === null) throw new MusterError('CopiesMissing', 'no full backup could be started afterwards', { hint: `start one: muster backup ${system}` })
-  const { result, seconds } = await follow<BackupSystemResult>((await desk.temporal()).workflow.getHandle(workflowId), desk.out)
-  desk.out.line(`  full backup afterwards ${result.outcome} in ${seconds.toFixed(1)} s`)
-}
-
 async function siteOf(desk: Desk, { worksAt }: ScenarioStep, system: string): Promise<string> {
   const { config, whole } = await desk.applied(null)
   const active = siteOfSystem(config, system)
   return worksAt === 'other' ? otherSite(whole, system, active) : active
-}
-
-/** @throws MusterError Cancelled on any other answer */
-export async function insistOnYes(asking: Asking, question: string, { id }: ScenarioStep): Promise<void> {
-  const answer = await asking.ask(`  ${question} [yes/no]`)
-  if (!/^y(es)?$/i.test(answer)) throw new MusterError('Cancelled', `called off before "${id}"; it was not started`, { hint: 'nothing has to be undone' })
 }

@@ -1,7 +1,7 @@
 /** A scenario's sequence, for a person and for a program: what is known now, and each procedure with its command. */
 import { formatDuration } from '../../domain/durations.ts'
 import type { Scenario, ScenarioAbout, ScenarioStep } from '../../domain/scenario/scenario.ts'
-import { notInThisVersion, scenarios } from '../../domain/scenario/scenarios.ts'
+import { scenarios } from '../../domain/scenario/scenarios.ts'
 import { workflowIdOf } from '../runs.ts'
 import type { Output } from './output.ts'
 import { startFormLink } from './restore-view.ts'
@@ -61,7 +61,6 @@ function temporalStart(system: string, step: ScenarioStep, site: string, uiUrl: 
 export function showScenarios(out: Output): void {
   out.line('scenarios: what happened, and the procedures that bring a system through it')
   for (const { name, when } of scenarios) out.line(`  ${name.padEnd(24)} ${when}`)
-  for (const name of Object.keys(notInThisVersion)) out.line(`  ${name.padEnd(24)} not in this version; what to do by hand: muster scenario ${name}`)
   out.line('  → muster scenario NAME SYSTEM --plan')
 }
 

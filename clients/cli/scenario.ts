@@ -3,12 +3,13 @@ import type { Command } from 'commander'
 import { parseDuration } from '../../domain/durations.ts'
 import { MusterError } from '../../domain/failures.ts'
 import { momentToBeFound, type Moment, type Scenario, type ScenarioAbout, type ScenarioStep } from '../../domain/scenario/scenario.ts'
-import { notInThisVersion, scenarioNamed, scenarios } from '../../domain/scenario/scenarios.ts'
+import { scenarioNamed, scenarios } from '../../domain/scenario/scenarios.ts'
 import { quoted } from '../../domain/scenario/words.ts'
 import { toMicros } from '../../domain/times.ts'
 import { askAtTerminal, sayYes } from './ask.ts'
 import type { Desk } from './desk.ts'
 import { aboutSystem, factsFor } from './scenario-facts.ts'
+import { liftSuspicion } from './lift-suspicion.ts'
 import { firstStep, runSequence, type SequenceDone } from './scenario-run.ts'
 import { sequenceOf, showScenarios, showSequence } from './scenario-view.ts'
 
@@ -24,6 +25,10 @@ interface ScenarioOptions {
   readonly acceptLoss?: boolean
   readonly from?: string
   readonly yes?: boolean
+  readonly suspect?: string[]
+  readonly lift?: string
+  readonly reason?: string
+  readonly rebuilt?: boolean
 }
 
 export function addScenario(program: Command, desk: () => Desk): void {
@@ -42,16 +47,20 @@ export function addScenario(program: Command, desk: () => Desk): void {
     .option('--accept-loss', 'more than maxLoss may be lost in a failover')
     .option('--from <step>', 'go on with this step')
     .option('--to <moment>', 'with --from: the moment that was found, or "newest"')
+    .option('--suspect <host...>', 'of a security breach: hosts that somebody else may have ruled since --at')
+    .option('--lift <run>', 'of a security breach: nothing came of what this run isolated; needs --reason')
+    .option('--rebuilt', 'with --lift: something did come of it, and the hosts were made anew: what they sign from now on counts')
+    .option('--reason <text>', 'with --lift: why')
     .option('--yes', 'start each procedure without asking; approves nothing')
     .action(async (name: string | undefined, system: string | undefined, options: ScenarioOptions) => scenario(desk(), name, system, options))
 }
 
 async function scenario(desk: Desk, name: string | undefined, system: string | undefined, options: ScenarioOptions): Promise<void> {
   const { out } = desk
-  if (name === undefined)
-    return out.result({ scenarios: scenarios.map(({ name: one, when }) => ({ name: one, when })), notInThisVersion }, () => showScenarios(out))
+  if (name === undefined) return out.result({ scenarios: scenarios.map(({ name: one, when }) => ({ name: one, when })) }, () => showScenarios(out))
   const chosen = scenarioNamed(name)
   if (system === undefined) throw new MusterError('InvalidInput', `of which system? muster scenario ${name} SYSTEM`)
+  if (options.lift !== undefined) return liftSuspicion(desk, system, options.lift, options)
   const planOnly = Boolean(options.plan || options.dryRun)
   const withinSeconds = parseDuration(options.within)
   if (withinSeconds < 1) throw new MusterError('InvalidInput', '--within is at least 1s: each step of the search is a whole restore')
@@ -77,7 +86,7 @@ async function refuseCopiesElsewhere(desk: Desk, { databases }: ScenarioAbout, l
   for (const { component, host } of databases) if (asked.includes(component)) await desk.restoredCopies.assertHere(config, host)
 }
 
-async function aboutOf(desk: Desk, system: string, { at, to, component, into, probe, acceptLoss }: ScenarioOptions): Promise<ScenarioAbout> {
+async function aboutOf(desk: Desk, system: string, { at, to, component, into, probe, acceptLoss, suspect }: ScenarioOptions): Promise<ScenarioAbout> {
   return {
     ...(await aboutSystem(desk, system)),
     requestedBy: desk.user,
@@ -87,6 +96,7 @@ async function aboutOf(desk: Desk, system: string, { at, to, component, into, pr
     into: into ?? null,
     probe: probe ?? null,
     acceptLoss: acceptLoss ?? false,
+    suspects: suspect ?? null,
   }
 }
 
@@ -97,7 +107,7 @@ function momentOf(text: string): Moment {
 
 function commandOf(
   { name }: Scenario,
-  { system, components, at, probe, into, acceptLoss, moment }: ScenarioAbout,
+  { system, components, at, probe, into, acceptLoss, moment, suspects }: ScenarioAbout,
   { within, yes }: ScenarioOptions,
   step: string | null,
 ) {
@@ -109,6 +119,7 @@ function commandOf(
     ...(within === '1m' ? [] : [`--within ${within}`]),
     ...(into === null ? [] : [`--into ${into}`]),
     ...(acceptLoss ? ['--accept-loss'] : []),
+    ...(suspects === null ? [] : [`--suspect ${suspects.join(' ')}`]),
     ...(moment === null ? [] : [`--to ${moment.kind === 'newest' ? 'newest' : moment.time}`]),
     ...(step === null ? [] : [`--from ${step}`]),
     ...(yes ? ['--yes'] : []),

@@ -21,6 +21,8 @@ export interface ScenarioAbout {
   readonly into: string | null
   readonly probe: string | null
   readonly acceptLoss: boolean
+  /** Hosts that somebody else may have ruled; null where nobody said so. */
+  readonly suspects: readonly string[] | null
 }
 
 export interface ScenarioDatabase {
@@ -37,7 +39,7 @@ export interface ScenarioDatabase {
 /** A moment to come back to. */
 export type Moment = { readonly kind: 'newest' } | { readonly kind: 'time'; readonly time: string }
 
-export type StepProcedure = 'archiveWal' | 'drill' | 'restoreSystem' | 'recoverToPointInTime' | 'failover' | 'failback'
+export type StepProcedure = 'archiveWal' | 'drill' | 'restoreSystem' | 'recoverToPointInTime' | 'failover' | 'failback' | 'respondToBreach'
 
 export interface ScenarioStep {
   /** What `--from` takes. */

@@ -47,7 +47,7 @@ function failover(about: ScenarioAbout): ScenarioStep {
   }
 }
 
-function prove(about: ScenarioAbout, id: string, where: string): ScenarioStep {
+export function prove(about: ScenarioAbout, id: string, where: string): ScenarioStep {
   const { system } = about
   return {
     id,

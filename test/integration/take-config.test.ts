@@ -175,7 +175,7 @@ describe('a host takes a configuration', function () {
     await takeConfig(here.beta, given)
     const [firstList] = given.keyLists as [Buffer]
     const line = firstList.toString('utf8').split('\n')[0] as string
-    const { textSha256 } = openDocument({ verify: () => ({ publicKey: '' }) }, 'keys', firstList, 'test')
+    const { textSha256 } = openDocument({ verify: () => ({ publicKey: '', name: null, validFrom: null }) }, 'keys', firstList, 'test')
     const next: KeyList = { ...(JSON.parse(line) as KeyList), sequence: 2, previous: textSha256 }
     const list = (value: KeyList) => signed(keyFiles.root, 'keys', value)
     const withLists = (...keyLists: Buffer[]): ConfigDocuments => ({ ...given, keyLists })

@@ -8,6 +8,7 @@ import type { BackupPlan } from '../../activities/site/plan-backup.ts'
 import type { PlanRestoreInput, RestorePlan } from '../../activities/host/restore/types.ts'
 import type { ComponentDecision, FilesDecision, PostgresqlDecision, RestoreDecision } from '../../domain/decision.ts'
 import type { RecordSet } from '../../domain/dns.ts'
+import { breachScript } from './breach-script.ts'
 import { isPlanned, madeAfterStop } from '../../domain/move.ts'
 import { defaultTimeLimits, type TimeLimits } from '../../domain/time-limits.ts'
 import { type Script, sha256Of } from './scripted-activities.ts'
@@ -206,6 +207,30 @@ function shopStandbyStep(system: string) {
   } as const
 }
 
+/** From the first site to the other, all on one host. */
+const shopMoveScope: Script['scopeMove'] = ({ suspects }) => ({
+  configHash,
+  hosts: ['localhost'],
+  components: [
+    { component: 'database', host: 'localhost' },
+    { component: 'uploads', host: 'localhost' },
+  ],
+  services: ['web', 'mailer', 'worker'].map((service) => ({ service, host: 'localhost' })),
+  from: 'primary',
+  to: 'dr',
+  source: {
+    databases: [{ component: 'database', host: 'localhost' }],
+    services: ['web', 'mailer', 'worker'].map((service) => ({ service, host: 'localhost' })),
+  },
+  sourceComponents: [
+    { component: 'database', host: 'localhost' },
+    { component: 'uploads', host: 'localhost' },
+  ],
+  fence: suspects ? ['command', 'people'] : ['agents', 'people'],
+  ...(suspects && { breach: { rotate: { roles: [{ component: 'database', role: 'shop' }], commands: ['session-key'] }, review: ['the access logs'] } }),
+  limits: shortLimits,
+})
+
 export function shopScript(changes: Partial<Script> = {}): Script {
   return {
     planBackup: () => shopBackupPlan(),
@@ -247,6 +272,7 @@ export function shopScript(changes: Partial<Script> = {}): Script {
       looks: 1,
       at: '2026-11-21T02:30:02.000Z',
     }),
+    ...breachScript(shopMoveScope),
     releaseStaging: () => ({ released: true }),
     payDebts: () => ({ paid: [], owed: [] }),
     archiveRuns: () => ({
@@ -283,27 +309,7 @@ export function shopScript(changes: Partial<Script> = {}): Script {
       ],
       services: ['web', 'mailer', 'worker'].map((service) => ({ service, host: 'localhost' })),
     }),
-    scopeMove: () => ({
-      configHash,
-      hosts: ['localhost'],
-      components: [
-        { component: 'database', host: 'localhost' },
-        { component: 'uploads', host: 'localhost' },
-      ],
-      services: ['web', 'mailer', 'worker'].map((service) => ({ service, host: 'localhost' })),
-      from: 'primary',
-      to: 'dr',
-      source: {
-        databases: [{ component: 'database', host: 'localhost' }],
-        services: ['web', 'mailer', 'worker'].map((service) => ({ service, host: 'localhost' })),
-      },
-      sourceComponents: [
-        { component: 'database', host: 'localhost' },
-        { component: 'uploads', host: 'localhost' },
-      ],
-      fence: ['agents', 'people'],
-      limits: shortLimits,
-    }),
+    scopeMove: shopMoveScope,
     scopeStandby: () => ({ configHash, activeHere: false, databases: [{ component: 'database', host: 'localhost' }], limits: shortLimits }),
     planStandby: ({ system }) => ({ step: shopStandbyStep(system), seeds: false, why: 'the standby of backup 20261121T020000Z-d4t4' }),
     seedStandby: () => ({ restoredBytes: 10_000_000, seconds: 1.5 }),

@@ -55,8 +55,10 @@ export interface TwoSitesOptions {
   readonly limits?: string
   readonly checks?: string
   readonly restore?: string
-  /** Keys of the failover, one a line. */
-  readonly failover?: readonly string[]
+  /** Keys of the failover, one a line; of the folder that everything is in. */
+  readonly failover?: readonly string[] | ((base: string) => readonly string[])
+  /** Further keys of the system, as text. */
+  readonly system?: (base: string) => string
 }
 
 export async function createTwoSites(env: TestWorkflowEnvironment, options: TwoSitesOptions = {}): Promise<TwoSites> {
@@ -205,6 +207,7 @@ function yamlFor(
   const { connection } = cluster.config
   const service = (site: string) =>
     `{ type: command, start: [${base}/service-${site}, start], stop: [${base}/service-${site}, stop], status: [${base}/service-${site}, status] }`
+  const failover = typeof options.failover === 'function' ? options.failover(base) : (options.failover ?? [])
   return `
 organisation: Test
 sites: { primary: { hosts: [alpha] }, dr: { hosts: [beta] } }
@@ -233,7 +236,7 @@ systems:
       web: ${service('home').replace('{ ', '{ host: alpha, ')}
     restore: ${options.restore ?? '{ commitAfter: 0 }'}
     failover:
-      to: dr${(options.failover ?? []).map((line) => `\n      ${line}`).join('')}
+      to: dr${failover.map((line) => `\n      ${line}`).join('')}
       components:
         database:
           dataDirectory: ${away.awayBase}/data
@@ -242,6 +245,6 @@ systems:
         uploads: { paths: [${base}/uploads-there] }
       services:
         web: ${service('away')}
-    dns: [${JSON.stringify(record(base, away.dns))}]
+    dns: [${JSON.stringify(record(base, away.dns))}]${options.system?.(base) ?? ''}
 ${away.extra}`
 }

@@ -15,6 +15,7 @@ import {
   InstallConfigInput,
   MonitorHealthInput,
   RefreshStandbyInput,
+  RespondToBreachInput,
   MoveInput,
   RecoverToPointInTimeInput,
   RestoreSystemInput,
@@ -137,6 +138,7 @@ describe('documentation', () => {
       archiveHistories: ArchiveHistoriesInput,
       monitorHealth: MonitorHealthInput,
       refreshStandby: RefreshStandbyInput,
+      respondToBreach: RespondToBreachInput,
     }
     for (const { type, input } of rows) schemas[type as keyof typeof schemas].parse(JSON.parse(input))
     const answers = [...operating.matchAll(/```json\n(.*)\n```/g)].map(

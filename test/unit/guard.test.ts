@@ -92,6 +92,47 @@ describe('whether a system may be served at a site', () => {
     })
   }
 
+  describe('on a host under suspicion', () => {
+    const suspicion: ControlBody = {
+      kind: 'suspicion',
+      run: 'target/shop:9',
+      since: '2026-11-21T01:00:00.000Z',
+      hosts: ['db1'],
+      notedAt: '2026-11-21T02:00:01.000Z',
+    }
+    const lifted: ControlBody = { kind: 'suspicion-lifted', run: 'target/shop:9', by: 'alice', reason: 'the auditors' }
+    const judged = (records: readonly ControlRecord[], host = 'db1') => told(judgeGuard('primary', 'primary', [offsite(records)], host))
+    const signedBy = (records: readonly ControlRecord[], by: string) => records.map((one) => (one.body.kind === 'suspicion-lifted' ? { ...one, by } : one))
+
+    it('is isolated, and no other host is', () => {
+      assert.equal(judged(chain(site('primary', 1), suspicion)), 'isolated')
+      assert.equal(judged(chain(site('primary', 1), suspicion), 'db2'), 'active')
+    })
+
+    it('stops what runs only where a store outside says so too', () => {
+      const isolated = chain(site('primary', 1), suspicion)
+      const fenceOf = (answers: readonly StoreAnswer[]) => {
+        const verdict = judgeGuard('primary', 'primary', answers, 'db1')
+        return verdict.kind === 'isolated' ? verdict.fence?.run : verdict.kind
+      }
+      assert.equal(fenceOf([near(isolated), offsite(isolated)]), 'target/shop:9')
+      assert.equal(fenceOf([near(isolated), silent('offsite', true)]), undefined)
+    })
+
+    it('stays isolated where the move is taken back, and not where another run brings the system home', () => {
+      const away = [site('primary', 1), suspicion, fence('primary', run), site('dr', 2, run)]
+      assert.equal(judged(chain(...away)), 'elsewhere (dr), stop')
+      assert.equal(judged(chain(...away, site('primary', 3, run))), 'isolated')
+      assert.equal(judged(chain(...away, fence('dr', 'target/shop:2'), site('primary', 3, 'target/shop:2'))), 'active')
+    })
+
+    it('is free again when the control key lifts it, and not when its own key says so', () => {
+      const records = chain(site('primary', 1), suspicion, lifted)
+      assert.equal(judged(signedBy(records, 'control')), 'active')
+      assert.equal(judged(signedBy(records, 'db1')), 'isolated')
+    })
+  })
+
   it('says since when, and by which run, it is elsewhere', () => {
     const verdict = judgeGuard('primary', 'primary', [offsite(moved)])
     assert.deepEqual(verdict.standing, { site: 'dr', controlIncarnation: 2, since: '2026-11-21T02:00:02.000Z', run })

@@ -13,14 +13,18 @@ import { stopSource } from './source.ts'
 /** @throws ApplicationFailure Timeout when nobody says in time that the old side is stopped */
 export async function fenceSource(context: MoveContext): Promise<FenceProof> {
   const move = moveOf(context)
-  const absent = await stopSource(context)
+  const absent = await stopSource({ ...context, staysStopped: move.breach !== undefined })
   const at = () => new Date().toISOString()
-  if (absent.length === 0) return { by: 'agents', detail: `agents of site ${move.from} saw services and databases stopped`, at: at() }
+  const believed = move.fence.includes('agents')
+  if (absent.length === 0 && believed) return { by: 'agents', detail: `agents of site ${move.from} saw services and databases stopped`, at: at() }
   return timed(context, 'fence', async () => {
     if (!move.fence.includes('people')) {
       throw fail('AgentAbsent', `no agent answers on ${absent.join(', ')}: without it something could be lost; where it is lost for good: muster failover`)
     }
-    const problems = [`no agent answers on ${absent.join(', ')}`]
+    const problems = [
+      ...(absent.length === 0 ? [] : [`no agent answers on ${absent.join(', ')}`]),
+      ...(believed ? [] : [`${move.breach?.suspects.join(', ') ?? 'the old side'} is under suspicion: what its agents say proves nothing`]),
+    ]
     if (move.fence.includes('command')) {
       const proof = await byCommand(context, problems)
       if (proof) return proof

@@ -3,6 +3,7 @@ import type { RestorePlan } from '../../activities/host/restore/types.ts'
 import type { MoveScope } from '../../activities/site/scope-move.ts'
 import { fencePeople, isPlanned, type MoveDecision, type MoveProcedure } from '../../domain/move.ts'
 import type { DatabaseObservation, TargetObservation } from '../../domain/target.ts'
+import { toMicros } from '../../domain/times.ts'
 import { firstLimits } from '../../domain/time-limits.ts'
 import { onSite, urgentOnHost } from '../activity-options.ts'
 import type { MoveInput } from '../messages.ts'
@@ -27,10 +28,12 @@ export async function makeMovePlan(
   before: RestorePlan | null,
   summary: string,
 ): Promise<PlannedMove> {
+  if (input.to && isPlanned(procedure))
+    throw fail('InvalidInput', `a ${procedure} loses nothing, so it goes to no earlier moment; a failover does: muster failover`)
   const pinned = before?.decision ?? null
   const scope = await onSite(site, 'control', before?.limits ?? firstLimits).scopeMove.executeWithOptions(
     { summary: `from where to where ${input.system} moves` },
-    [{ system: input.system, procedure, configHash: pinned?.configHash ?? input.configHash ?? null }],
+    [{ system: input.system, procedure, configHash: pinned?.configHash ?? input.configHash ?? null, ...(input.breach && { suspects: input.breach.suspects }) }],
   )
   const [observations, source, dns] = await Promise.all([
     observeDestination(input.system, scope),
@@ -44,7 +47,7 @@ export async function makeMovePlan(
     procedure,
     system: input.system,
     components: null,
-    target: { kind: 'latest' as const },
+    target: input.to ? { kind: 'time' as const, time: toMicros(input.to.time) } : { kind: 'latest' as const },
     incarnation: null,
     from: input.from ?? null,
     into: null,
@@ -72,8 +75,11 @@ function refuseAbsent(procedure: MoveProcedure, system: string, absent: readonly
   )
 }
 
-function moveDecision({ from, to, source, fence }: MoveScope, { acceptLoss }: MoveInput, dns: MoveDecision['dns']): MoveDecision {
-  return { from, to, source, fence, fencePeople, dns, acceptLoss: acceptLoss ?? false }
+/** Who names an earlier moment means to leave what is newer. */
+function moveDecision({ from, to, source, fence, breach }: MoveScope, input: MoveInput, dns: MoveDecision['dns']): MoveDecision {
+  const acceptLoss = input.acceptLoss ?? input.to !== undefined
+  const asked = input.breach && breach ? { run: input.breach.run, since: input.breach.since, suspects: input.breach.suspects, rotate: breach.rotate } : null
+  return { from, to, source, fence, fencePeople, dns, acceptLoss, ...(asked && { breach: asked }) }
 }
 
 async function observeDestination(system: string, scope: MoveScope): Promise<readonly TargetObservation[]> {

@@ -15,6 +15,7 @@
  *   7. swap                  set aside what lies at the target from an earlier stay                 undo: swap back
  *   8. start closed, check   private sockets only                                                   undo: stop
  *   9. protect again         first bytes of the new life in the required stores
+ *      rotate, review        of one that answers a breach: passwords and keys; a person looks
  *  10. dns                   each record replaced if it is as planned, seen at every server            undo: put it back
  *      POINT OF NO RETURN
  *  11. open                  by the configured manager; start services in order
@@ -51,6 +52,7 @@ import { protectAgain, startClosed, swapIn } from '../restore/swap.ts'
 import { together } from '../together.ts'
 import { createAttestDesk } from './attest.ts'
 import { type MoveContext, moveOf } from './context.ts'
+import { rotateAndReview } from '../breach/rotate-and-review.ts'
 import { fenceSource } from './fence.ts'
 import { moveFinalTrees, treesAtRest } from './final-trees.ts'
 import { changeRecords } from './dns.ts'
@@ -163,9 +165,10 @@ interface Desks {
 }
 
 function refuseOtherId(procedure: MoveProcedure, input: MoveInput): void {
-  const { workflowId } = workflowInfo()
-  if (input.planOnly || workflowId === targetId(input.system)) return
-  throw fail('InvalidInput', `this run has the id "${workflowId}"; a ${procedure} of ${input.system} runs under the id "${targetId(input.system)}"`)
+  const { workflowId, parent } = workflowInfo()
+  const right = targetId(input.system)
+  if (input.planOnly || workflowId === right || parent?.workflowId === right) return
+  throw fail('InvalidInput', `this run has the id "${workflowId}"; a ${procedure} of ${input.system} runs under the id "${right}"`)
 }
 
 async function carryOut(
@@ -190,6 +193,7 @@ async function carryOut(
   await startClosed(context)
   const incarnations = await protectAgain(context, promoted)
   times.dataReadyAt = new Date().toISOString()
+  if (input.breach) await rotateAndReview(context, input.breach)
   const dns = await changeRecords(context, procedure)
   seen.dns = dns
   if (dns.length > 0) times.dnsObservedAt = new Date().toISOString()

@@ -6,9 +6,19 @@ import type { DatabaseObservation, ServiceObservation } from '../../domain/targe
 import type { TimeLimits } from '../../domain/time-limits.ts'
 import { promptOnHost, undoOnHost } from '../activity-options.ts'
 import { failureOf, isFailure } from '../failure-of.ts'
-import { stepOf, timed } from '../restore/context.ts'
+import { type RestoreContext, type StepContext, stepOf, timed } from '../restore/context.ts'
 import { together } from '../together.ts'
-import { type MoveContext, moveOf, type SourceSeen } from './context.ts'
+import type { SourceSeen } from './context.ts'
+
+/** What stopping the old side needs of a run. */
+export interface StopContext extends StepContext, Pick<RestoreContext, 'saga' | 'board' | 'steps' | 'tails'> {
+  readonly scope: MoveScope
+  /** Where a breach is answered: what is stopped is not started again when the run is rolled back, whoever had started it. */
+  readonly staysStopped: boolean
+  /** Hosts whose agents did not answer before. */
+  readonly absent: readonly string[]
+  readonly plan: StepContext['plan'] & { readonly limits: TimeLimits }
+}
 
 /**
  * Agents that are gone are part of the answer.
@@ -62,11 +72,11 @@ async function lookAtHost(system: string, scope: MoveScope, host: string): Promi
  * started again when the move is rolled back.
  * @returns hosts whose agents did not answer: of them nothing is proven
  */
-export async function stopSource(context: MoveContext): Promise<readonly string[]> {
+export async function stopSource(context: StopContext): Promise<readonly string[]> {
   return timed(context, 'stop the old side', async () => {
     const seen = await lookAtSource(context.input.system, context.scope, context.absent)
     const gone = new Set(seen.absent)
-    for (const { service } of moveOf(context).source.services) {
+    for (const { service } of context.scope.source.services) {
       const found = seen.services.find((one) => one.service === service)
       if (found) await unlessGone(gone, found.host, () => stopService(context, found))
     }
@@ -85,10 +95,10 @@ async function unlessGone(gone: Set<string>, host: string, stop: () => Promise<v
   }
 }
 
-async function stopService(context: MoveContext, { service, host, state }: ServiceObservation): Promise<void> {
+async function stopService(context: StopContext, { service, host, state }: ServiceObservation): Promise<void> {
   const { limits, decision } = context.plan
   const where = { system: context.input.system, configHash: decision.configHash, service }
-  if (state === 'running') {
+  if (state === 'running' && !context.staysStopped) {
     context.saga.before(`start the old ${service} again`, () =>
       undoOnHost(host, limits).startService.executeWithOptions({ summary: `start the old ${service} again` }, [where]),
     )
@@ -96,13 +106,15 @@ async function stopService(context: MoveContext, { service, host, state }: Servi
   await promptOnHost(host, 'control', limits).stopService.executeWithOptions({ summary: `stop the old ${service}` }, [where])
 }
 
-async function stopDatabase(context: MoveContext, seen: DatabaseObservation, host: string): Promise<void> {
+async function stopDatabase(context: StopContext, seen: DatabaseObservation, host: string): Promise<void> {
   const { limits } = context.plan
   const step = stepOf(context, sourceDecision(seen, host))
   const { component } = seen
-  context.saga.before(`start the old ${component} again`, () =>
-    undoOnHost(host, limits).startOldDatabase.executeWithOptions({ summary: `start the old ${component} again` }, [step]),
-  )
+  if (!context.staysStopped) {
+    context.saga.before(`start the old ${component} again`, () =>
+      undoOnHost(host, limits).startOldDatabase.executeWithOptions({ summary: `start the old ${component} again` }, [step]),
+    )
+  }
   await promptOnHost(host, 'control', limits).stopDatabase.executeWithOptions({ summary: `stop the old ${component}` }, [step])
   context.tails.set(component, await promptOnHost(host, 'transfer', limits).saveTail.executeWithOptions({ summary: `save the tail of ${component}` }, [step]))
 }

@@ -15,7 +15,8 @@ export async function takeOver(context: MoveContext, proof: FenceProof, held: Re
   const replayed = databases(context).map(({ component, incarnation }) => ({
     component,
     incarnation,
-    replayedLsn: context.tails.get(component)?.untilLsn ?? held.get(component)?.replayedLsn ?? '0/0',
+    // Of an earlier moment the tail is stored, and not replayed.
+    replayedLsn: (decision.target.kind === 'latest' ? context.tails.get(component)?.untilLsn : null) ?? held.get(component)?.replayedLsn ?? '0/0',
   }))
   await timed(context, 'take over', async () => {
     context.saga.before(`give ${context.input.system} back to site ${from}`, () =>

@@ -6,6 +6,10 @@
 import { condition, defineUpdate } from '@temporalio/workflow'
 import { type ApprovalStatement, isFenceNote, refusalOf } from '../../domain/approval.ts'
 import type { RestoreDecision } from '../../domain/decision.ts'
+
+/** What the desk needs of whatever is approved. */
+export type Approvable = Pick<RestoreDecision, 'approvals' | 'expiresAt' | 'configHash'>
+
 import { type ApproveInput, approveMessage, updateNames } from '../messages.ts'
 import { fail, handleUpdate } from '../procedure.ts'
 
@@ -25,9 +29,9 @@ export interface ApprovalDesk {
    * Opens the desk for a decision; answers for another hash are refused.
    * @returns who approved; one person where the glass was broken
    */
-  await(decision: RestoreDecision, hash: string, expirySeconds: number): Promise<readonly Approval[]>
+  await(decision: Approvable, hash: string, expirySeconds: number): Promise<readonly Approval[]>
   /** Approves in the name of the requester, where the decision lets them. */
-  byRequester(decision: RestoreDecision, hash: string, given: string): Approval
+  byRequester(decision: Approvable, hash: string, given: string): Approval
 }
 
 export interface ApprovalDeskDeps {
@@ -49,7 +53,7 @@ export interface AnswerResult {
 export const approveUpdate = defineUpdate<AnswerResult, [ApproveInput]>(updateNames.approve)
 
 interface OpenPlan {
-  readonly decision: RestoreDecision
+  readonly decision: Approvable
   readonly hash: string
   readonly given: Approval[]
   rejected: { readonly person: string; readonly note: string | null } | null

@@ -47,12 +47,12 @@ export function runName(): string {
  * A step that ends well although the run was cancelled meanwhile swallows the cancellation; it counts before the next
  * step, as long as there is a way back.
  */
-export function refuseCancelled(context: RestoreContext): void {
+export function refuseCancelled(context: Pick<RestoreContext, 'saga'>): void {
   if (!context.saga.sealed && CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled')
 }
 
 /** Runs a phase under a name that the UI, the result and the demo's table show. */
-export async function timed<T>(context: RestoreContext, name: string, work: () => Promise<T>): Promise<T> {
+export async function timed<T>(context: Pick<RestoreContext, 'saga' | 'board' | 'steps'>, name: string, work: () => Promise<T>): Promise<T> {
   refuseCancelled(context)
   context.board.phase(name)
   const startedAt = Date.now()
@@ -68,7 +68,13 @@ export async function timed<T>(context: RestoreContext, name: string, work: () =
   }
 }
 
-export function stepOf<D extends ComponentDecision>(context: RestoreContext, decision: D): RestoreStep & { readonly decision: D } {
+/** What a step of a component needs of its run. */
+export interface StepContext extends Pick<RestoreContext, 'run'> {
+  readonly input: Pick<RestoreContext['input'], 'system' | 'identityFile'>
+  readonly plan: { readonly decision: Pick<RestorePlan['decision'], 'configHash' | 'target' | 'mode'> }
+}
+
+export function stepOf<D extends ComponentDecision>(context: StepContext, decision: D): RestoreStep & { readonly decision: D } {
   return {
     system: context.input.system,
     component: decision.component,

@@ -86,7 +86,8 @@ async function oldestTree(agent: Agent, config: Config, system: SystemConfig, as
 async function backupsOf(agent: Agent, config: Config, system: SystemConfig, asked: Asked, component: string): Promise<readonly Manifest[]> {
   const verifier = await agent.verifier(config)
   const store = asked.from ?? system.components[component]?.stores[0] ?? ''
-  const catalog = await readCatalog({ verifier, cache: agent.cache }, await agent.store(config, store), asked.system)
+  const { suspicions } = await readState(agent, config, asked.system)
+  const catalog = await readCatalog({ verifier, cache: agent.cache, suspicions }, await agent.store(config, store), asked.system)
   const damaged = new Set(catalog.damaged.map(({ backup }) => backup))
   return catalog.manifests.filter((one) => one.component === component && !damaged.has(one.backup))
 }

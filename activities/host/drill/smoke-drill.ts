@@ -30,13 +30,18 @@ export function smokeDrill(agent: Agent) {
     const { config } = await agent.config(step.configHash)
     const rule = (systemOf(config, step.system).drills ?? []).find(({ name }) => name === step.drill)
     if (!rule?.smoke) throw new MusterError('UnknownName', `drill "${step.drill}" of ${step.system} has no smoke command`)
-    const env = Object.assign({}, ...(await Promise.all(step.restored.map((one) => variablesOf(agent, one))))) as Record<string, string>
+    const env = await variablesOf(agent, step.restored)
     await agent.runSmokeCommand(rule.smoke, { signal: work.signal, label: work.label, env })
     return { seconds: (Date.now() - startedAt) / 1000 }
   }
 }
 
-async function variablesOf(agent: Agent, step: AnyStep): Promise<Readonly<Record<string, string>>> {
+/** Where a command finds what was restored. */
+export async function variablesOf(agent: Agent, restored: readonly AnyStep[]): Promise<Readonly<Record<string, string>>> {
+  return Object.assign({}, ...(await Promise.all(restored.map((one) => variablesOfOne(agent, one))))) as Record<string, string>
+}
+
+async function variablesOfOne(agent: Agent, step: AnyStep): Promise<Readonly<Record<string, string>>> {
   const name = `MUSTER_DRILL_${step.component.toUpperCase().replace(/-/g, '_')}`
   if (step.decision.type === 'files') {
     const tree = step as TreeStep

@@ -1,4 +1,4 @@
-import type { ApprovalRule } from '../../../domain/approval.ts'
+import { approversOf } from '../../../domain/approval.ts'
 import type { Config, FilesComponentConfig, PostgresqlComponentConfig, SystemConfig } from '../../../domain/config.ts'
 import { type ControlState, currentIncarnation } from '../../../domain/control-state.ts'
 import type { ComponentDecision, RestoreDecision } from '../../../domain/decision.ts'
@@ -165,7 +165,7 @@ function decide(
             .sort((a, b) => order.indexOf(a.service) - order.indexOf(b.service))
             .map(({ service, host, state }) => ({ name: service, host, state: state === 'stopped' && (input.move || isLost(input)) ? 'lost' : state })),
     stopFirst,
-    steps: input.move ? moveSteps(input.procedure, input.move) : stepsOf(mode, stopFirst, input.target.kind === 'latest'),
+    steps: input.move ? moveSteps(input.procedure, input.move, input.target.kind === 'latest') : stepsOf(mode, stopFirst, input.target.kind === 'latest'),
     pointOfNoReturn: 'open',
     bounds: { lastCommitAtLeast: null, lsnAtLeast: null },
     openWith: input.openWith,
@@ -173,7 +173,7 @@ function decide(
       ...approvals,
       count: mode === 'elsewhere' ? 0 : approvals.count,
       requester: input.requester,
-      ...approversOf(config, approvals.accept),
+      ...approversOf(config.people, approvals.accept),
     },
     expiresAt,
     ...(input.move && { move: input.move }),
@@ -203,14 +203,6 @@ function refuseLoss({ move }: PlanRestoreInput, { failover }: SystemConfig, plan
       hint: 'accept it for this plan: --accept-loss; or bring the old side back, whose tail can be saved then',
     })
   }
-}
-
-/** Who may answer: part of the decision, so that nobody is added to it later. Where nobody is configured, any name may be claimed. */
-function approversOf(config: Config, accept: ApprovalRule['accept']): { readonly approvers?: readonly string[] } {
-  const people = Object.entries(config.people)
-  if (accept === 'claimed' && people.length === 0) return {}
-  const may = people.filter(([, { approve, role }]) => role !== 'viewer' && (accept === 'claimed' || approve !== undefined))
-  return { approvers: may.map(([name]) => name).sort() }
 }
 
 /** A service that is down beside data that is gone went down with it; one that was down before stays down. */

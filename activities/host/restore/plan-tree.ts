@@ -85,7 +85,11 @@ async function chooseBackup(planning: TreePlanning, limit: string | null, pinned
   let oldest: string | null = null
   for (const storeName of candidates) {
     try {
-      const catalog = await readCatalog({ verifier, cache: agent.cache }, await agent.store(config, storeName), input.system)
+      const catalog = await readCatalog(
+        { verifier, cache: agent.cache, suspicions: planning.state.suspicions },
+        await agent.store(config, storeName),
+        input.system,
+      )
       const damaged = new Set(catalog.damaged.map(({ backup }) => backup))
       warnings.push(
         ...catalog.damaged.map((one) => `${storeName}: ${one.backup}: ${one.key} ${one.problem}`),

@@ -29,7 +29,7 @@ export async function viewStore(
 ): Promise<Repository & { readonly damaged: readonly string[] }> {
   const store = await agent.store(config, storeName)
   const verifier = await agent.verifier(config)
-  const catalog = await readCatalog({ verifier, cache: agent.cache }, store, system)
+  const catalog = await readCatalog({ verifier, cache: agent.cache, suspicions: state.suspicions }, store, system)
   const damaged = new Set(catalog.damaged.map(({ backup }) => backup))
   const manifests = catalog.manifests.filter(
     (one): one is PostgresqlManifest => one.type === 'postgresql' && one.component === component && !damaged.has(one.backup),

@@ -19,6 +19,7 @@ export const archivedTypes = [
   'installConfig',
   'monitorHealth',
   'refreshStandby',
+  'respondToBreach',
 ] as const
 
 /** Runs of another site are left to it for so long; after that they are archived here, whatever became of it. */

@@ -4,6 +4,7 @@
  */
 import { runAfterCommands } from './after.ts'
 import { inspectTree } from './inspect.ts'
+import { takeInventory } from './inventory.ts'
 import { openIndex, readIndex } from './list.ts'
 import { copyNewerFiles } from './newer-files.ts'
 import { produceTree } from './produce.ts'
@@ -17,6 +18,7 @@ export interface FilesPort {
   readonly readIndex: typeof readIndex
   readonly copyNewerFiles: typeof copyNewerFiles
   readonly runAfterCommands: typeof runAfterCommands
+  readonly takeInventory: typeof takeInventory
 }
 
 export const files: FilesPort = {
@@ -27,4 +29,5 @@ export const files: FilesPort = {
   readIndex,
   copyNewerFiles,
   runAfterCommands,
+  takeInventory,
 }

@@ -19,6 +19,8 @@ import { quarantineIsolates, reachesOut } from './reaches-out.ts'
 import { clearRecoverySettings } from './recovery-settings.ts'
 import { createRestorePoint } from './restore-point.ts'
 import { restoreBaseBackup } from './restore.ts'
+import { takeInventory } from './inventory.ts'
+import { loginRoles, setRolePassword } from './role-password.ts'
 import { startServer, stopServer } from './server.ts'
 import { shipperRequest } from './shipper-client.ts'
 import { copyStoppedWal, endOfStoppedWal } from './stopped-wal.ts'
@@ -40,6 +42,7 @@ export const postgresql = {
   inspectDataDirectory,
   inspectServer,
   linkedTablespaces,
+  loginRoles,
   linkedWalDirectory,
   observeServer,
   ownYoungTablespaces,
@@ -50,6 +53,8 @@ export const postgresql = {
   reachesOut,
   restoreBaseBackup,
   runChecks,
+  setRolePassword,
+  takeInventory,
   shipperRequest,
   startClosed,
   startElsewhere,

@@ -1,0 +1,97 @@
+import { type BreachCommand, noBreachConfig } from '../../../domain/breach.ts'
+import { foldRecords } from '../../../domain/control-state.ts'
+import { MusterError } from '../../../domain/failures.ts'
+import { appendRecord } from '../../../repository/control-records.ts'
+import { type Agent, systemOf } from '../../agent.ts'
+import type { Work } from '../../boundary.ts'
+import { recordWriter } from '../../host/incarnations.ts'
+
+export interface BreachCommandInput {
+  readonly system: string
+  readonly configHash: string
+  /** Workflow id and run id of the answer to the breach. */
+  readonly run: string
+  readonly name: string
+}
+
+/**
+ * Takes suspected hosts off the network by a configured command, and sees that it holds where a proof is configured.
+ *
+ * Effect: what the command does.
+ * Idempotent: as far as the command is; where the proof holds already, the command is not run.
+ * Heartbeat: before the command.
+ * Fails with: UnknownName, CommandFailed with its last words, CheckFailed when the proof does not hold.
+ */
+export function isolateHosts(agent: Agent) {
+  return async (input: BreachCommandInput, work: Work): Promise<{ readonly proven: boolean }> => {
+    const { config } = await agent.config(input.configHash)
+    const found = named((systemOf(config, input.system).breach ?? noBreachConfig).isolate, input, 'isolate')
+    const options = { signal: work.signal, label: work.label, timeoutSeconds: found.timeoutSeconds }
+    const { proof } = found
+    if (proof && (await holds(agent, proof, options))) return { proven: true }
+    work.progress({ phase: input.name, doneBytes: 0, totalBytes: null })
+    await agent.runCommand(found.command, options)
+    if (!proof) return { proven: false }
+    if (!(await holds(agent, proof, options))) {
+      throw new MusterError('CheckFailed', `"${input.name}" ended well, but its proof ${proof[0]} does not hold: the hosts may still be reached`, {
+        hint: 'take them off the network by hand',
+      })
+    }
+    return { proven: true }
+  }
+}
+
+/**
+ * Changes what the hosts or the data knew, by a configured command. What ended well is noted where every store keeps it, so
+ * that it is not run again: not by a retry, and not by another worker.
+ *
+ * Effect: what the command does, and a control record. A command that ended well right before its worker died is run again.
+ * Idempotent: yes, once it is noted; as the command is before.
+ * Heartbeat: before the command.
+ * Fails with: UnknownName, PreconditionFailed with its last words; RecordConflict, Unreachable.
+ */
+export function rotateByCommand(agent: Agent) {
+  return async (input: BreachCommandInput, work: Work): Promise<{ readonly was: 'done' | 'done before' }> => {
+    const { config } = await agent.config(input.configHash)
+    const found = named((systemOf(config, input.system).breach ?? noBreachConfig).rotate.commands, input, 'rotate.commands')
+    const writer = await recordWriter(agent, config)
+    const step = `rotate ${input.name}`
+    const isDone = (records: Parameters<typeof foldRecords>[0]) => foldRecords(records).stepsDone.some((one) => one.run === input.run && one.step === step)
+    if (isDone(await appendRecord(writer, input.system, () => null))) return { was: 'done before' }
+    work.progress({ phase: input.name, doneBytes: 0, totalBytes: null })
+    await runOnce(agent, found, input, work)
+    await appendRecord(writer, input.system, (records) => (isDone(records) ? null : { kind: 'step-done', run: input.run, step }))
+    return { was: 'done' }
+  }
+}
+
+/** What a command that failed has half done, a person looks at before it runs another time. */
+async function runOnce(agent: Agent, { command, timeoutSeconds }: BreachCommand, { name }: BreachCommandInput, work: Work): Promise<void> {
+  try {
+    await agent.runCommand(command, { signal: work.signal, label: work.label, timeoutSeconds })
+  } catch (error) {
+    work.signal.throwIfAborted()
+    if (!(error instanceof MusterError) || (error.type !== 'CommandFailed' && error.type !== 'Timeout')) throw error
+    throw new MusterError('PreconditionFailed', `rotation "${name}" failed: ${error.message}`, {
+      cause: error,
+      hint: `look what it has changed, mend it, then: muster resume; it runs again from its beginning`,
+    })
+  }
+}
+
+function named<T extends BreachCommand>(commands: readonly T[], { system, name }: BreachCommandInput, list: string): T {
+  const found = commands.find((one) => one.name === name)
+  if (!found) throw new MusterError('UnknownName', `breach.${list} of ${system} has no command "${name}"`)
+  return found
+}
+
+async function holds(agent: Agent, words: readonly string[], options: Parameters<Agent['runCommand']>[1]): Promise<boolean> {
+  try {
+    await agent.runCommand(words, options)
+    return true
+  } catch (error) {
+    options.signal.throwIfAborted()
+    if (error instanceof MusterError && error.type === 'CommandFailed') return false
+    throw error
+  }
+}
