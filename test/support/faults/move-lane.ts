@@ -1,4 +1,4 @@
-/** One system of a sweep that moves between two sites: the worker of the other site is lost, the home site's goes on. */
+/** One system of a sweep that moves between two sites: the worker of one of them is lost, the other's goes on. */
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
@@ -34,7 +34,8 @@ export interface MoveLane extends Runner {
 
 const isFailing = 'select case when pg_is_in_recovery() or not exists (select 1 from spoilt) then 1 else 0 end'
 
-export async function createMoveLane(): Promise<MoveLane> {
+/** @param losing the site whose worker is lost */
+export async function createMoveLane(losing: 'home' | 'away' = 'away'): Promise<MoveLane> {
   process.env['MUSTER_LOG'] ??= 'fatal'
   const env = await startTemporal(noticesFrozenClients)
   const sites = await createTwoSites(env, {
@@ -45,9 +46,10 @@ export async function createMoveLane(): Promise<MoveLane> {
     failover: ['mode: warm', 'refreshEvery: 24h'],
   })
   await sites.cluster.sql('create table spoilt (n int); grant select on spoilt to muster; insert into markers select generate_series(1, 10)')
-  await sites.away.stopAgent()
+  await sites[losing].stopAgent()
   const bundled = await bundleWorker()
-  const { base, beta } = sites.installation
+  const { base, alpha, beta } = sites.installation
+  const lost = losing === 'away' ? { places: beta, host: 'beta', site: 'dr' } : { places: alpha, host: 'alpha', site: 'primary' }
   const bundlePath = join(base, 'bundle.js')
   await writeFile(bundlePath, (await workflowBundle()).code)
   const members = [sites.awayDirectory, join(base, 'uploads-there')] as const
@@ -55,12 +57,12 @@ export async function createMoveLane(): Promise<MoveLane> {
   const runner = await createRunner({
     env,
     async startWorker() {
-      const worker = await spawnFaultWorker(bundled.script, { places: beta, address: env.address, bundlePath, host: 'beta', site: 'dr' })
+      const worker = await spawnFaultWorker(bundled.script, { ...lost, address: env.address, bundlePath })
       workers.push(worker)
       return worker
     },
     snapshot: () => snapshotOf(sites, members),
-    mine: (queue) => queue === 'muster-site-dr' || queue.startsWith('muster-host-beta'),
+    mine: (queue) => queue === `muster-site-${lost.site}` || queue.startsWith(`muster-host-${lost.host}`),
   })
   let number = 100
   const next = () => (number += 1)

@@ -26,7 +26,7 @@ async function countsOf({ sites }: MoveLane) {
 
 type Counts = Awaited<ReturnType<typeof countsOf>>
 
-async function failOver(
+export async function failOver(
   lane: MoveLane,
   rows: readonly Row[],
   { signal, fails, warm = false }: { readonly signal: Family['signal']; readonly fails: boolean; readonly warm?: boolean },
@@ -116,7 +116,7 @@ async function refresh(lane: MoveLane, rows: readonly Row[]): Promise<Seen> {
 }
 
 /** Of the longest procedure: its steps are still far enough apart. */
-const manyRowsPerRun = 6
+export const manyRowsPerRun = 6
 
 export const moves: readonly Family<MoveLane>[] = [
   {
