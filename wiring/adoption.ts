@@ -26,6 +26,8 @@ import { localTrust } from './trust.ts'
 export interface StandingOptions {
   /** Of each system; the newest few are enough to see whether something is wrong. */
   readonly most?: number
+  /** False leaves out what only this host knows. */
+  readonly withNotes?: boolean
   readonly secondsEach?: number
 }
 
@@ -37,11 +39,15 @@ const many = 200
 const storeSeconds = 5
 
 /** @throws MusterError ConfigInvalid where nothing was applied yet; what Temporal's client throws */
-export async function standingHere(places: Places, client: Client, { most = few, secondsEach = storeSeconds }: StandingOptions = {}): Promise<Standing> {
+export async function standingHere(
+  places: Places,
+  client: Client,
+  { most = few, secondsEach = storeSeconds, withNotes = true }: StandingOptions = {},
+): Promise<Standing> {
   const { verifier } = await localTrust(places)
   const { config } = await readAppliedConfig(places, verifier, null)
   const hosts = await hostsHere(places, hostsOf(config))
-  const notes = (await Promise.all(hosts.map((host) => readNotes(notesOf(places, host))))).flat()
+  const notes = withNotes ? (await Promise.all(hosts.map((host) => readNotes(notesOf(places, host))))).flat() : []
   const secrets = createSecretResolver()
   return gatherStanding({
     client,

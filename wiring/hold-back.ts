@@ -55,11 +55,15 @@ export async function holdBack(deps: HoldBackDeps): Promise<void> {
     if (why !== told) {
       told = why
       log.error(
-        { why, runs: standing.runs.slice(0, 5).map(({ workflowId, runId, finding }) => ({ workflowId, runId, finding })), next: adoptCommand },
+        {
+          why,
+          runs: standing.runs.slice(0, 5).map(({ workflowId, runId, finding }) => ({ workflowId, runId, finding })),
+          next: `${adoptCommand}, on this host`,
+        },
         'held back',
       )
-      process.stderr.write(`held back: ${why}\n  → ${adoptCommand}\n`)
-      if (deps.decides) await alarmOnce(deps, standing, why, log)
+      process.stderr.write(`held back: ${why}\n  → ${adoptCommand}   on this host\n`)
+      if (await isOursToTell(deps)) await alarmOnce(deps, standing, why, log)
     }
     await untilSomethingChanged(deps, standing)
   }
@@ -116,6 +120,11 @@ async function adoptByItself(deps: HoldBackDeps, standing: Standing, reason: str
   }
 }
 
+/** What every worker finds in the stores one of a site tells; what only the notes of a host show is told from there. */
+async function isOursToTell({ places, client, decides }: HoldBackDeps): Promise<boolean> {
+  return decides || !(await standingHere(places, client, { withNotes: false })).held
+}
+
 /** The agent may be started again and again by its supervisor: people hear of one Temporal once. */
 async function alarmOnce(deps: HoldBackDeps, standing: Standing, why: string, log: Log): Promise<void> {
   const before = await readFile(heldFile(deps), 'utf8').catch(() => '')
@@ -124,7 +133,7 @@ async function alarmOnce(deps: HoldBackDeps, standing: Standing, why: string, lo
   const body = [
     `${why}.`,
     `Workers of ${deps.agent.host} take no work: what was done would be done again. Databases, services and the WAL shipper go on; schedules do not.`,
-    `Look at what would be decided, and decide: ${adoptCommand}`,
+    `Look at what would be decided, and decide, on ${deps.agent.host}: ${adoptCommand}`,
     '',
     ...standingLines(standing),
   ].join('\n')
