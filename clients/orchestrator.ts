@@ -20,11 +20,16 @@ export interface OpenRun {
 }
 
 const mostOpen = 500
+/** Where the server does not say for how long it keeps runs. */
+const unsaidRetentionSeconds = 3 * 86_400
 
 /** @throws what Temporal's client throws */
 export async function describeOrchestrator(client: Client): Promise<Orchestrator> {
   const { namespaceInfo, config } = await client.workflowService.describeNamespace({ namespace: client.options.namespace })
-  return { temporal: (namespaceInfo?.id ?? '').toLowerCase(), retentionSeconds: Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) }
+  return {
+    temporal: (namespaceInfo?.id ?? '').toLowerCase(),
+    retentionSeconds: Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) || unsaidRetentionSeconds,
+  }
 }
 
 /** Runs that go on there, as far as they work on a system. */

@@ -31,8 +31,9 @@ export async function adoptTemporal(desk: Desk, { dryRun, yes, lookedAt }: Adopt
   // What needs a person is refused before anybody is asked about the rest.
   if (notLookedAt(standing, looked).length === 0 && !isYes(await asking.ask('Adopt this Temporal, as listed? [yes/no]')))
     throw new MusterError('Cancelled', 'nothing was decided; workers stay held back', { hint: adoptCommand })
+  // Before the record: who is interrupted here finds them missing again.
+  if (notLookedAt(standing, looked).length === 0) await adopting.makeSchedules()
   const adopted = await adopting.adopt({ by: user, reason: 'apply --adopt', lookedAt: looked })
-  await adopting.makeSchedules()
   await adopting.workersBack()
   return { standing, schedules, adopted }
 }

@@ -150,6 +150,8 @@ describe('a Temporal that was lost or rolled back', function () {
     const run = await restoreUntilStop()
     await up.stop('SIGKILL')
     for (const name of databaseFiles) await rm(join(places.home, name), { force: true })
+    // What the host noted is lost too: the mark in the store is left.
+    await rm(join(places.home, 'hosts', 'localhost', 'runs'), { recursive: true })
     const times = await held()
     await up.start()
     await waitFor('the hold', async () => (await held()) > times, 60)
@@ -163,12 +165,6 @@ describe('a Temporal that was lost or rolled back', function () {
     await writeFile(gate(), '')
     assert.deepEqual(await markers(), [1, 2, 3], 'the old database still serves')
     await up.json('backup', 'shop')
-    // What was decided holds for the next start.
-    const before = await held()
-    await up.stop()
-    await up.start()
-    await waitFor('the worker', () => up.isServed(), 60)
-    assert.equal(await held(), before)
   })
 })
 
