@@ -22,13 +22,14 @@ describe('a Temporal that does not know what was done, with two sites', function
   let first: TestWorkflowEnvironment
   let other: TestWorkflowEnvironment
   let third: TestWorkflowEnvironment
+  let fourth: TestWorkflowEnvironment
 
   before(async () => {
     installation = await createInstallation()
     const { base, alpha, beta } = installation
     await mkdir(join(base, 'uploads'))
     await writeFile(join(base, 'uploads', 'logo.txt'), 'first')
-    ;[first, other, third] = await Promise.all([startTemporal(), startTemporal(), startTemporal()])
+    ;[first, other, third, fourth] = await Promise.all([startTemporal(), startTemporal(), startTemporal(), startTemporal()])
     const agent = await createAgent({ places: alpha, host: 'alpha', site: 'primary', temporal: first.client })
     const workers = await createWorkers({
       connection: first.nativeConnection,
@@ -44,10 +45,10 @@ describe('a Temporal that does not know what was done, with two sites', function
     await first.client.workflow.execute('backupSystem', { taskQueue: 'muster', workflowId: 'backup/1', args: [{ system: 'shop' }], memo: { site: 'primary' } })
     stop.abort()
     await done
-    for (const env of [other, third]) await registerSearchAttributes(env.nativeConnection, 'default')
+    for (const env of [other, third, fourth]) await registerSearchAttributes(env.nativeConnection, 'default')
   })
   after(async () => {
-    await Promise.all([first, other, third].map((env) => env?.teardown()))
+    await Promise.all([first, other, third, fourth].map((env) => env?.teardown()))
     await installation?.remove()
   })
 
@@ -146,6 +147,16 @@ describe('a Temporal that does not know what was done, with two sites', function
     const [record] = await adoptions(third)
     assert.ok(record?.body.kind === 'adopted')
     assert.deepEqual([record.by, record.body.by, record.body.reason], ['beta', 'host beta', 'bob started it with --offline'])
+  })
+
+  it('is adopted on a machine that was set up from a store and has done nothing yet', async () => {
+    const opened = { format: 'muster-opened-1', at: new Date().toISOString(), store: 'offsite', host: 'beta', site: 'dr', configHash: '', number: 1 }
+    await writeFile(join(installation.beta.home, 'opened.json'), JSON.stringify(opened))
+    const one = await worker(installation.beta, 'beta', fourth)
+    await one.released()
+    const [record] = await adoptions(fourth)
+    assert.ok(record?.body.kind === 'adopted')
+    assert.equal(record.body.reason, 'this machine was set up from a store')
   })
 })
 
