@@ -29,7 +29,22 @@ export interface Work {
   assertCurrent(): Promise<void>
 }
 
+/** A step that is about to be done. */
+export interface StepAhead {
+  readonly workflowId: string
+  readonly runId: string
+  /** The run's workflow type. */
+  readonly procedure: string
+  /** Null of one that concerns none. */
+  readonly system: string | null
+  readonly activity: string
+  /** ISO-8601 UTC, as the run's history has it. */
+  readonly scheduledAt: string
+}
+
 export interface BoundaryDeps {
+  /** Told of each step before it is done; never throws. */
+  readonly stepAhead?: (step: StepAhead) => Promise<void>
   readonly endLabelled: (label: string) => Promise<unknown>
   readonly log: { error(fields: object, message: string): void }
   /** Work without any progress for so long is ended. */
@@ -64,6 +79,7 @@ export function atBoundary<I, O>(deps: BoundaryDeps, run: (input: I, work: Work)
     const beat = setInterval(() => context.heartbeat(last), beatEveryMs)
     try {
       if (info.attempt > 1) await deps.endLabelled(label)
+      await deps.stepAhead?.(aheadOf(info, input))
       return await run(input, {
         signal,
         label,
@@ -90,6 +106,18 @@ export function atBoundary<I, O>(deps: BoundaryDeps, run: (input: I, work: Work)
       clearInterval(beat)
       watchdog.stop()
     }
+  }
+}
+
+function aheadOf({ workflowExecution, workflowType, activityType, scheduledTimestampMs }: Context['info'], input: unknown): StepAhead {
+  const system = typeof input === 'object' && input !== null && 'system' in input && typeof input.system === 'string' ? input.system : null
+  return {
+    workflowId: workflowExecution?.workflowId ?? '',
+    runId: workflowExecution?.runId ?? '',
+    procedure: workflowType ?? '',
+    system,
+    activity: activityType,
+    scheduledAt: new Date(scheduledTimestampMs).toISOString(),
   }
 }
 

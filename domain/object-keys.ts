@@ -14,6 +14,8 @@
  * kits/<code>/objects/<sha256>.gz
  * records/_installation/00000001.json                                     which configuration was applied
  * records/_host-<host>/00000001.json                                      which configuration that host has taken
+ * records/_temporal-<namespace id>/00000001.json                          when that Temporal was adopted
+ * begun/<system>/<marked>-<procedure>-<run, 8>.json                       a run is about to change the system in place
  * forecasts/<system>/<taken>-<sha256, 16 digits>.json                     forecast of a plan
  * backups/<system>/<component>/<backup>/manifest.json                     signed manifest, written last
  * backups/<system>/<component>/<backup>/objects/<name>.age
@@ -82,9 +84,16 @@ export function hostChain(host: string): string {
   return `_host-${checked(host)}`
 }
 
+/** The chain of one Temporal: when it was adopted. @param namespaceId as Temporal gave it to the namespace when that was made */
+export function temporalChain(namespaceId: string): string {
+  return `_temporal-${checked(namespaceId)}`
+}
+
+const ownPrefixes = ['_host-', '_temporal-'] as const
+
 /** A chain that belongs to no system. */
 export function isOwnChain(name: string): boolean {
-  return name === installationChain || (name.startsWith('_host-') && isName(name.slice('_host-'.length)))
+  return name === installationChain || ownPrefixes.some((prefix) => name.startsWith(prefix) && isName(name.slice(prefix.length)))
 }
 
 /** @param chain a system, or a chain of Muster's own */
@@ -109,6 +118,21 @@ export function evidenceKey(system: string, declaredAt: string, procedure: strin
 export function parseEvidenceKey(key: string): { readonly system: string; readonly procedure: string; readonly run: string } | null {
   const match = /^evidence\/([^/]+)\/\d{8}T\d{6}Z-([A-Za-z]+)-([^/]{1,8})\.json$/.exec(key)
   return match ? { system: match[1] as string, procedure: match[2] as string, run: match[3] as string } : null
+}
+
+export function begunPrefix(system: string): string {
+  return `begun/${checked(system)}/`
+}
+
+/** `at` ISO-8601 UTC, when the step was scheduled. */
+export function begunKey(system: string, at: string, procedure: string, runId: string): string {
+  return `${begunPrefix(system)}${compactTime(at)}-${procedure}-${runId.slice(-8)}.json`
+}
+
+/** The last 8 digits of the run of a mark, or null for another key. */
+export function parseBegunKey(key: string): { readonly run: string } | null {
+  const match = /^begun\/[^/]+\/\d{8}T\d{6}Z-[A-Za-z]+-([^/]{1,8})\.json$/.exec(key)
+  return match ? { run: match[1] as string } : null
 }
 
 export function auditPrefix(site: string): string {

@@ -176,6 +176,7 @@ export type ControlBody =
     }
   | ({ readonly kind: 'config' } & AppliedNumber)
   | ({ readonly kind: 'config-taken'; readonly host: string } & AppliedNumber)
+  | ({ readonly kind: 'adopted' } & Adoption)
   /** A person has looked at a run that was due for review. */
   | { readonly kind: 'review'; readonly workflowId: string; readonly run: string; readonly by: string; readonly note: string }
   | ({ readonly kind: 'suspicion' } & Suspicion)
@@ -207,6 +208,41 @@ export interface Suspicion {
   readonly notedAt: string
   /** ISO-8601 UTC: since when the hosts are made anew; absent as long as nobody has said so. Never in the record itself. */
   readonly until?: string
+}
+
+/** From now on this Temporal counts: what the repository knows of before, it need not know. */
+export interface Adoption {
+  /** Of the namespace, as Temporal gave it. */
+  readonly temporal: string
+  /** ISO-8601 UTC: runs of which nothing newer is known need not be known there. */
+  readonly until: string
+  /** Who decided; `host <name>` where nobody had to. */
+  readonly by: string
+  readonly reason: string
+  /** What was decided about: runs of which the repository and this Temporal did not say the same. */
+  readonly runs: readonly AdoptedRun[]
+  /** Further ones; 0 where all are named. */
+  readonly more: number
+}
+
+export interface AdoptedRun {
+  readonly workflowId: string
+  readonly runId: string
+  readonly decided: 'accepted' | 'terminated' | 'looked-at'
+}
+
+/** Written right before a run changes its system in place for the first time on a host: one whose end nobody knows is found by it. */
+export interface BegunMark {
+  readonly format: 'muster-begun-1'
+  readonly organisation: string
+  readonly system: string
+  readonly procedure: string
+  readonly run: { readonly workflowId: string; readonly runId: string }
+  readonly startedAt: string
+  /** The activity, and when it was scheduled. */
+  readonly step: string
+  readonly at: string
+  readonly host: string
 }
 
 /** Where the old lives of a system end when it leaves a site: what they ship beyond is never used. */
@@ -292,6 +328,7 @@ export const signatureNamespaces = {
   keys: 'muster-keys',
   forecast: 'muster-forecast',
   evidence: 'muster-evidence',
+  begun: 'muster-begun',
   audit: 'muster-audit',
   kit: 'muster-kit',
   recoveryKit: 'muster-recovery-kit',

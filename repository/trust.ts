@@ -19,7 +19,7 @@ export interface TrustTools {
 
 const kindsOfRole: Record<TrustedKey['role'], readonly SignedKind[]> = {
   control: ['config', 'record', 'recoveryKit'],
-  host: ['manifest', 'wal', 'record', 'forecast', 'evidence', 'audit', 'kit'],
+  host: ['manifest', 'wal', 'record', 'forecast', 'evidence', 'begun', 'audit', 'kit'],
 }
 
 export interface Trust {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Client } from '@temporalio/client'
 import type { Agent } from '../activities/agent.ts'
 import { componentOf, systemOf } from '../activities/agent.ts'
+import { createStepAhead } from '../activities/step-ahead.ts'
 import { files } from '../adapters/component/files/files.ts'
 import { members } from '../adapters/component/member/members.ts'
 import type { PostgresqlInstance } from '../adapters/component/postgresql/instance.ts'
@@ -65,7 +66,13 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900,
   const signer = () => loadSigner(join(places.keys, keyFiles.host(host)))
   const openStore = async (config: Config, name: string) => createStore(config, name, secrets)
   const keeper = createConfigKeeper({ places, host, openStore, signer, log: createLogger({ room: 'config', host }) })
+  const log = createLogger({ room: 'activities', host })
+  const config: Agent['config'] = async (hash) => {
+    const { config: whole, hash: found } = await keeper.config(hash)
+    return { config: placedAt(whole, site), whole, hash: found }
+  }
   return {
+    stepAhead: createStepAhead({ hostDirectory: directory, host, config, store: openStore, signer, log }),
     host,
     site,
     machineId: await readFile('/etc/machine-id', 'utf8').then(
@@ -77,12 +84,9 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900,
     hostDirectory: directory,
     shipperSocket: shipperSocket(places, host),
     noProgressSeconds,
-    log: createLogger({ room: 'activities', host }),
+    log,
     endLabelled: (label) => endLabelled(label),
-    async config(hash) {
-      const { config, hash: found } = await keeper.config(hash)
-      return { config: placedAt(config, site), whole: config, hash: found }
-    },
+    config,
     async takeConfig(documents) {
       if (documents !== null) return keeper.take(documents)
       const taken = await keeper.catchUp()

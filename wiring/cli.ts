@@ -13,6 +13,7 @@ import { placedWhereActive } from '../clients/active-sites.ts'
 import { createProgram } from '../clients/cli/program.ts'
 import { MusterError } from '../domain/failures.ts'
 import { createDocumentCache } from '../repository/document-cache.ts'
+import { adoptingHere, hasControlKey, standingOrNull } from './adoption.ts'
 import { decryptionOf, musterVersion } from './agent.ts'
 import { readAppliedConfig } from './applied-config.ts'
 import { applyHere } from './apply.ts'
@@ -153,11 +154,14 @@ function createDesk(places: Places, json: boolean, temporal: Desk['temporal']): 
       const { config } = await loadHere(places)
       return applyHere(places, { config, temporal: withoutTemporal ? null : await temporal(), dryRun, requestedBy: user })
     },
+    adopting: async () => adoptingHere(places, await temporal()),
+    standing: () => standingOrNull(places, temporal),
+    canApply: () => hasControlKey(places),
     init: (options) => initialise(places, options),
     openRepository: (options) => openRepository(places, options),
     doctor: (options) => examine(places, options),
     up: (options) => runUp(places, options),
-    goOffline: (options) => goOffline(places, options),
+    goOffline: (options) => goOffline(places, { ...options, by: user }),
     guard: (system, options) => guardHere(places, system, options),
     guardLook: (system, options, say) => lookAtStores(places, system, options, say),
     guardUnits: (system, options) => guardUnits(places, system, options),

@@ -22,7 +22,12 @@ export interface OfflineOptions {
   readonly uiPort: number
   readonly listen: string
   readonly say: (text: string) => void
+  /** Who does it. */
+  readonly by: string
 }
+
+/** Who started this Temporal to use it without the one that is gone: its workers need no adoption by another command. */
+export const sentByVariable = 'MUSTER_SENT_BY'
 
 /** Longer than a cold start of everything takes. */
 const startSeconds = 120
@@ -57,7 +62,7 @@ async function refuseWhereTemporalAnswers(): Promise<void> {
 async function startUp(
   places: Places,
   { host, site }: { readonly host: string; readonly site: string },
-  { port, uiPort, listen, say }: OfflineOptions,
+  { port, uiPort, listen, say, by }: OfflineOptions,
 ): Promise<UpHere> {
   const logs = join(places.home, 'logs')
   await mkdir(logs, { recursive: true, mode: 0o711 })
@@ -80,7 +85,10 @@ async function startUp(
     listen,
   ]
   say(`starting Temporal, agent and WAL shipper of ${host} at site ${site}; log in ${logFile}`)
-  const started = await startService(program, args, { logFile, env: { ...passedOn(), MUSTER_HOME: places.home, MUSTER_KEYS: places.keys } })
+  const started = await startService(program, args, {
+    logFile,
+    env: { ...passedOn(), [sentByVariable]: by, MUSTER_HOME: places.home, MUSTER_KEYS: places.keys },
+  })
   for (let waited = 0; waited < startSeconds * 4 && (await isRunning(started)); waited++) {
     const up = await upHere(places)
     if (up) {

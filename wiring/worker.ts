@@ -1,14 +1,19 @@
 /** `muster worker`: serves the queues of a host and, where asked, of a site and of workflows, until told to stop. */
 import { Client } from '@temporalio/client'
 import { NativeConnection } from '@temporalio/worker'
+import { releaseEnded } from '../activities/host/component-lock.ts'
 import { connectConfig } from '../clients/connection.ts'
+import { seeRuns } from '../clients/orchestrator.ts'
 import type { Agent } from '../activities/agent.ts'
 import { MusterError } from '../domain/failures.ts'
 import { createLogger } from '../observability/logger.ts'
 import { within } from '../repository/within.ts'
 import type { LoadedBundle } from '../workers/bundle.ts'
+import { registerSearchAttributes } from '../workers/search-attributes.ts'
 import { createWorkers, runWorkers } from '../workers/worker.ts'
 import { createAgent } from './agent.ts'
+import { holdBack } from './hold-back.ts'
+import { sentByVariable } from './offline.ts'
 import type { Places } from './places.ts'
 import { saveReplayKit } from './replay-kits.ts'
 import { quietTemporal } from './quiet-temporal.ts'
@@ -29,8 +34,15 @@ export async function runWorker(places: Places, options: WorkerOptions): Promise
     throw new MusterError('TemporalUnreachable', `Temporal does not answer at ${connectionOptions.address ?? '127.0.0.1:7233'}`, { cause: error })
   })
   try {
-    const agent = await createAgent({ places, host: options.host, site: options.site, temporal: new Client({ connection, namespace }) })
+    const client = new Client({ connection, namespace })
+    const agent = await createAgent({ places, host: options.host, site: options.site, temporal: client })
     await catchUp(agent)
+    // Schedules carry them: what adopts this Temporal makes the schedules.
+    await registerSearchAttributes(connection, namespace)
+    const decides = options.roles.workflows || options.roles.site
+    await holdBack({ places, agent, client, decides, sentBy: process.env[sentByVariable] || null, signal })
+    if (signal.aborted) return
+    if (options.roles.host) await releaseLocks(agent, client)
     const code = options.roles.workflows ? await loadBundle() : { code: '' }
     if (options.roles.workflows) await keepKit(places, code, agent)
     const workers = await createWorkers({ connection, namespace, agent, roles: options.roles, bundle: code })
@@ -39,6 +51,15 @@ export async function runWorker(places: Places, options: WorkerOptions): Promise
   } finally {
     await connection.close().catch(() => undefined)
   }
+}
+
+/** A run that was terminated, or that a lost Temporal took along, would keep every backup of its component waiting for a quarter of an hour. */
+async function releaseLocks(agent: Agent, client: Client): Promise<void> {
+  const released = await releaseEnded(agent, async ({ workflowId = '', run = '' }) => {
+    const seen = await seeRuns(client, [{ workflowId, runId: run }])
+    return seen.get(run)?.state === 'running'
+  })
+  if (released.length > 0) createLogger({ room: 'activities', host: agent.host }).warn({ released }, 'gave back locks of runs that do not go on')
 }
 
 /** Longer than a store that answers needs; what it misses then it gets with the first run that names it. */

@@ -3,7 +3,7 @@
  * progress of whoever holds it: enough for additive work, and never used for destructive work,
  * which has epochs.
  */
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { link, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError } from '../../domain/failures.ts'
 import type { Agent } from '../agent.ts'
@@ -75,4 +75,22 @@ export async function releaseHold(agent: Host, system: string, component: string
   const path = lockPath(agent, system, component)
   const held = await readHolder(path)
   if (held.run === run) await rm(path, { force: true })
+}
+
+/**
+ * Gives back what runs hold that will never give it back: they ended without a clean-up, or Temporal has lost them. Called while
+ * this host takes no work.
+ * @returns workflow ids of those runs
+ */
+export async function releaseEnded(agent: Host, goesOn: (holder: Partial<LockHolder>) => Promise<boolean>): Promise<readonly string[]> {
+  const folder = join(agent.hostDirectory, 'locks')
+  const names = (await readdir(folder).catch(() => [] as string[])).filter((name) => name.endsWith('.json'))
+  const released: string[] = []
+  for (const name of names) {
+    const holder = await readHolder(join(folder, name))
+    if (holder.run === undefined || (await goesOn(holder))) continue
+    await rm(join(folder, name), { force: true })
+    released.push(holder.workflowId ?? 'unknown')
+  }
+  return released
 }

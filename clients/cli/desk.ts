@@ -12,6 +12,8 @@ import type { TreeEntry } from '../../domain/tree-index.ts'
 import type { DocumentCache } from '../../repository/document-cache.ts'
 import type { ApplyResult } from '../apply.ts'
 import type { Replayer } from '../audit-replay.ts'
+import type { Standing } from '../../domain/adoption.ts'
+import type { Adopting } from '../adopt.ts'
 import type { DivergedReport } from './diverged.ts'
 import type { GuardAnswer, GuardOptions, PrintedUnits } from './guard.ts'
 import type { OpenedRepository, OpenRepositoryOptions } from './open.ts'
@@ -56,6 +58,12 @@ export interface Desk {
     lift: { readonly run: string; readonly reason: string; readonly rebuilt: boolean },
   ): Promise<{ readonly run: string; readonly hosts: readonly string[] }>
   apply(options: { readonly dryRun: boolean; readonly withoutTemporal: boolean }): Promise<ApplyResult>
+  /** How this Temporal stands to the repository, and what adopting it would decide. @throws MusterError TemporalUnreachable, ConfigInvalid */
+  adopting(): Promise<Adopting>
+  /** The same in short, in seconds; null where Temporal does not answer or nothing was applied. */
+  standing(): Promise<Standing | null>
+  /** Whether this machine can apply: it has the control key. */
+  canApply(): Promise<boolean>
   init(options: {
     readonly organisation: string
     readonly system: string

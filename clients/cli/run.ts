@@ -2,8 +2,10 @@ import type { Command } from 'commander'
 import { MusterError } from '../../domain/failures.ts'
 import type { AskedAgent } from '../../workflows/messages.ts'
 import type { ApplyResult } from '../apply.ts'
+import { adoptTemporal, showAdopted } from './adopt.ts'
 import { kitLines } from './kit-view.ts'
 import type { Desk } from './desk.ts'
+import type { Output } from './output.ts'
 
 /** Temporal asks nobody who they are. */
 export const listenText = 'where both listen: 0.0.0.0 lets agents of other machines in, and everybody who reaches the ports'
@@ -52,20 +54,40 @@ export function addApply(program: Command, desk: () => Desk): void {
     .description('sign the configuration, bring it to every store and agent, and make the schedules equal to it')
     .option('--dry-run', 'show what would change')
     .option('--without-temporal', 'leave the schedules and the agents of other hosts out')
-    .action(async (options: { dryRun?: boolean; withoutTemporal?: boolean }) => {
-      const { out, apply, load } = desk()
+    .option('--adopt', 'first decide about a Temporal that was lost or rolled back, so that workers that are held back go on')
+    .option('--yes', 'with --adopt: decide as listed, without being asked')
+    .option('--looked-at <run...>', 'with --adopt: this run has no known end, and you have looked at the system')
+    .action(async (options: ApplyOptions) => {
+      const { out, apply, load, canApply } = desk()
+      const { dryRun = false, withoutTemporal = false } = options
+      const adoption = options.adopt ? await adoptTemporal(desk(), { dryRun, yes: options.yes ?? false, lookedAt: options.lookedAt ?? [] }) : null
+      // A machine that was set up from a store adopts its Temporal, and applies nothing.
+      if (adoption !== null && !(await canApply())) return out.result({ adoption }, () => showAdopted(desk(), adoption))
       for (const warning of (await load()).warnings) out.warn(warning)
-      const result = await apply({ dryRun: options.dryRun ?? false, withoutTemporal: options.withoutTemporal ?? false })
-      out.result(result, () => {
-        out.line(`${options.dryRun ? 'would apply' : 'applied'} ${result.configHash.slice(0, 12)}`)
-        for (const { store, ok, problem } of result.stores) out.line(`  store ${store.padEnd(14)} ${ok ? '✓' : `owed: ${problem}`}`)
-        for (const kit of result.kits) for (const line of kitLines(kit)) out.line(`  ${line}`)
-        for (const agent of result.agents) out.line(`  ${agent.kind.padEnd(5)} ${agent.name.padEnd(14)} ${agentText(agent)}`)
-        for (const { id, change, every } of result.schedules) out.line(`  ${change.padEnd(7)} ${id}${every ? `  (${every})` : ''}`)
+      const result = await apply({ dryRun, withoutTemporal })
+      out.result(adoption === null ? result : { adoption, ...result }, () => {
+        if (adoption !== null) showAdopted(desk(), adoption)
+        showApplied(out, result, dryRun)
       })
       const refused = result.agents.find(({ state }) => state === 'refused')
       if (refused?.problem) throw new MusterError(refused.problem.type, refusalText(result), { hint: 'mend what the agent says, then apply again' })
     })
+}
+
+interface ApplyOptions {
+  readonly dryRun?: boolean
+  readonly withoutTemporal?: boolean
+  readonly adopt?: boolean
+  readonly yes?: boolean
+  readonly lookedAt?: string[]
+}
+
+function showApplied(out: Output, result: ApplyResult, dryRun: boolean): void {
+  out.line(`${dryRun ? 'would apply' : 'applied'} ${result.configHash.slice(0, 12)}`)
+  for (const { store, ok, problem } of result.stores) out.line(`  store ${store.padEnd(14)} ${ok ? '✓' : `owed: ${problem}`}`)
+  for (const kit of result.kits) for (const line of kitLines(kit)) out.line(`  ${line}`)
+  for (const agent of result.agents) out.line(`  ${agent.kind.padEnd(5)} ${agent.name.padEnd(14)} ${agentText(agent)}`)
+  for (const { id, change, every } of result.schedules) out.line(`  ${change.padEnd(7)} ${id}${every ? `  (${every})` : ''}`)
 }
 
 function agentText({ state, problem }: AskedAgent): string {

@@ -8,6 +8,7 @@ import type { ComponentProtection, Reason } from '../../domain/protection.ts'
 import { type ConfigurationView, type HostConfiguration, viewConfiguration } from '../config-view.ts'
 import { type KitStatus, viewKits } from '../recovery-kits.ts'
 import { gatherProtection, type ReviewDue, type SystemStatus } from '../protection.ts'
+import { adoptCommand, heldText } from '../standing-text.ts'
 import { createPaint, type Paint } from './colour.ts'
 import type { Desk } from './desk.ts'
 import type { Output } from './output.ts'
@@ -20,8 +21,9 @@ export function addStatus(program: Command, desk: () => Desk): void {
     .description('what is protected and what is not, and why; exit code 0 when all is')
     .argument('[system]')
     .action(async (system: string | undefined) => {
-      const { systems, behind, kits } = await systemStatus(desk(), system ?? null)
-      process.exitCode = systems.every(({ word }) => word === 'protected') && behind.length === 0 && kits.every(isUsable) ? 0 : 1
+      const { systems, behind, kits, heldBack } = await systemStatus(desk(), system ?? null)
+      const isWell = systems.every(({ word }) => word === 'protected') && behind.length === 0 && kits.every(isUsable)
+      process.exitCode = isWell && heldBack === null ? 0 : 1
     })
 }
 
@@ -30,6 +32,8 @@ export interface Status {
   /** Hosts that have not said that they have the applied configuration. */
   readonly behind: readonly HostConfiguration[]
   readonly kits: readonly KitStatus[]
+  /** Why workers take no work of this Temporal; null where they do, or it does not answer. */
+  readonly heldBack: string | null
 }
 
 /** Prints, and gives back what was printed. @throws MusterError UnknownName | ConfigInvalid */
@@ -38,6 +42,7 @@ export async function systemStatus(desk: Desk, only: string | null): Promise<Sta
   const { config, whole, hash } = await desk.applied(null)
   const now = new Date()
   const kitViews = viewKits({ config: whole, controlVerifier: await desk.controlVerifier(), store: (name) => desk.store(config, name) })
+  const standings = desk.standing()
   const configurations = viewConfiguration({
     config,
     verifier: await desk.verifier(),
@@ -67,13 +72,19 @@ export async function systemStatus(desk: Desk, only: string | null): Promise<Sta
   const configuration = await configurations
   const behind = hostsBehind(configuration, hash)
   const kits = await kitViews
-  out.result({ at: now.toISOString(), configHash: hash, configuration, kits, systems }, () => {
+  const standing = await standings
+  const heldBack = standing?.held ? heldText(standing) : null
+  out.result({ at: now.toISOString(), configHash: hash, configuration, kits, systems, heldBack }, () => {
     const paint = createPaint(out)
+    if (heldBack !== null) {
+      out.line(`${paint.bad('HELD BACK')}   workers take no work: ${heldBack}`)
+      out.line(`  → ${adoptCommand}`)
+    }
     for (const system of systems) showSystem(out, paint, system, now)
     showBehind(out, paint, configuration, behind, now)
     for (const kit of kits) showKit(out, paint, kit, now)
   })
-  return { systems, behind, kits }
+  return { systems, behind, kits, heldBack }
 }
 
 /** Where there is one host, it is this one, and what is applied here it has. */

@@ -18,6 +18,7 @@ import { MusterError } from '../../domain/failures.ts'
 import { createDocumentCache } from '../../repository/document-cache.ts'
 import { appendRecord } from '../../repository/control-records.ts'
 import { decryptionOf } from '../../wiring/agent.ts'
+import { standingOrNull } from '../../wiring/adoption.ts'
 import { examine } from '../../wiring/doctor.ts'
 import { hostDirectory, shipperSocket } from '../../wiring/places.ts'
 import { createStore } from '../../wiring/stores.ts'
@@ -80,7 +81,18 @@ describe('muster status, drill, list, ls and repository on a real system', funct
     const secrets = createSecretResolver()
     const part: Pick<
       Desk,
-      'out' | 'user' | 'applied' | 'store' | 'verifier' | 'controlVerifier' | 'cacheOf' | 'shipperStatus' | 'temporal' | 'treeEntries' | 'decryption'
+      | 'out'
+      | 'user'
+      | 'applied'
+      | 'store'
+      | 'verifier'
+      | 'controlVerifier'
+      | 'cacheOf'
+      | 'shipperStatus'
+      | 'temporal'
+      | 'treeEntries'
+      | 'decryption'
+      | 'standing'
     > = {
       out,
       user: 'alice',
@@ -89,6 +101,7 @@ describe('muster status, drill, list, ls and repository on a real system', funct
       verifier: async () => (await localTrust(places)).verifier,
       controlVerifier: async () => (await localTrust(places)).controlVerifier,
       cacheOf: (host) => createDocumentCache(join(hostDirectory(places, host), 'catalog')),
+      standing: () => standingOrNull(places, () => part.temporal()),
       shipperStatus: (host) => shipperRequest(shipperSocket(places, host), 'status', undefined).catch(() => null),
       decryption: decryptionOf,
       treeEntries: (manifest, store, identity) => treeEntries(rig.config, secrets, manifest, store, identity),

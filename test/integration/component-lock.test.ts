@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { holdComponent, releaseHold } from '../../activities/host/component-lock.ts'
+import { holdComponent, releaseEnded, releaseHold } from '../../activities/host/component-lock.ts'
 import { failsWith } from '../support/fails-with.ts'
 
 describe('the lock of a component', () => {
@@ -59,6 +59,14 @@ describe('the lock of a component', () => {
     await utimes(path(), 0, 0)
     await hold()
     await release()
+    assert.deepEqual(await readdir(locks), [])
+  })
+
+  it('is given back for a run that does not go on, and kept for one that does', async () => {
+    await hold()
+    assert.deepEqual(await releaseEnded(host, async (holder) => holder.run === 'run-1'), [])
+    assert.deepEqual(await readdir(locks), ['backup-shop-database.json'])
+    assert.deepEqual(await releaseEnded(host, async () => false), ['backup/1'])
     assert.deepEqual(await readdir(locks), [])
   })
 })

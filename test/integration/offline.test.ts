@@ -50,7 +50,15 @@ describe('--offline', function () {
   })
 
   const go = async (changes: Partial<Parameters<typeof goOffline>[1]> = {}) =>
-    goOffline(dr, { goesTo: 'dr', port: await freePort(), uiPort: await freePort(), listen: '127.0.0.1', say: (text) => said.push(text), ...changes })
+    goOffline(dr, {
+      goesTo: 'dr',
+      port: await freePort(),
+      uiPort: await freePort(),
+      listen: '127.0.0.1',
+      say: (text) => said.push(text),
+      by: 'alice',
+      ...changes,
+    })
 
   it('is refused at a site to which the system does not go', async () => {
     await assert.rejects(go({ goesTo: 'primary' }), failsWith('InvalidInput', /this machine is host beta at site "dr"; the system would go to "primary"/))

@@ -3,10 +3,12 @@ import { connect as openSocket } from 'node:net'
 import type { Client } from '@temporalio/client'
 import { connectConfig, connectTemporal } from '../../clients/connection.ts'
 import { applySchedules, schedulePrefix } from '../../clients/schedules.ts'
+import { adoptCommand, heldText } from '../../clients/standing-text.ts'
 import { configHash } from '../../config/canonical.ts'
 import { formatDuration } from '../../domain/durations.ts'
 import { MusterError } from '../../domain/failures.ts'
 import { searchAttributeTypes } from '../../domain/search-attributes.ts'
+import { standingHere } from '../adoption.ts'
 import type { Examined, Findings } from './findings.ts'
 
 const about = 'temporal'
@@ -24,6 +26,7 @@ export async function examineTemporal(findings: Findings, examined: Examined): P
   try {
     findings.ok(about, `answers at ${address}, namespace ${namespace}`)
     await findings.look(about, () => examineNamespace(findings, client, namespace))
+    await findings.look(about, () => examineStanding(findings, examined, client))
     await findings.look(about, () => examineAttributes(findings, client, namespace))
     await findings.look(about, () => examineWorkers(findings, examined, client, namespace))
     await findings.look('schedules', () => examineSchedules(findings, examined, client))
@@ -55,6 +58,14 @@ async function examineNamespace(findings: Findings, client: Client, namespace: s
   const text = `histories are kept for ${formatDuration(seconds)}`
   if (seconds < leastRetentionSeconds) findings.warning(about, text, `temporal operator namespace update --retention 30d -n ${namespace}`)
   else findings.ok(about, text)
+}
+
+/** Workers ask themselves the same before they take work. */
+async function examineStanding(findings: Findings, { applied, places }: Examined, client: Client): Promise<void> {
+  if (!applied) return
+  const standing = await standingHere(places, client)
+  if (standing.held) findings.problem(about, `workers are held back: ${heldText(standing)}`, adoptCommand)
+  else findings.ok(about, 'knows the newest run that the repository knows')
 }
 
 async function examineAttributes(findings: Findings, client: Client, namespace: string): Promise<void> {

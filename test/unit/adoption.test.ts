@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { judgeStanding, type KnownRun, mergeRuns, type SeenRun, type StandingFacts } from '../../domain/adoption.ts'
+
+const backup: KnownRun = {
+  workflowId: 'backupSystem/shop/1',
+  runId: 'backup',
+  system: 'shop',
+  procedure: 'backupSystem',
+  startedAt: '2026-11-20T02:00:00.000Z',
+  endedAt: '2026-11-20T02:10:00.000Z',
+  outcome: 'succeeded',
+  begunAt: null,
+  lastStepAt: null,
+}
+const restore: KnownRun = {
+  ...backup,
+  workflowId: 'target/shop',
+  runId: 'restore',
+  procedure: 'restoreSystem',
+  startedAt: '2026-11-20T10:00:00.000Z',
+  endedAt: '2026-11-20T10:30:00.000Z',
+  begunAt: '2026-11-20T10:20:00.000Z',
+}
+const day = 86_400
+
+function stand(known: readonly KnownRun[], seen: Readonly<Record<string, Omit<SeenRun, 'runId'>>>, more: Partial<StandingFacts> = {}) {
+  return judgeStanding({
+    temporal: 'one',
+    adoptedAt: null,
+    known,
+    seen: new Map(Object.entries(seen).map(([runId, one]) => [runId, { runId, ...one }])),
+    moves: [],
+    now: new Date('2026-11-21T00:00:00Z'),
+    retentionSeconds: 30 * day,
+    unread: [],
+    ...more,
+  })
+}
+
+const closed = { state: 'closed', reachedAt: null } as const
+const unknown = { state: 'unknown', reachedAt: null } as const
+const runningSince = (reachedAt: string | null) => ({ state: 'running', reachedAt }) as const
+const found = ({ runs }: ReturnType<typeof stand>) => runs.map(({ runId, finding, todo, needsPerson }) => [runId, finding, todo, needsPerson])
+
+describe('how a Temporal stands to what is known', () => {
+  it('is well where nothing is known, and where the newest run is known there', () => {
+    assert.equal(stand([], {}).held, false)
+    assert.equal(stand([backup, restore], { backup: closed, restore: closed }).held, false)
+    assert.equal(stand([backup, restore], { backup: unknown, restore: closed }).held, false, 'somebody removed an older one')
+  })
+
+  it('is lost where the newest run is not known there, unless retention has removed it or it was adopted without', () => {
+    const lost = stand([backup, restore], { backup: unknown, restore: unknown })
+    assert.deepEqual([lost.held, lost.needsPerson], [true, false])
+    assert.deepEqual(found(lost), [
+      ['restore', 'unknown', 'accept', false],
+      ['backup', 'unknown', 'accept', false],
+    ])
+    assert.equal(stand([backup], { backup: unknown }, { retentionSeconds: day / 2 }).held, false)
+    assert.equal(stand([backup], { backup: unknown }, { adoptedAt: '2026-11-20T02:10:00.000Z' }).held, false)
+    assert.equal(stand([backup], { backup: unknown }, { adoptedAt: '2026-11-20T02:09:59.999Z' }).held, true)
+  })
+
+  it('is rolled back where it shows as running what has ended; a worker that died after the evidence is nothing of that', () => {
+    const old = stand([restore], { restore: runningSince('2026-11-20T10:20:00.000Z') })
+    assert.deepEqual([old.held, old.needsPerson, found(old)], [true, true, [['restore', 'would-repeat', 'terminate', false]]])
+    assert.deepEqual(found(stand([restore], { restore: runningSince(null) })), [['restore', 'would-repeat', 'terminate', false]])
+    assert.equal(stand([restore], { restore: runningSince('2026-11-20T10:30:00.000Z') }).held, false)
+    const repeated = stand([backup], { backup: runningSince('2026-11-20T02:05:00.000Z') })
+    assert.deepEqual([repeated.held, repeated.needsPerson], [true, false], 'a backup that is made again does no harm')
+  })
+
+  it('is rolled back where it shows as running what an adoption has accepted: that is no reason to do it again', () => {
+    assert.equal(stand([restore], { restore: runningSince('2026-11-20T10:20:00.000Z') }, { adoptedAt: '2026-11-20T20:00:00.000Z' }).held, true)
+  })
+
+  it('is rolled back where a run without an end went further than its history there', () => {
+    const open = { ...restore, endedAt: null, outcome: null, lastStepAt: '2026-11-20T10:20:00.000Z' }
+    assert.deepEqual(found(stand([open], { restore: runningSince('2026-11-20T10:19:59.999Z') })), [['restore', 'would-repeat-cut-off', 'terminate', true]])
+    assert.equal(stand([open], { restore: runningSince('2026-11-20T10:20:00.000Z') }).held, false, 'an ordinary crash')
+    const early = { ...open, begunAt: null }
+    assert.deepEqual(found(stand([early], { restore: runningSince(null) })), [['restore', 'would-repeat', 'terminate', false]])
+  })
+
+  it('needs a person where a run that was changing a system is gone, however well the rest is known', () => {
+    const open = { ...restore, endedAt: null, outcome: null }
+    const later = { ...backup, runId: 'later', startedAt: '2026-11-20T12:00:00.000Z', endedAt: '2026-11-20T12:10:00.000Z' }
+    const cut = stand([open, later], { restore: unknown, later: closed })
+    assert.deepEqual([cut.held, cut.needsPerson, found(cut)], [true, true, [['restore', 'cut-off', 'accept', true]]])
+    assert.equal(stand([open], { restore: unknown }, { adoptedAt: '2026-11-20T20:00:00.000Z' }).held, false, 'somebody has looked')
+    assert.equal(stand([open], { restore: closed }).held, false, 'Temporal knows how it ended')
+    const gone = { ...open, begunAt: null }
+    assert.deepEqual(found(stand([gone], { restore: unknown })), [['restore', 'gone', 'accept', false]])
+  })
+
+  it('shows a run as overtaken that a later one under the same id, or a move, has come after', () => {
+    const open = { ...restore, endedAt: null, outcome: null, begunAt: null }
+    const next = { ...restore, runId: 'next', startedAt: '2026-11-20T15:00:00.000Z', endedAt: '2026-11-20T16:00:00.000Z' }
+    const seen = { restore: runningSince('2026-11-20T10:10:00.000Z'), next: closed }
+    assert.deepEqual(found(stand([open, next], seen)), [['restore', 'overtaken', 'terminate', false]])
+    const move = { system: 'shop', at: '2026-11-20T15:00:00.000Z', runId: 'another' }
+    assert.deepEqual(found(stand([open], seen, { moves: [move] })), [['restore', 'overtaken', 'terminate', false]])
+    assert.equal(stand([open], seen, { moves: [{ ...move, runId: 'restore' }] }).held, false, 'its own')
+    assert.equal(stand([{ ...open, workflowId: 'aside/shop/localhost/1' }, next], seen).held, false, 'elsewhere it stands in nobody’s way')
+  })
+
+  it('puts together what evidence, marks and notes know of one run', () => {
+    const mark = { ...restore, endedAt: null, outcome: null, startedAt: '2026-11-20T10:01:00.000Z' }
+    const note = { ...mark, begunAt: null, lastStepAt: '2026-11-20T10:29:00.000Z' }
+    assert.deepEqual(mergeRuns([note, mark, { ...restore, begunAt: null }]), [{ ...restore, lastStepAt: note.lastStepAt }])
+  })
+})
