@@ -317,6 +317,7 @@ function subjectOf(input: unknown): string {
 
 const named: { readonly [N in ActivityName]: true } = {
   adoptStandby: true,
+  applyTreeRules: true,
   archiveRuns: true,
   catchUpStandby: true,
   planStandby: true,
@@ -327,6 +328,7 @@ const named: { readonly [N in ActivityName]: true } = {
   awaitHealthy: true,
   changeDns: true,
   checkRestored: true,
+  compareTree: true,
   discardAside: true,
   giveBack: true,
   holdAtTarget: true,

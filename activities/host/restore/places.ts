@@ -92,3 +92,8 @@ export function treeAside(agent: Agent, step: TreeStep, index: number): string {
 export function membersOf(agent: Agent, step: AnyStep): readonly Member[] {
   return step.decision.type === 'postgresql' ? [databaseMember(agent, step as DatabaseStep)] : treeMembers(agent, step as TreeStep)
 }
+
+/** Files of a restored tree as they were before text in them was replaced; on the same disk, gone with the swap. */
+export function originalsDirectory(agent: Agent, member: Member): string {
+  return join(agent.members.asideDirectory(member), 'originals')
+}

@@ -12,7 +12,7 @@ import type { Work } from '../../boundary.ts'
 import { giveStandbyBack } from '../standby/adopt-standby.ts'
 import { claimOf } from './claims.ts'
 import { removeNewDirectories } from './new-directories.ts'
-import { asideQuarantine, closedPlace, membersOf, restoreShort, treeMembers } from './places.ts'
+import { asideQuarantine, closedPlace, membersOf, originalsDirectory, restoreShort, treeMembers } from './places.ts'
 import { membersBeside } from './safety-set.ts'
 import type { AnyStep, DatabaseStep, SwappedIn, TreeStep } from './types.ts'
 
@@ -95,6 +95,7 @@ export function swapIn(agent: Agent) {
       await refuseOther(agent, step, member)
       const sizeBytes = await agent.members.sizeOf(member.path)
       await agent.members.swapIn(member, epoch, restoreShort(step), sourcesOf(agent, step, member, index), { label: work.label })
+      if (step.decision.type === 'files') await rm(originalsDirectory(agent, member), { recursive: true, force: true })
       safety.push({ path: member.path, safetyPath: agent.members.safetyPath(member, restoreShort(step)), sizeBytes })
     }
     return { safety, seconds: (Date.now() - startedAt) / 1000 }

@@ -3,11 +3,14 @@
  * backup of one holds and docs/repository-format.md for how it is restored by hand.
  */
 import { runAfterCommands } from './after.ts'
+import { carryOver } from './carry-over.ts'
+import { compareTree } from './compare-tree.ts'
 import { inspectTree } from './inspect.ts'
 import { openIndex, readIndex } from './list.ts'
 import { copyNewerFiles } from './newer-files.ts'
 import { produceTree } from './produce.ts'
 import { restoreTree } from './restore.ts'
+import { substituteTexts } from './substitute-texts.ts'
 
 export interface FilesPort {
   readonly inspectTree: typeof inspectTree
@@ -16,6 +19,9 @@ export interface FilesPort {
   readonly openIndex: typeof openIndex
   readonly readIndex: typeof readIndex
   readonly copyNewerFiles: typeof copyNewerFiles
+  readonly compareTree: typeof compareTree
+  readonly carryOver: typeof carryOver
+  readonly substituteTexts: typeof substituteTexts
   readonly runAfterCommands: typeof runAfterCommands
 }
 
@@ -26,5 +32,8 @@ export const files: FilesPort = {
   openIndex,
   readIndex,
   copyNewerFiles,
+  compareTree,
+  carryOver,
+  substituteTexts,
   runAfterCommands,
 }
