@@ -207,6 +207,8 @@ describe('rules of a tree', function () {
       moments++
     }
     assert.ok(moments >= 6, `${moments} moments`)
+    // Done, and the answer lost.
+    await apply(rules)
     assert.deepEqual(
       ['a.env', 'b.env', 'c.env', 'sub/d.env'].map((name) => at(name)),
       ['a.env', 'b.env', 'c.env', 'sub/d.env'].map((name) => `host=db-db # ${name}`),
