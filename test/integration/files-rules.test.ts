@@ -5,6 +5,7 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -49,7 +50,7 @@ describe('rules of a tree', function () {
   /** As the activity does it. `mayAct` may die in the middle. */
   async function apply(rules: TreeRules, mayAct: () => Promise<void> = async () => undefined) {
     const common = { newRoot: rig.target, number: 0, root: ruled(), leftOut: leftOutBy(rules), mayAct }
-    const carried = await carryOver({ ...common, oldRoot: there, ownEntry: null, index: index(), stagingDirectory: rig.staging })
+    const carried = await carryOver({ ...common, oldRoot: there, ownEntry: null, fileName: null, index: index(), stagingDirectory: rig.staging })
     const originalsDirectory = join(rig.top, 'originals')
     const texts = await substituteTexts({ ...common, substitute: rules.substitute, index: index(), originalsDirectory })
     return { carried, texts }
@@ -66,6 +67,7 @@ describe('rules of a tree', function () {
       directory: there,
       index: index(),
       ownEntry: null,
+      fileName: null,
       mostNames: 1000,
       mostReadBytes,
     })
@@ -123,6 +125,22 @@ describe('rules of a tree', function () {
     const { carried } = await apply({ ...noRules, never: ['machine-id'] })
     assert.deepEqual([carried.carried, carried.leftOut], [0, 1])
     assert.ok(isAbsent('etc/machine-id') && !isAbsent('etc') && !isAbsent('a'))
+  })
+
+  it('leave nothing where they leave a whole path out and nothing is there', async () => {
+    write(rig.source, 'a', 'x')
+    await restored()
+    const { carried } = await apply({ ...noRules, never: [rig.source] })
+    assert.equal(carried.isNothing, true)
+    mkdirSync(there)
+    assert.equal((await apply({ ...noRules, never: [rig.source] })).carried.isNothing, false)
+  })
+
+  it('never see what a restore keeps inside a mount point', async () => {
+    write(rig.source, 'a', 'x')
+    write(rig.source, 'pgsql_tmp.muster-shop-app/safety-1/a', 'of an earlier restore')
+    await restored()
+    assert.deepEqual(readdirSync(rig.target), ['a'])
   })
 
   it('do not follow a link of the backup or of the target out of the tree', async () => {

@@ -17,7 +17,7 @@ import { createSite, type Site } from '../support/two-sites.ts'
 
 const rules = `
           here: [etc, "*.env", "*.conf", plugins]
-          never: [host.conf, licences]
+          never: [host.conf, licences, '*.pem']
           substitute:
             - { files: ["*.env"], replace: 10.0.1.5, with: 10.0.2.5 }
             - { files: ["*.env"], replace: app.home.example, with: app.dr.example }
@@ -50,6 +50,8 @@ describe('a tree with rules, on real parts', function () {
     for (const place of ['home', 'away']) await mkdir(join(base, place))
     await put('home/etc/shop.env', 'listen=10.0.1.5:80 peer=10.0.1.50\nname=app.home.example\n')
     await put('home/etc/host.conf', 'machine one')
+    await put('home/one.env', 'ip=10.0.1.5')
+    for (const name of ['own.pem', 'none.pem']) await put(`home/${name}`, 'key of machine one')
     await put('home/etc/deep/host.conf', 'machine one, deep')
     await put('home/opt/plugins/a.js', 'plugin')
     await put('home/opt/licences/key', 'licence of machine one')
@@ -66,12 +68,12 @@ systems:
       app:
         type: files
         host: alpha
-        paths: [${base}/home/etc, ${base}/home/opt]
+        paths: [${base}/home/etc, ${base}/home/opt, ${base}/home/one.env, ${base}/home/own.pem, ${base}/home/none.pem]
         restore: ${rules}
     restore: { commitAfter: 0 }
     failover:
       to: dr
-      components: { app: { paths: [${base}/away/etc, ${base}/away/opt] } }
+      components: { app: { paths: [${base}/away/etc, ${base}/away/opt, ${base}/away/one-there.env, ${base}/away/own.pem, ${base}/away/none.pem] } }
 `
     await installation.apply(yaml)
     await copyFile(installation.alpha.configFile, join(base, 'beta', 'muster.yaml'))
@@ -177,14 +179,16 @@ systems:
     await backUp('primary')
     await put('away/etc/host.conf', 'machine two')
     await put('away/etc/old.conf', 'of an earlier stay')
+    await put('away/own.pem', 'key of machine two')
+    await put('away/one-there.env', 'of an earlier stay')
     const { plan, run } = await planned<MoveResult>('failover', 'dr')
     const [tree] = plan.decision.components
     assert.ok(tree?.type === 'files' && tree.rules)
-    assert.deepEqual([tree.rules.as, tree.rules.bring, tree.rules.never], ['elsewhere', 'all', ['host.conf', 'licences']])
+    assert.deepEqual([tree.rules.as, tree.rules.bring, tree.rules.never], ['elsewhere', 'all', ['host.conf', 'licences', '*.pem']])
     assert.deepEqual(tree.rules.substitute[0], { files: ['*.env'], replace: '10.0.1.5', with: '10.0.2.5' })
     const lines = await whole(away, plan)
     const counts = plan.differences?.[0]?.counts ?? noCounts
-    assert.deepEqual([counts.removed, counts.kept, counts['left out'], counts.substituted], [1, 1, 3, 1], lines.join('\n'))
+    assert.deepEqual([counts.removed, counts.kept, counts['left out'], counts.substituted], [1, 2, 4, 2], lines.join('\n'))
     const before = seen('away')
     const result = await run()
     assert.equal(result.outcome, 'succeeded')
@@ -193,16 +197,24 @@ systems:
     assert.equal(await text('away/etc/host.conf'), 'machine two')
     assert.deepEqual([await absent('away/etc/deep/host.conf'), await absent('away/opt/licences'), await absent('away/etc/old.conf')], [true, true, true])
     assert.equal(await text('away/opt/plugins/a.js'), 'plugin')
+    // Paths that are one file stay one file.
+    assert.deepEqual([await text('away/one-there.env'), await text('away/own.pem'), await absent('away/none.pem')], ['ip=10.0.2.5', 'key of machine two', true])
     assert.deepEqual([await absent('away/etc/set-up'), await absent('home/etc/set-up')], [false, true])
     assert.deepEqual(result.trees?.['app']?.substituted, [
-      { files: 1, replaced: 1 },
+      { files: 2, replaced: 2 },
       { files: 1, replaced: 1 },
       { files: 0, replaced: 0 },
     ])
     const safety = result.safety.find(({ path }) => path.endsWith('/etc'))?.safetyPath ?? ''
     assert.equal(await readFile(join(safety, 'old.conf'), 'utf8'), 'of an earlier stay')
     assert.equal(await readFile(join(safety, 'host.conf'), 'utf8'), 'machine two')
-    await env.client.workflow.getHandle(result.backup ?? '').result()
+    // As the plan has warned: a path that is nowhere cannot be backed up.
+    assert.ok(
+      plan.forecast.warnings.includes(`app: ${at('away/none.pem')} is not there, and a rule leaves it out: until somebody makes it, backups there fail`),
+    )
+    await assert.rejects(env.client.workflow.getHandle(result.backup ?? '').result())
+    await put('away/none.pem', 'made by hand')
+    await backUp('dr')
   })
 
   it('keeps what the rules could not do in the evidence', async () => {
@@ -229,6 +241,10 @@ systems:
     const result = await run()
     assert.equal(await text('home/etc/shop.env'), 'listen=10.0.1.5:80 peer=10.0.1.50\nname=app.home.example\n')
     assert.deepEqual([await text('home/etc/host.conf'), await text('home/etc/deep/host.conf')], ['machine one, changed meanwhile', 'machine one, deep'])
+    assert.deepEqual(
+      [await text('home/one.env'), await text('home/own.pem'), await text('home/none.pem')],
+      ['ip=10.0.1.5', ...Array(2).fill('key of machine one')],
+    )
     assert.deepEqual([await text('home/opt/licences/key'), await text('home/etc/made-there.conf')], ['licence of machine one', 'new'])
     await env.client.workflow.getHandle(result.backup ?? '').result()
   })

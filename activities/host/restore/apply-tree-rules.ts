@@ -1,3 +1,4 @@
+import { rm, writeFile } from 'node:fs/promises'
 import { MusterError } from '../../../domain/failures.ts'
 import type { FilesManifest } from '../../../domain/repository-format.ts'
 import { leftOutBy } from '../../../domain/tree-rules.ts'
@@ -8,7 +9,7 @@ import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { claimOf } from './claims.ts'
 import { type RuledMember, withRuledTree } from './ruled-tree.ts'
-import { originalsDirectory } from './places.ts'
+import { nothingNote, originalsDirectory } from './places.ts'
 import type { AppliedRules, TreeStep } from './types.ts'
 
 /**
@@ -33,14 +34,15 @@ export function applyTreeRules(agent: Agent) {
       const applied: { readonly of: RuledMember; readonly carried: CarriedOver; readonly texts: SubstitutedTexts }[] = []
       const options = { signal: work.signal, label: work.label, onProgress: (progress: Parameters<Work['progress']>[0]) => work.progress(progress) }
       for (const of of members) {
-        const { member, number, root, ownEntry } = of
+        const { member, number, root, ownEntry, fileName } = of
         const epoch = await agent.members.takeEpoch(member, claimOf(work))
         const mayAct = () => agent.members.assertNewest(member, epoch)
         const newRoot = agent.members.asideData(member)
         work.progress({ phase: `rules of ${member.path}`, doneBytes: number, totalBytes: null })
         await work.assertCurrent()
         const common = { newRoot, number, root, leftOut, mayAct }
-        const carried = await agent.files.carryOver({ ...common, oldRoot: member.path, ownEntry, index: index.entries(), stagingDirectory }, options)
+        const carried = await agent.files.carryOver({ ...common, oldRoot: member.path, ownEntry, fileName, index: index.entries(), stagingDirectory }, options)
+        await noteNothing(nothingNote(agent, member), carried.isNothing)
         const originals = originalsDirectory(agent, member)
         const texts = await agent.files.substituteTexts(
           { ...common, substitute: rules.substitute, index: index.entries(), originalsDirectory: originals },
@@ -51,6 +53,11 @@ export function applyTreeRules(agent: Agent) {
       return told(step, applied)
     })
   }
+}
+
+async function noteNothing(note: string, isNothing: boolean): Promise<void> {
+  if (isNothing) await writeFile(note, '', { mode: 0o600, flush: true })
+  else await rm(note, { force: true })
 }
 
 const nothing: AppliedRules = { carried: 0, carriedBytes: 0, leftOut: 0, substituted: [], deviations: [] }

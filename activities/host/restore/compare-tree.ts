@@ -11,6 +11,7 @@ import {
   type ShownDifference,
   type StoredDifference,
 } from '../../../domain/shown-difference.ts'
+import { rootPath } from '../../../domain/tree-path.ts'
 import { leftOutBy, substitutionsOf } from '../../../domain/tree-rules.ts'
 import { readCatalog, readManifest } from '../../../repository/catalog.ts'
 import { storeDifference } from '../../../repository/differences.ts'
@@ -88,7 +89,7 @@ async function compareMembers(agent: Agent, step: TreeStep, { index, members, ma
     differences: [],
   }
   const tooMuch: string[] = []
-  for (const { member, number, root, ownEntry } of members) {
+  for (const { member, number, root, ownEntry, fileName } of members) {
     const compared = await agent.files.compareTree(
       {
         root,
@@ -99,13 +100,14 @@ async function compareMembers(agent: Agent, step: TreeStep, { index, members, ma
         directory: member.path,
         index: index.entries(),
         ownEntry,
+        fileName,
         mostNames,
         mostReadBytes,
       },
       { signal: work.signal, label: work.label, onProgress: (progress) => work.progress(progress) },
     )
     all.differences.push(...compared.differences)
-    all.lines.push(...inOrder(compared.differences).map((one) => differenceLine(one, root.goes)))
+    all.lines.push(...inOrder(compared.differences).map((one) => differenceLine(one.path === fileName ? { ...one, path: rootPath } : one, root.goes)))
     all.same += compared.same
     all.keptBytes += compared.keptBytes
     if (compared.passedBy > 0) tooMuch.push(`${compared.passedBy} sockets, fifos, devices or mounted filesystems in ${root.goes} are not compared`)

@@ -8,7 +8,7 @@ import type { RuledRoot } from '../../../domain/tree-rules.ts'
 import { createBackupSource } from '../../../repository/read-backup.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
-import { treeMembers } from './places.ts'
+import { fileNameOf, treeMembers } from './places.ts'
 import type { TreeStep } from './types.ts'
 
 export interface RuledTree {
@@ -22,6 +22,8 @@ export interface RuledMember {
   readonly number: number
   readonly member: Member
   readonly root: RuledRoot
+  /** Of a path that is one file, its name in the index and in the restored copy; null of a directory. */
+  readonly fileName: string | null
   /** The work directory's own name, where it stands inside the tree. */
   readonly ownEntry: string | null
 }
@@ -44,6 +46,7 @@ export async function withRuledTree<T>(
     const source = createBackupSource(store, await agent.decryption(config, step.identityFile), manifest, { signal, label })
     const index = await agent.files.openIndex(source, stagingDirectory, { signal, label })
     const members = treeMembers(agent, step).map((member, number) => ({
+      fileName: fileNameOf(index.header.roots[number]),
       number,
       member,
       root: { was: index.header.roots[number]?.path ?? member.path, goes: step.decision.members[number]?.path ?? member.path },

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { rm, rmdir, unlink, utimes } from 'node:fs/promises'
+import { readdir, rename, rm, rmdir, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError } from '../../../domain/failures.ts'
 import type { TreeEntry } from '../../../domain/tree-index.ts'
@@ -9,7 +9,7 @@ import type { WorkOptions } from '../component.ts'
 import { exceptOwn, isThere } from './compare-tree.ts'
 import { only, startArchive } from './create-archive.ts'
 import { extractArchive } from './extract-archive.ts'
-import { openRoots } from './roots.ts'
+import { fileRootEntryPath, openRoots, type TreeRoot } from './roots.ts'
 import { asDiskFull, codeOf } from './tree-failures.ts'
 import { diskPath, type FoundEntry, lookAt, newWalkCounts, walkTree } from './walk.ts'
 
@@ -18,6 +18,8 @@ export interface CarryRequest {
   readonly oldRoot: string
   /** A name directly in it that is not of the tree. */
   readonly ownEntry: string | null
+  /** Of a root that is one file, its path in the index and in the restored tree; null of a directory. */
+  readonly fileName: string | null
   /** The restored tree, not yet in its place. */
   readonly newRoot: string
   /** Number of the root in the index. */
@@ -42,6 +44,8 @@ export interface CarriedOver {
   readonly blocked: readonly string[]
   /** Sockets, fifos, devices and mounted filesystems where something was carried over: they are not. */
   readonly passedBy: number
+  /** Neither tree has anything: the restored one is not to be put in place. */
+  readonly isNothing: boolean
 }
 
 /**
@@ -53,10 +57,11 @@ export async function carryOver(request: CarryRequest, options: WorkOptions = {}
   const touched = new Set<string>()
   const leftOut = await takeOut(request, touched, options)
   const counts = newWalkCounts()
-  const standing = await standingLeftOut(request, counts, options)
-  const { files, directories, blocked } = await placesFor(request.newRoot, standing)
+  const old = await oldTree(request)
+  const standing = old === null ? [] : await standingLeftOut(request, old, counts, options)
+  const { files, directories, blocked } = isOther(request, old) ? noPlaceFor(standing) : await placesFor(request.newRoot, standing)
   const paths = [...directories, ...files.map(({ path }) => path)]
-  if (paths.length > 0) await copy(request, paths, options)
+  if (old !== null && paths.length > 0) await copy(request, old, paths, options)
   for (const path of paths) touched.add(parentOf(path))
   for (const path of directories) touched.delete(path)
   await restoreTimes(request, touched)
@@ -67,7 +72,12 @@ export async function carryOver(request: CarryRequest, options: WorkOptions = {}
     bytes: [...inodes.values()].reduce((sum, size) => sum + size, 0),
     blocked,
     passedBy: counts.special + counts.otherFilesystems.length,
+    isNothing: old === null && (await isLeftOutWhole(request)),
   }
+}
+
+async function isLeftOutWhole({ fileName, newRoot, leftOut, root }: CarryRequest): Promise<boolean> {
+  return leftOut(root, fileName ?? rootPath) !== null && (await readdir(newRoot)).length === 0
 }
 
 /** The deepest first; a directory stays while something that is restored is in it. */
@@ -97,16 +107,33 @@ async function remove(place: Buffer, type: FoundEntry['type']): Promise<boolean>
   }
 }
 
-async function standingLeftOut(request: CarryRequest, counts: ReturnType<typeof newWalkCounts>, options: WorkOptions): Promise<readonly FoundEntry[]> {
+/** Null where the tree is lost: it has nothing to keep. */
+async function oldTree({ oldRoot }: CarryRequest): Promise<TreeRoot | null> {
+  return (await isThere(oldRoot)) ? ((await openRoots([oldRoot]))[0] ?? null) : null
+}
+
+/** A file where the backup has a directory, or the other way round. */
+function isOther({ fileName }: CarryRequest, old: TreeRoot | null): boolean {
+  return old !== null && (old.type === 'file') !== (fileName !== null)
+}
+
+async function standingLeftOut(
+  request: CarryRequest,
+  old: TreeRoot,
+  counts: ReturnType<typeof newWalkCounts>,
+  options: WorkOptions,
+): Promise<readonly FoundEntry[]> {
   const found: FoundEntry[] = []
-  // A tree that is lost has nothing to keep.
-  if (!(await isThere(request.oldRoot))) return found
-  const [root] = await openRoots([request.oldRoot])
   const rules = { signal: options.signal, excluded: exceptOwn(request.ownEntry) }
-  for await (const entry of walkTree(root as NonNullable<typeof root>, rules, counts)) {
-    if (request.leftOut(request.root, entry.path) !== null) found.push(entry)
+  for await (const entry of walkTree(old, rules, counts)) {
+    const path = old.type === 'file' ? (request.fileName ?? rootPath) : entry.path
+    if (request.leftOut(request.root, path) !== null) found.push({ ...entry, path })
   }
   return found
+}
+
+function noPlaceFor(standing: readonly FoundEntry[]): Places {
+  return { files: [], directories: [], blocked: standing.map(({ path }) => path) }
 }
 
 interface Places {
@@ -146,15 +173,19 @@ async function placesFor(newRoot: string, standing: readonly FoundEntry[]): Prom
 }
 
 /** By way of an archive: tar keeps everything that is to be kept, and takes names that arguments cannot carry. */
-async function copy(request: CarryRequest, paths: readonly string[], options: WorkOptions): Promise<void> {
+async function copy(request: CarryRequest, old: TreeRoot, inTree: readonly string[], options: WorkOptions): Promise<void> {
   const file = join(request.stagingDirectory, `carried-${randomUUID()}.tar.zst`)
   try {
-    const { report } = startArchive({ ...only(options, ['label', 'signal']), base: request.oldRoot, paths, stdout: { file } })
+    const own = old.type === 'file' ? fileRootEntryPath(old) : null
+    const paths = own === null ? inTree : [own]
+    const { report } = startArchive({ ...only(options, ['label', 'signal']), base: old.base, paths, stdout: { file } })
     const { members } = await report
     const lost = paths.find((path) => !members.has(path))
     if (lost !== undefined) throw new MusterError('SourceChanged', `${shownPath(lost)} vanished from ${request.oldRoot} while it was carried over`)
     await request.mayAct()
     await extractArchive(file, request.newRoot, undefined, options)
+    // The one file may have another name here.
+    if (own !== null && own !== request.fileName) await rename(join(request.newRoot, own), join(request.newRoot, request.fileName as string))
   } catch (error) {
     throw asDiskFull(error, request.stagingDirectory)
   } finally {

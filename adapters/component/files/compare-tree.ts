@@ -2,6 +2,7 @@ import { lstat } from 'node:fs/promises'
 import { MusterError } from '../../../domain/failures.ts'
 import { type ComparedRoot, type ComparedTree, compareRoot, type Difference, differencesRead } from '../../../domain/tree-difference.ts'
 import type { TreeEntry } from '../../../domain/tree-index.ts'
+import { rootPath } from '../../../domain/tree-path.ts'
 import type { PathPatterns } from '../../../domain/tree-patterns.ts'
 import type { WorkOptions } from '../component.ts'
 import { only } from './create-archive.ts'
@@ -20,6 +21,8 @@ export interface CompareRequest extends Pick<ComparedRoot, 'root' | 'leftOut' | 
   readonly index: AsyncIterable<TreeEntry>
   /** A name directly in the directory that is not of the tree; null where there is none. */
   readonly ownEntry: string | null
+  /** Of a root that is one file, its path in the index; null of a directory. */
+  readonly fileName: string | null
   /** More names than this are not held against each other. */
   readonly mostNames: number
   /** Bytes of files of the same size and another time that are read. */
@@ -61,7 +64,7 @@ async function standingAt(request: CompareRequest, options: WorkOptions): Promis
   if (!(await isThere(request.directory))) return { standing, passedBy: 0 }
   const [root] = await openRoots([request.directory])
   for await (const entry of walkTree(root as NonNullable<typeof root>, { signal: options.signal, excluded: exceptOwn(request.ownEntry) }, counts)) {
-    add(standing, entry.path, entry, request)
+    add(standing, root?.type === 'file' ? (request.fileName ?? rootPath) : entry.path, entry, request)
     if (standing.size % 10_000 === 0) options.onProgress?.({ phase: 'comparing files', doneBytes: standing.size, totalBytes: null })
   }
   return { standing, passedBy: counts.special + counts.otherFilesystems.length }
