@@ -6,6 +6,7 @@ import { checkScheduleZone, parseSchedule } from '../domain/schedule-spec.ts'
 import { checkFailover } from './check-failover.ts'
 import { checkDnsRecords } from './check-dns.ts'
 import { checkKnown, checkTwice } from './check-names.ts'
+import { checkTreeRules } from './check-tree-rules.ts'
 import type { Report, YamlPath } from './problems.ts'
 
 /** Paths are reported below the system's own. */
@@ -15,6 +16,7 @@ export function checkSystem(config: Config, system: SystemConfig, hosts: readonl
   }
   for (const service of system.services) checkKnown(service.host, hosts, 'host', ['services', service.name, 'host'], report)
   checkFollows(system, report)
+  checkTreeRules(system, report)
   checkBackups(system, now, report)
   checkDrills(config, system, hosts, now, report)
   checkApprovals(config, system.restore.approvals, ['restore', 'approvals'], report)

@@ -1,9 +1,10 @@
 /** One component as written → as it counts. */
-import type { ComponentConfig, PostgresqlServerControl } from '../domain/config.ts'
+import type { ComponentConfig, PostgresqlServerControl, TreeRestoreConfig } from '../domain/config.ts'
 import { parseDuration, parseSize } from '../domain/durations.ts'
 import { defined } from './defined.ts'
 import { isYes, plainPath } from './normalise-values.ts'
 import type { WrittenComponent } from './schema.ts'
+import type { WrittenTreeRestore } from './schema-tree-restore.ts'
 
 export function normaliseComponent(written: WrittenComponent, host: string, everyStore: readonly string[]): ComponentConfig {
   const stores = written.stores ?? everyStore
@@ -21,7 +22,19 @@ function filesComponent(written: Extract<WrittenComponent, { type: 'files' }>, h
     allowEmpty: isYes(written.allowEmpty),
     follows: written.follows,
     runAs: written.runAs,
-    restore: written.restore,
+    restore: treeRestore(written.restore),
+  })
+}
+
+/** Only what is written: without rules a configuration stays the text that it was before there were any. */
+function treeRestore({ here, elsewhere, never, neverDefaults, substitute, after }: WrittenTreeRestore): TreeRestoreConfig {
+  return defined({
+    after,
+    here: here === 'all' ? undefined : here,
+    elsewhere: elsewhere === 'all' ? undefined : elsewhere,
+    never: never.length === 0 ? undefined : never,
+    neverDefaults: isYes(neverDefaults) ? undefined : false,
+    substitute: substitute.length === 0 ? undefined : substitute,
   })
 }
 

@@ -1,7 +1,8 @@
 /** A component of file trees as people write it. */
 import { z } from 'zod'
 import { componentHost, componentStores } from './schema-component-common.ts'
-import { absolutePath, commandWords, lineText, nameText, userName, yesOrNo } from './schema-values.ts'
+import { treeRestore } from './schema-tree-restore.ts'
+import { absolutePath, lineText, nameText, userName, yesOrNo } from './schema-values.ts'
 
 export const filesComponent = z
   .strictObject({
@@ -39,17 +40,6 @@ export const filesComponent = z
       description: "Operating-system user that reads and writes the files. The agent's own, unless configured.",
       examples: ['www-data'],
     }),
-    restore: z
-      .strictObject({
-        after: z
-          .array(commandWords)
-          .default([])
-          .meta({
-            description: 'Commands run in the restored tree; one word per item, never a shell line.',
-            examples: [[['chown', '-R', 'shop:', '.']]],
-          }),
-      })
-      .prefault({})
-      .meta({ description: 'How the tree is brought back.' }),
+    restore: treeRestore,
   })
   .meta({ title: 'files' })

@@ -1,5 +1,7 @@
 /** What is allowed and yet better known: one line each, with the name of what it is about. */
-import type { Config } from '../domain/config.ts'
+import type { Config, SystemConfig } from '../domain/config.ts'
+import { machineFilePatterns } from '../domain/machine-files.ts'
+import { matchesRoot } from '../domain/tree-patterns.ts'
 import { parseSchedule } from '../domain/schedule-spec.ts'
 
 export function configWarnings(config: Config, now: Date): readonly string[] {
@@ -45,9 +47,23 @@ function systemWarnings(config: Config, name: string, now: Date): readonly strin
     return spec.kind === 'at' && new Date(spec.at) <= now
   })
   return [
+    ...machineWarnings(name, system),
     ...forgotten.map((component) => `component ${name}/${component}: no backup rule covers it; it is not backed up by any schedule`),
     ...past.map((rule) => `backup ${name}/${rule.name}: "${rule.every}" is past; it does not run again`),
   ]
+}
+
+/** Whoever lists a file of the machine by itself may expect it to move. */
+function machineWarnings(system: string, { components, failover }: SystemConfig): readonly string[] {
+  if (!failover) return []
+  return Object.entries(components).flatMap(([name, component]) => {
+    if (component.type !== 'files' || component.restore.neverDefaults === false) return []
+    const found = component.paths.filter((path) => machineFilePatterns.some((pattern) => matchesRoot(pattern, path)))
+    return found.map(
+      (path) =>
+        `component ${system}/${name}: ${path} belongs to the machine, so what is there stays when the system fails over; if it is to come along: restore.neverDefaults: no`,
+    )
+  })
 }
 
 function isLoopback(address: string): boolean {

@@ -220,7 +220,31 @@ export interface FilesComponentConfig {
   readonly allowEmpty: boolean
   readonly follows?: string
   readonly runAs?: string
-  readonly restore: { readonly after: readonly (readonly string[])[] }
+  readonly restore: TreeRestoreConfig
+}
+
+/** How a tree is brought back; absent members are of configurations that were signed before there were rules. */
+export interface TreeRestoreConfig {
+  readonly after: readonly (readonly string[])[]
+  /** Patterns of what is restored on the host of the backup. */
+  readonly here?: 'all' | readonly string[]
+  /** Patterns of what is restored on another host. */
+  readonly elsewhere?: 'all' | readonly string[]
+  /** Patterns of what is never restored on another host, besides those of domain/machine-files.ts. */
+  readonly never?: readonly string[]
+  /** False where the files of a machine come along to another host. */
+  readonly neverDefaults?: boolean
+  readonly substitute?: readonly SubstituteConfig[]
+}
+
+/** Text that differs between the sites of a system. */
+export interface SubstituteConfig {
+  /** Patterns of the files. */
+  readonly files: readonly string[]
+  /** At home. */
+  readonly replace: string
+  /** At the site it fails over to. */
+  readonly with: string
 }
 
 export interface ServiceConfig {

@@ -7,6 +7,7 @@ import type { ApprovalRule } from './approval.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { MusterError } from './failures.ts'
 import type { MoveDecision, MoveProcedure } from './move.ts'
+import { rulesTexts, type TreeRules } from './tree-rules.ts'
 
 export const decisionLimitBytes = 32 * 1024
 
@@ -99,6 +100,8 @@ export interface FilesDecision {
   /** One path restored alone, or null for the whole tree. */
   readonly only: string | null
   readonly newerFiles: 'keep' | 'discard'
+  /** Absent where all of the backup is brought as it is. */
+  readonly rules?: TreeRules
 }
 
 /** The text that is hashed and approved. @throws MusterError OutOfBounds when it would be larger than 32 KiB */
@@ -128,9 +131,9 @@ export function describeTarget(target: RecoveryTarget): string {
   }
 }
 
-/** Directories outside the data directory: the old ones stay where they are, the restored copy gets new ones. In words. */
+/** What is special about a component: directories outside a data directory, of which the restored copy gets new ones; the rules of a tree. In words. */
 export function besideTexts(one: ComponentDecision): readonly string[] {
-  if (one.type !== 'postgresql') return []
+  if (one.type !== 'postgresql') return rulesTexts(one.rules)
   const news = new Map([...one.tablespaces, ...(one.youngTablespaces ?? [])].map(({ path, into }) => [path, `tablespace ${into}`]))
   if (one.walInto !== undefined && one.walDirectory !== null) news.set(one.walDirectory, `pg_wal ${one.walInto}`)
   const kept = (one.alsoSetAside ?? []).map((path) => `kept where it is: ${path}${news.has(path) ? `; instead of it: ${news.get(path)}` : ''}`)

@@ -17,6 +17,7 @@
  * records/_temporal-<namespace id>/00000001.json                          when that Temporal was adopted
  * begun/<system>/<marked>-<procedure>-<run, 8>.json                       a run is about to change the system in place
  * forecasts/<system>/<taken>-<sha256, 16 digits>.json                     forecast of a plan
+ * differences/<system>/<taken>-<sha256, 16 digits>.json.age               what a plan would change, file by file
  * backups/<system>/<component>/<backup>/manifest.json                     signed manifest, written last
  * backups/<system>/<component>/<backup>/objects/<name>.age
  * wal/<system>/<component>/<incarnation>/index/<segment>.<start>-<end>.<kind>.<nonce>.json
@@ -38,6 +39,7 @@ export const backupsPrefix = 'backups/'
 export const walPrefix = 'wal/'
 export const recordsPrefix = 'records/'
 export const forecastsPrefix = 'forecasts/'
+export const differencesPrefix = 'differences/'
 export const evidencesPrefix = 'evidence/'
 export const auditsPrefix = 'audit/'
 
@@ -166,6 +168,11 @@ export function kitObjectKey(code: string, sha256: string): string {
 /** `takenAt` ISO-8601 UTC; `sha256` of the forecast's text: two forecasts of one second never meet. */
 export function forecastKey(system: string, takenAt: string, sha256: string): string {
   return `${forecastsPrefix}${checked(system)}/${compactTime(takenAt)}-${sha256.slice(0, 16)}.json`
+}
+
+/** As a forecast's. */
+export function differenceKey(system: string, takenAt: string, sha256: string): string {
+  return `${differencesPrefix}${checked(system)}/${compactTime(takenAt)}-${sha256.slice(0, 16)}.json.age`
 }
 
 export function componentBackupsPrefix(system: string, component?: string): string {

@@ -27,7 +27,8 @@ import {
   when,
 } from '../test/support/scripted-activities.ts'
 import { attestBy, fencedBy, fromStandby, oldSide, oldSideGone } from '../test/support/move-script.ts'
-import { database, shopBackupPlan, shopDrillPlan, shopRestorePlan, shopScript, shortLimits } from '../test/support/shop-script.ts'
+import { madeAfterStop } from '../domain/move.ts'
+import { database, ruledUploads, shopBackupPlan, shopDrillPlan, shopRestorePlan, shopScript, shortLimits } from '../test/support/shop-script.ts'
 
 /** Stands in many events; says nothing about the machine. */
 const recorder = 'muster-recorder'
@@ -160,7 +161,9 @@ const recordings: Readonly<Record<string, Recording>> = {
 
   'restoreSystem.planned': { input: { planOnly: true }, id: 'plan/shop/1' },
   'restoreSystem.planned-forecast-stored': { input: { planOnly: true }, id: 'plan/shop/1' },
+  'restoreSystem.planned-compared': { input: { planOnly: true }, id: 'plan/shop/1' },
   'restoreSystem.succeeded': answerPlan({}),
+  'restoreSystem.succeeded-with-rules': { script: { planRestore: shopRestorePlan({ decision: { components: [database, ruledUploads] } }) } },
   'restoreSystem.succeeded-stop-first': { input: { stopFirst: true } },
   'restoreSystem.succeeded-back': { input: { back: 'target/shop:1' } },
   'restoreSystem.succeeded-elsewhere': {
@@ -239,6 +242,19 @@ const recordings: Readonly<Record<string, Recording>> = {
   },
   'failover.cancelled': { script: { observeTargets: oldSide, saveTail: untilCancelled() }, meanwhile: cancelAt('saveTail') },
 
+  'switchover.succeeded-with-rules': {
+    script: {
+      observeTargets: oldSide,
+      planRestore: shopRestorePlan({
+        decision: {
+          components: [
+            { ...database, running: false },
+            { ...ruledUploads, backup: madeAfterStop },
+          ],
+        },
+      }),
+    },
+  },
   'switchover.succeeded': { script: { observeTargets: oldSide } },
   'switchover.plan-failed': { script: { observeTargets: oldSideGone } },
   'failback.succeeded': { script: { observeTargets: oldSide } },

@@ -134,6 +134,8 @@ async function rehearse(input: DrillInput, site: string, board: RestoreContext['
     checks: [],
     tails: new Map(),
     took: new Map(),
+    restoredTrees: new Map(),
+    ruled: new Map(),
   }
   rehearsal.context = context
   const held = await restoreAside(context)

@@ -17,6 +17,8 @@ import { produceBackup } from './produce-backup.ts'
 import { publishCopy } from './publish-copy.ts'
 import { releaseStaging } from './release-staging.ts'
 import { openDatabase, startClosed, startOldDatabase, stopClosed, stopDatabase } from './restore/database.ts'
+import { applyTreeRules } from './restore/apply-tree-rules.ts'
+import { compareTree } from './restore/compare-tree.ts'
 import { checkRestored, promoteAside, replayTail } from './restore/held.ts'
 import { observeTargets } from './restore/observe-targets.ts'
 import { planRestore } from './restore/plan-restore.ts'
@@ -34,12 +36,14 @@ import { seedStandby } from './standby/seed-standby.ts'
 export function createHostActivities(agent: Agent) {
   return {
     adoptStandby: atBoundary(agent, adoptStandby(agent)),
+    applyTreeRules: atBoundary(agent, applyTreeRules(agent)),
     archiveWal: atBoundary(agent, archiveWal(agent)),
     awaitHealthy: atBoundary(agent, awaitHealthy(agent)),
     catchUpStandby: atBoundary(agent, catchUpStandby(agent)),
     checkRestored: atBoundary(agent, checkRestored(agent)),
     chooseCandidates: atBoundary(agent, chooseCandidates(agent)),
     compareCandidates: atBoundary(agent, compareCandidates(agent)),
+    compareTree: atBoundary(agent, compareTree(agent)),
     discardAside: atBoundary(agent, discardAside(agent)),
     examineCandidate: atBoundary(agent, examineCandidate(agent)),
     findKnownPasswords: atBoundary(agent, findKnownPasswords(agent)),

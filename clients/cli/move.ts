@@ -12,6 +12,7 @@ import { follow } from './follow.ts'
 import { showMoved } from './move-view.ts'
 import { showPlan } from './restore-view.ts'
 import { known } from './status.ts'
+import { filesOption, showTreeFiles } from './tree-files.ts'
 
 interface MoveOptions {
   readonly from?: string
@@ -20,6 +21,7 @@ interface MoveOptions {
   readonly identity?: string
   readonly plan?: boolean
   readonly dryRun?: boolean
+  readonly files?: boolean
   readonly yes?: string
   readonly wait: boolean
   readonly offline?: boolean
@@ -46,6 +48,7 @@ export function addMoves(program: Command, desk: () => Desk): void {
       .option('--identity <file>', 'an age identity on the hosts there, for this run only')
       .option('--plan', 'show the plan and end')
       .option('--dry-run', 'the same as --plan')
+      .option(...filesOption)
       .option('--yes <plan@expiry>', 'approve this plan in the same command, as --plan printed it')
       .option('--no-wait', 'start it and return')
       .action(async (system: string, options: MoveOptions) => move(desk(), type, system, options))
@@ -70,7 +73,8 @@ async function move(desk: Desk, type: MoveProcedure, system: string, options: Mo
   const { plan } = planned
   const final = Boolean(options.plan || options.dryRun)
   showPlan(out, plan, { type, input, uiUrl, final })
-  if (final) return out.result(plan, () => undefined)
+  const listed = await showTreeFiles(desk, config, plan, options)
+  if (final) return out.result({ ...plan, ...listed }, () => undefined)
   const approve = yes && planMatching(yes.plan, plan.decisionHash)
   const handle = await startRun(client, {
     type,

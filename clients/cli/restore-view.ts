@@ -6,6 +6,7 @@ import { durationText, lossText } from '../../domain/forecast.ts'
 import type { RestorePlan, RestoreResult } from '../../workflows/messages.ts'
 import { evidenceLine } from './evidence-line.ts'
 import type { Output } from './output.ts'
+import { showDifference, showTrees } from './tree-view.ts'
 
 const stepTexts: Readonly<Record<string, string>> = {
   'restore-aside': 'restore aside, in quarantine; the service keeps running',
@@ -58,6 +59,7 @@ export function showPlan(
     out.line(`  ${one.component.padEnd(14)}backup ${one.backup} from ${one.fromStore}; set aside: ${method}`)
     for (const text of besideTexts(one)) out.line(`${' '.repeat(16)}${text}`)
   }
+  for (const difference of plan.differences ?? []) showDifference(out, difference)
   for (const { expected, wanted } of decision.move?.dns ?? [])
     out.line(`  DNS           ${describeRecordSet(expected)} becomes ${describeValues(wanted.values)}`)
   for (const { path, neededBytes, freeBytes } of forecast.space)
@@ -90,6 +92,7 @@ export function showRestored(out: Output, result: RestoreResult, seconds: number
   for (const { name, seconds: taken } of result.steps) out.line(`    ${name.padEnd(18)}${taken.toFixed(1).padStart(8)} s`)
   for (const check of result.checks) out.line(`    check ${check.name}: ${check.detail}`)
   for (const { path, safetyPath } of result.safety) out.line(`    old data of ${path} is kept in ${safetyPath}`)
+  showTrees(out, result.trees)
   if (result.backup) out.line(`    full backup: ${result.backup}`)
   const evidence = evidenceLine(result.record)
   if (evidence) out.line(`  ${evidence}`)

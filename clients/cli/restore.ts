@@ -8,6 +8,7 @@ import { parseYes, planMatching, tellWhatToApprove } from './approve-here.ts'
 import type { Desk } from './desk.ts'
 import { follow } from './follow.ts'
 import { showPlan, showRestored } from './restore-view.ts'
+import { filesOption, showTreeFiles } from './tree-files.ts'
 
 interface RestoreOptions {
   readonly to?: string
@@ -26,6 +27,7 @@ interface RestoreOptions {
   readonly stopFirst?: boolean
   readonly plan?: boolean
   readonly dryRun?: boolean
+  readonly files?: boolean
   readonly yes?: string
   readonly identity?: string
   readonly wait: boolean
@@ -53,6 +55,7 @@ export function addRestore(program: Command, desk: () => Desk): void {
     .option('--identity <file>', 'an age identity on the target host, for this run only')
     .option('--plan', 'show the plan and end')
     .option('--dry-run', 'the same as --plan')
+    .option(...filesOption)
     .option('--yes <plan@expiry>', 'approve this plan in the same command, as --plan printed it')
     .option('--no-wait', 'start it and return')
     .action(async (system: string, options: RestoreOptions) => restore(desk(), system, options))
@@ -69,11 +72,10 @@ async function restore(desk: Desk, system: string, options: RestoreOptions): Pro
   const planHandle = await startRun(client, { type, system, site, input: { ...input, planOnly: true }, id: 'plan' })
   const planned = await follow<RestoreResult>(planHandle, out)
   const { plan } = planned.result
-  if (options.plan || options.dryRun) {
-    out.result(plan, () => showPlan(out, plan, { type, input, uiUrl: desk.uiUrl, final: true }))
-    return
-  }
-  showPlan(out, plan, { type, input, uiUrl: desk.uiUrl, final: false })
+  const final = Boolean(options.plan || options.dryRun)
+  showPlan(out, plan, { type, input, uiUrl: desk.uiUrl, final })
+  const listed = await showTreeFiles(desk, config, plan, options)
+  if (final) return out.result({ ...plan, ...listed }, () => undefined)
   const approve = yes && planMatching(yes.plan, plan.decisionHash)
   const host = config.systems[system]?.components[(options.component ?? [])[0] ?? '']?.host ?? 'localhost'
   const id: RunRequest['id'] = options.into ? { aside: { host, directory: options.into } } : 'target'

@@ -317,6 +317,7 @@ function subjectOf(input: unknown): string {
 
 const named: { readonly [N in ActivityName]: true } = {
   adoptStandby: true,
+  applyTreeRules: true,
   archiveRuns: true,
   catchUpStandby: true,
   planStandby: true,
@@ -337,6 +338,7 @@ const named: { readonly [N in ActivityName]: true } = {
   rotateRole: true,
   scopeBreach: true,
   takeForensicCopy: true,
+  compareTree: true,
   discardAside: true,
   giveBack: true,
   holdAtTarget: true,

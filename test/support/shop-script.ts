@@ -10,6 +10,7 @@ import type { ComponentDecision, FilesDecision, PostgresqlDecision, RestoreDecis
 import type { RecordSet } from '../../domain/dns.ts'
 import { breachScript } from './breach-script.ts'
 import { isPlanned, madeAfterStop } from '../../domain/move.ts'
+import { noCounts } from '../../domain/shown-difference.ts'
 import { defaultTimeLimits, type TimeLimits } from '../../domain/time-limits.ts'
 import { type Script, sha256Of } from './scripted-activities.ts'
 
@@ -71,6 +72,13 @@ export const uploads: FilesDecision = {
   members: [{ path: '/srv/shop/uploads', into: '/srv/shop/uploads', setAside: 'rename', safetyPath: null }],
   only: null,
   newerFiles: 'keep',
+}
+
+/** The same tree where it comes from another host. */
+export const ruledUploads: FilesDecision = {
+  ...uploads,
+  newerFiles: 'discard',
+  rules: { as: 'elsewhere', bring: 'all', never: ['host.conf'], substitute: [{ files: ['*.env'], replace: '10.0.1.5', with: '10.0.2.5' }] },
 }
 
 export interface ShopPlan {
@@ -336,6 +344,25 @@ export function shopScript(changes: Partial<Script> = {}): Script {
     replayTail: ({ untilLsn }) => ({ replayedLsn: untilLsn, lastCommitAt: '2026-11-21T02:20:00.000000Z' }),
     promoteAside: () => ({ timelineId: 2, forkLsn: '0/5000100', lastCommitAt: '2026-11-21T02:20:00.000000Z' }),
     keepNewerFiles: () => ({ copied: 1, sizeBytes: 100, list: ['invoice.pdf'] }),
+    compareTree: ({ component, decision }) => ({
+      component,
+      host: 'localhost',
+      backup: decision.backup,
+      counts: { ...noCounts, removed: 1, same: 40 },
+      keptBytes: 0,
+      takenAt: '2026-11-21T02:20:00.000Z',
+      problem: null,
+      key: `differences/shop/20261121T022000Z-${'d1'.repeat(8)}.json.age`,
+      sha256: 'd1'.repeat(32),
+      stores: ['local'],
+    }),
+    applyTreeRules: () => ({
+      carried: 2,
+      carriedBytes: 40,
+      leftOut: 3,
+      substituted: [{ files: 1, replaced: 2 }],
+      deviations: ['uploads: "10.0.1.6" stands in none of the 4 files named by *.env'],
+    }),
     runAfter: () => ({ commands: 1 }),
     swapIn: ({ component, decision }) => {
       const paths = decision.type === 'postgresql' ? [decision.directory] : decision.members.map(({ path }) => path)

@@ -117,7 +117,8 @@ export async function createTwoSites(env: TestWorkflowEnvironment, options: TwoS
   return sites
 }
 
-async function createSite(env: TestWorkflowEnvironment, places: Places, host: string, site: string, base: string, service: string): Promise<Site> {
+/** A site with one host: its agent, and what the service there says. */
+export async function createSite(env: TestWorkflowEnvironment, places: Places, host: string, site: string, base: string, service: string): Promise<Site> {
   const agent = await createAgent({ places, host, site, temporal: env.client })
   const running: { agent: Running | null; shipper: Running | null } = { agent: null, shipper: null }
   const stop = async (part: 'agent' | 'shipper') => {

@@ -417,7 +417,6 @@ describe('what this version does not have', () => {
       [edit(shop, ['type: files', 'type: command']), 'type command is not in this version'],
       [edit(shop, ['name: nightly,', 'kind: incremental,']), 'kind incremental is not in this version'],
       [edit(shop, ['name: nightly,', 'keep: { for: 7d },']), '"keep" is not in this version'],
-      [edit(shop, ['{ after:', '{ elsewhere: all, after:']), '"elsewhere" is not in this version'],
       [edit(shop, ['{ shipEvery: 30s', '{ from: archive']), 'from archive is not in this version'],
       [edit(shop, ['{ shipEvery: 30s', '{ keep: { for: 24h }']), '"keep" is not in this version'],
       [edit(shop, ['type: systemd, host: app1', 'type: compose, host: app1']), 'type compose is not in this version'],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { compilePatterns } from '../../adapters/component/files/path-patterns.ts'
+import { compilePatterns } from '../../domain/tree-patterns.ts'
 import { parseComplaint, parseMember } from '../../adapters/component/files/tar-listing.ts'
 import { inLanes, together } from '../../adapters/component/files/together.ts'
 import { type ArchiveMember, checkMemberNames } from '../../domain/archive-members.ts'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { WorkflowHandle } from '@temporalio/client'
+import { madeAfterStop } from '../../domain/move.ts'
 import type { MoveResult } from '../../workflows/messages.ts'
 import { attestBy, fencedBy, fromStandby, oldSide, oldSideGone } from '../support/move-script.ts'
 import {
@@ -15,7 +16,7 @@ import {
   untilCancelled,
   untilPhase,
 } from '../support/scripted-activities.ts'
-import { shopRestorePlan, shopScript } from '../support/shop-script.ts'
+import { database, ruledUploads, shopRestorePlan, shopScript } from '../support/shop-script.ts'
 
 const base = shopScript()
 const broken = failing('CheckFailed', 'it broke here')
@@ -187,6 +188,18 @@ describe('a failover', function () {
     const end = await endOf(alone.handle)
     assert.equal(end.type, 'AgentAbsent')
     assert.match(end.message, /muster failover/)
+  })
+
+  it('applies the rules of a tree to the backup that was made after the stop', async () => {
+    const tree = { ...ruledUploads, backup: madeAfterStop }
+    const planRestore = shopRestorePlan({ decision: { components: [{ ...database, running: false }, tree] } })
+    const { play, handle } = await begin({ observeTargets: oldSide, planRestore }, {}, 'switchover')
+    const { trees, plan } = (await handle.result()) as MoveResult
+    assert.equal(plan.decision.components[1]?.backup, madeAfterStop)
+    const restored = play.calls('restoreTreeAside')[0]?.input.decision
+    assert.notEqual(restored?.backup, madeAfterStop)
+    assert.deepEqual(play.calls('applyTreeRules')[0]?.input.decision, restored)
+    assert.deepEqual(trees?.['uploads']?.substituted, [{ files: 1, replaced: 2 }])
   })
 
   it('leaves the old side alone when nothing can be restored at the other', async () => {

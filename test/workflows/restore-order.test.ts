@@ -3,7 +3,7 @@ import type { BackupSystemResult } from '../../workflows/backup-system.ts'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
 import { besideEachOther } from '../support/beside-each-other.ts'
 import { failing, openStage, type Play, type Script, type Stage, slowly, until } from '../support/scripted-activities.ts'
-import { configHash, database, shopRestorePlan, shopScript, uploads } from '../support/shop-script.ts'
+import { configHash, database, ruledUploads, shopRestorePlan, shopScript, uploads } from '../support/shop-script.ts'
 
 const base = shopScript()
 /** Steps that run beside each other, or whose place is looked at elsewhere. */
@@ -124,6 +124,20 @@ describe('the order of a restore', function () {
     })
     await resultOf(latest(none))
     assert.deepEqual(none.calls('replayTail'), [])
+  })
+
+  test('applies the rules of a tree before its commands, and keeps in the evidence what they did not do', async () => {
+    const play = stage.play({ ...base, planRestore: shopRestorePlan({ decision: { components: [database, ruledUploads] } }) })
+    const { trees } = await resultOf(latest(play))
+    assert.deepEqual(play.order('keepNewerFiles', 'applyTreeRules', 'runAfter', 'swapIn'), [
+      'keepNewerFiles uploads',
+      'applyTreeRules uploads',
+      'runAfter uploads',
+      'swapIn database',
+      'swapIn uploads',
+    ])
+    assert.deepEqual(trees?.['uploads']?.substituted, [{ files: 1, replaced: 2 }])
+    assert.deepEqual(play.calls('writeEvidence')[0]?.input.evidence.deviations, trees['uploads'].deviations)
   })
 
   test('stops and saves the tail before anything is restored with stopFirst', async () => {

@@ -24,9 +24,18 @@ describe('a restore that is only planned or is refused', function () {
     const handle = await start('restoreSystem', { system: play.system, planOnly: true, requestedBy: 'alice' })
     const { outcome, plan, backup } = (await handle.result()) as RestoreResult
     assert.deepEqual([outcome, backup, plan.decision.target.kind, plan.decision.approvals.requester], ['succeeded', null, 'latest', 'alice'])
-    assert.deepEqual(play.order(), ['scopeRestore', 'observeTargets database'.split(' ')[0], 'planRestore'])
+    assert.deepEqual(play.order(), ['scopeRestore', 'observeTargets', 'planRestore', 'compareTree uploads'])
     assert.equal((await handle.describe()).memo?.['phase'], 'planned')
     assert.deepEqual(play.calls('notifyPeople'), [])
+  })
+
+  it('plans although trees cannot be compared with what is there, and says why', async () => {
+    const play = stage.play({ ...base, compareTree: failing('AgentAbsent', 'no agent took the step: compareTree') })
+    const handle = await start('restoreSystem', { system: play.system, planOnly: true, requestedBy: 'alice' })
+    const { outcome, plan } = (await handle.result()) as RestoreResult
+    const [difference] = plan.differences ?? []
+    assert.deepEqual([outcome, difference?.component, difference?.key], ['succeeded', 'uploads', ''])
+    assert.match(difference?.problem ?? '', /no agent took the step/)
   })
 
   it('hands everything that was asked for to the plan', async () => {

@@ -16,7 +16,7 @@ import {
   untilCancelled,
   when,
 } from '../support/scripted-activities.ts'
-import { database, shopRestorePlan, shopScript, uploads } from '../support/shop-script.ts'
+import { database, ruledUploads, shopRestorePlan, shopScript, uploads } from '../support/shop-script.ts'
 
 const base = shopScript()
 
@@ -56,6 +56,12 @@ const rows: readonly [title: string, changes: Partial<Script>, at: string, first
   ['the tail cannot be replayed', failAt('replayTail'), 'replay the tail', 'startOldDatabase database'],
   ['the copy cannot be promoted', failAt('promoteAside'), 'promote', 'startOldDatabase database'],
   ['newer files cannot be kept', failAt('keepNewerFiles'), 'swap', 'startOldDatabase database'],
+  [
+    'the rules of a tree cannot be applied',
+    { ...failAt('applyTreeRules'), planRestore: shopRestorePlan({ decision: { components: [database, ruledUploads] } }) },
+    'swap',
+    'startOldDatabase database',
+  ],
   ['a command of the tree fails', failAt('runAfter'), 'swap', 'startOldDatabase database'],
   ['the database cannot be swapped', failAt('swapIn', 'database'), 'swap', 'swapBack database'],
   ['the tree cannot be swapped', failAt('swapIn', 'uploads'), 'swap', 'swapBack uploads'],

@@ -24,7 +24,7 @@
  *  14. evidence              signed, in every store; also of a run that did not succeed
  */
 import { isCancellation, workflowInfo } from '@temporalio/workflow'
-import type { Held, RestorePlan, SavedTail, SwappedIn } from '../../activities/host/restore/types.ts'
+import type { AppliedRules, Held, RestorePlan, SavedTail, SwappedIn } from '../../activities/host/restore/types.ts'
 import { type FenceProof, isPlanned, type MoveProcedure } from '../../domain/move.ts'
 import type { KeptEvidence } from '../evidence.ts'
 import { type MoveInput, targetId } from '../messages.ts'
@@ -37,8 +37,9 @@ import { type Approval, createApprovalDesk } from '../restore/approval.ts'
 import { proveApproval, tellOfApproval } from '../restore/approval-told.ts'
 import { checkAside, promoteAside, replayTail, restoreAside } from '../restore/aside.ts'
 import { backUpAgain } from '../restore/back-up-again.ts'
+import { withDifferences } from '../restore/compare-trees.ts'
 import { commitRestore } from '../restore/commit.ts'
-import { databases, type RestoreContext, runName, type TimedStep, timed } from '../restore/context.ts'
+import { databases, type RestoreContext, ruledTrees, runName, type TimedStep, timed } from '../restore/context.ts'
 import { type Dossier, openDossier, type RestoredState } from '../restore/evidence.ts'
 import { createCorrectionDesk } from '../restore/correction.ts'
 import { getApproval } from '../restore/get-approval.ts'
@@ -73,6 +74,8 @@ export interface MoveResult {
   readonly tails: Readonly<Record<string, SavedTail>>
   readonly recovered: Readonly<Record<string, { readonly lastCommitAt: string | null; readonly incarnation: string | null }>>
   readonly safety: SwappedIn['safety']
+  /** By tree with rules, what they did; absent where none has any. */
+  readonly trees?: Readonly<Record<string, AppliedRules>>
   /** ISO-8601 UTC; null where the run did not get so far. */
   readonly times: MoveTimes
   /** Workflow id of the full backup that follows. */
@@ -129,6 +132,8 @@ export async function runMove(procedure: MoveProcedure, input: MoveInput): Promi
     checks: [],
     tails: new Map(),
     took: new Map(),
+    restoredTrees: new Map(),
+    ruled: new Map(),
   }
   told.context = context
   if (input.planOnly) return planned(context, times)
@@ -142,7 +147,8 @@ export async function runMove(procedure: MoveProcedure, input: MoveInput): Promi
 /** A move that cannot be planned ends with the plan's own reason. */
 async function planOrEnd(site: string, procedure: MoveProcedure, input: MoveInput, board: MoveContext['board'], dossier: Dossier): Promise<PlannedMove> {
   try {
-    return await makeMovePlan(site, procedure, input, null, `plan the ${procedure} of ${input.system}`)
+    const planned = await makeMovePlan(site, procedure, input, null, `plan the ${procedure} of ${input.system}`)
+    return { ...planned, plan: await withDifferences(planned.plan, input) }
   } catch (error) {
     const outcome = isCancellation(error) ? 'cancelled' : 'failed'
     board.phase(outcome)
@@ -219,6 +225,7 @@ async function carryOut(
       [...promoted].map(([component, { lastCommitAt }]) => [component, { lastCommitAt, incarnation: incarnations.get(component) ?? null }]),
     ),
     safety: state.safety,
+    ...ruledTrees(context),
     plan,
     backup,
     undelivered: await notices.settled(),

@@ -86,6 +86,7 @@ function isOfStandby(error: unknown): boolean {
 export async function restoreTree(context: RestoreContext, decision: FilesDecision): Promise<void> {
   const urgent = urgentOnHost(decision.host, 'transfer', context.plan.limits)
   const summary = `restore ${decision.component} from ${decision.fromStore}`
+  context.restoredTrees.set(decision.component, decision)
   context.took.set(decision.component, tookOf(await urgent.restoreTreeAside.executeWithOptions({ summary }, [stepOf(context, decision)])))
 }
 

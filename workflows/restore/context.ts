@@ -1,6 +1,6 @@
 /** What the phases of one restore share, and how a step is run: named, timed, shown. */
 import { CancellationScope, CancelledFailure, workflowInfo } from '@temporalio/workflow'
-import type { RestorePlan, RestoreStep, SavedTail } from '../../activities/host/restore/types.ts'
+import type { AppliedRules, RestorePlan, RestoreStep, SavedTail } from '../../activities/host/restore/types.ts'
 import type { ComponentDecision, FilesDecision, PostgresqlDecision } from '../../domain/decision.ts'
 import type { ComponentTook } from '../../domain/evidence.ts'
 import type { CheckResult } from '../../domain/repository-format.ts'
@@ -36,6 +36,10 @@ export interface RestoreContext {
   readonly tails: Map<string, SavedTail>
   /** By component, once it is restored aside: what that took. */
   readonly took: Map<string, ComponentTook>
+  /** By tree, once it is restored aside: from which backup, where the plan could not name it. */
+  readonly restoredTrees: Map<string, FilesDecision>
+  /** By tree with rules: what they did. */
+  readonly ruled: Map<string, AppliedRules>
 }
 
 export function runName(): string {
@@ -85,6 +89,11 @@ export function stepOf<D extends ComponentDecision>(context: StepContext, decisi
     identityFile: context.input.identityFile ?? null,
     decision,
   }
+}
+
+/** Of a result. */
+export function ruledTrees({ ruled }: RestoreContext): { readonly trees?: Readonly<Record<string, AppliedRules>> } {
+  return ruled.size === 0 ? {} : { trees: Object.fromEntries(ruled) }
 }
 
 export function databases(context: RestoreContext): readonly PostgresqlDecision[] {

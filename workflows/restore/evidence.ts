@@ -148,10 +148,15 @@ export function openDossier(procedure: PlanRestoreInput['procedure'], input: Dos
       })
       return keepEvidence({ site, board, limits: defaultTimeLimits, title }, evidence)
     },
-    keepSucceeded: (context, state) => keep(context, state, { outcome: 'succeeded', deviations: cutTexts(pauses) }),
+    keepSucceeded: (context, state) => keep(context, state, { outcome: 'succeeded', deviations: cutTexts([...pauses, ...deviationsOf(context)]) }),
     keepFailed: (context, problem, outcome, remarks) =>
       keep(context, context.saga.sealed ? inPlace : nothing, { outcome, deviations: cutTexts([textOf(problem), ...pauses, ...remarks]) }),
   }
+}
+
+/** What the rules of trees did not do, or could not. */
+function deviationsOf({ ruled }: RestoreContext): readonly string[] {
+  return [...ruled.values()].flatMap(({ deviations }) => deviations)
 }
 
 type Reached = Pick<RunEvidence['times'], 'dataReadyAt' | 'serviceVerifiedAt' | 'dnsObservedAt'>

@@ -22,7 +22,7 @@
  * With `stopFirst` steps 6 and 7 come before 3. Elsewhere: 1–4, 8, then the copy is left in its directory.
  */
 import { isCancellation, workflowInfo } from '@temporalio/workflow'
-import type { PlanRestoreInput, Promoted, RestorePlan, SavedTail, SwappedIn } from '../../activities/host/restore/types.ts'
+import type { AppliedRules, PlanRestoreInput, Promoted, RestorePlan, SavedTail, SwappedIn } from '../../activities/host/restore/types.ts'
 import type { KeptEvidence } from '../evidence.ts'
 import { type RecoverToPointInTimeInput, type RestoreSystemInput, targetId } from '../messages.ts'
 import { createNotices } from '../notices.ts'
@@ -33,8 +33,9 @@ import { createSaga } from '../saga.ts'
 import { type Approval, createApprovalDesk } from './approval.ts'
 import { proveApproval, tellOfApproval } from './approval-told.ts'
 import { checkAside, leaveNothingAside, promoteAside, replayTail, restoreAside } from './aside.ts'
+import { withDifferences } from './compare-trees.ts'
 import { commitRestore, placeElsewhere } from './commit.ts'
-import { type RestoreContext, type RestoreInput, runName, type TimedStep, timed } from './context.ts'
+import { type RestoreContext, type RestoreInput, ruledTrees, runName, type TimedStep, timed } from './context.ts'
 import { type Dossier, openDossier, type RestoredState } from './evidence.ts'
 import { createCorrectionDesk } from './correction.ts'
 import { getApproval } from './get-approval.ts'
@@ -58,6 +59,8 @@ export interface RestoreResult {
   readonly tails: Readonly<Record<string, SavedTail>>
   readonly recovered: Readonly<Record<string, { readonly lastCommitAt: string | null; readonly incarnation: string | null }>>
   readonly safety: SwappedIn['safety']
+  /** By tree with rules, what they did; absent where none has any. */
+  readonly trees?: Readonly<Record<string, AppliedRules>>
   /** Workflow id of the full backup that follows. */
   readonly backup: string | null
   readonly undelivered: readonly { readonly channel: string; readonly problem: string }[]
@@ -83,7 +86,7 @@ export async function runRestore(
   const site = siteOfQueue()
   board.phase('planning')
   const planRequest: PlanRequest = { procedure, ...requestOf(input), ...request }
-  const plan = await planOrEnd(site, planRequest, board, dossier)
+  const plan = await planOrEnd(site, planRequest, input, board, dossier)
   board.note(planLines(plan))
   const notices = createNotices(site, plan.limits, { configHash: plan.decision.configHash, system: input.system, procedure })
   const context: RestoreContext = {
@@ -100,6 +103,8 @@ export async function runRestore(
     checks: [],
     tails: new Map(),
     took: new Map(),
+    restoredTrees: new Map(),
+    ruled: new Map(),
   }
   told = context
   if (input.planOnly) return planned(context)
@@ -114,9 +119,15 @@ export async function runRestore(
 }
 
 /** A restore that cannot be planned ends with the plan's own reason. */
-async function planOrEnd(site: string, request: PlanRequest, board: ReturnType<typeof createProgressBoard>, dossier: Dossier): Promise<RestorePlan> {
+async function planOrEnd(
+  site: string,
+  request: PlanRequest,
+  input: RestoreInput,
+  board: ReturnType<typeof createProgressBoard>,
+  dossier: Dossier,
+): Promise<RestorePlan> {
   try {
-    return await makePlan(site, request, null, `plan the restore of ${request.system}`)
+    return await withDifferences(await makePlan(site, request, null, `plan the restore of ${request.system}`), input)
   } catch (error) {
     const outcome = isCancellation(error) ? 'cancelled' : 'failed'
     board.phase(outcome)
@@ -215,6 +226,7 @@ async function done(context: RestoreContext, approvals: readonly Approval[], dos
     tails: Object.fromEntries(context.tails),
     recovered,
     safety: ending.safety,
+    ...ruledTrees(context),
     backup: ending.backup,
     undelivered: await notices.settled(),
     record: await dossier.keepSucceeded(context, ending),

@@ -2,6 +2,7 @@
 import type { RestorePlan } from '../../activities/host/restore/types.ts'
 import { besideTexts, describeTarget } from '../../domain/decision.ts'
 import { formatDuration, formatSize } from '../../domain/durations.ts'
+import { differenceText } from '../../domain/shown-difference.ts'
 import { type ForecastReference, durationText, lossText } from '../../domain/forecast.ts'
 
 export function planLines(plan: RestorePlan): readonly string[] {
@@ -10,6 +11,7 @@ export function planLines(plan: RestorePlan): readonly string[] {
     `plan ${plan.decisionHash.slice(0, 12)} · ${decision.mode} · to ${describeTarget(decision.target)}`,
     ...decision.components.map((one) => `${one.component}: backup ${one.backup} from ${one.fromStore}, old data set aside by ${setAside(one)}`),
     ...decision.components.flatMap((one) => besideTexts(one).map((text) => `${one.component}: ${text}`)),
+    ...(plan.differences ?? []).map(differenceText),
     ...forecast.recoveryPoint.map(
       ({ component, at, skewSeconds, why }) => `${component}: comes back to ${at ?? 'an unknown moment'}${skew(skewSeconds)}, ${why}`,
     ),

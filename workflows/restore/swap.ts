@@ -15,6 +15,13 @@ export async function swapIn(context: RestoreContext): Promise<readonly SwappedI
       await urgentOnHost(decision.host, 'transfer', limits).keepNewerFiles.executeWithOptions({ summary: `keep newer files of ${decision.component}` }, [
         stepOf(context, decision),
       ])
+      if (decision.rules) {
+        const applied = await urgentOnHost(decision.host, 'transfer', limits).applyTreeRules.executeWithOptions(
+          { summary: `apply the rules of ${decision.component}` },
+          [stepOf(context, context.restoredTrees.get(decision.component) ?? decision)],
+        )
+        context.ruled.set(decision.component, applied)
+      }
       await urgentOnHost(decision.host, 'transfer', limits).runAfter.executeWithOptions({ summary: `set up ${decision.component}` }, [
         stepOf(context, decision),
       ])

@@ -1,9 +1,10 @@
 /** Where things of a restore are on its host: derived from the decision, so that every attempt and every step agree. */
 import { createHash } from 'node:crypto'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Member } from '../../../adapters/component/member/member.ts'
 import type { FilesDecision, PostgresqlDecision } from '../../../domain/decision.ts'
+import type { TreeIndexRoot } from '../../../domain/tree-index.ts'
 import type { Agent } from '../../agent.ts'
 import { runShort } from '../staging-place.ts'
 import type { AnyStep, DatabaseStep, TreeStep } from './types.ts'
@@ -91,4 +92,24 @@ export function treeAside(agent: Agent, step: TreeStep, index: number): string {
 /** What a step replaces, member by member. */
 export function membersOf(agent: Agent, step: AnyStep): readonly Member[] {
   return step.decision.type === 'postgresql' ? [databaseMember(agent, step as DatabaseStep)] : treeMembers(agent, step as TreeStep)
+}
+
+/** Files of a restored tree as they were before text in them was replaced; on the same disk, gone with the swap. */
+export function originalsDirectory(agent: Agent, member: Member): string {
+  return join(agent.members.asideDirectory(member), 'originals')
+}
+
+/** Of a path that is one file: the name under which it lies in its restored copy; null of a directory. */
+export function fileNameOf(root: TreeIndexRoot | undefined): string | null {
+  return root?.type === 'file' ? basename(root.realpath) : null
+}
+
+/** Where it is noted, for the swap, which reads no index. */
+export function fileNameNote(agent: Agent, member: Member): string {
+  return join(agent.members.asideDirectory(member), 'file-name')
+}
+
+/** Says that a rule leaves a whole path out, and that nothing is at its target: the swap leaves it so. */
+export function nothingNote(agent: Agent, member: Member): string {
+  return join(agent.members.asideDirectory(member), 'nothing')
 }

@@ -7,12 +7,14 @@ import { isPlanned, madeAfterStop } from '../../../domain/move.ts'
 import type { FilesManifest } from '../../../domain/repository-format.ts'
 import type { TreeObservation } from '../../../domain/target.ts'
 import { isBefore, secondsBetween } from '../../../domain/times.ts'
+import type { TreeRules } from '../../../domain/tree-rules.ts'
 import { readCatalog } from '../../../repository/catalog.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { sameLoss, treeLoss } from './losses.ts'
 import { refuseTooSmall, setAsideBytes } from './plan-figures.ts'
 import type { ComponentPlan } from './plan-restore.ts'
+import { planRules } from './plan-rules.ts'
 import type { PlanRestoreInput } from './types.ts'
 
 export interface TreePlanning {
@@ -45,15 +47,16 @@ export async function planTree(planning: TreePlanning): Promise<ComponentPlan> {
   refuseTooSmall(`${input.system}/${name}`, observation.members[0]?.path ?? '', neededBytes, freeBytes)
   // Of a move, what lies at the target is from another stay there.
   const newerFiles = input.move ? 'discard' : (input.newerFiles ?? planning.system.restore.newerFiles)
+  const ruled = await planRules(planning, manifest)
   const skewSeconds = reached === null ? null : Math.round(secondsBetween(manifest.endedAt, reached))
   return {
-    decision: decisionOf(planning, manifest, storeName, newerFiles),
+    decision: decisionOf(planning, manifest, storeName, newerFiles, ruled.rules),
     point: { component: name, at: manifest.endedAt, skewSeconds, why: `newest backup that ended at or before ${limit ?? 'now'}` },
     newestReachableAt: null,
     loss: treeLoss(planning, manifest, newerFiles),
     space: [{ path: observation.members[0]?.path ?? '', neededBytes, freeBytes }],
     tailSources: [],
-    warnings,
+    warnings: [...warnings, ...ruled.warnings],
     amount: { dataBytes: manifest.files.dataSizeBytes, walBytes: 0, copiedBytes: aside },
   }
 }
@@ -121,7 +124,13 @@ function wantedBackup(input: PlanRestoreInput, pinned: FilesDecision | undefined
   return input.target.kind === 'backup' && input.components?.length === 1 ? input.target.backup : null
 }
 
-function decisionOf(planning: TreePlanning, manifest: FilesManifest, storeName: string, newerFiles: 'keep' | 'discard'): FilesDecision {
+function decisionOf(
+  planning: TreePlanning,
+  manifest: FilesManifest,
+  storeName: string,
+  newerFiles: 'keep' | 'discard',
+  rules: TreeRules | null,
+): FilesDecision {
   const { input, name, component, observation } = planning
   return {
     type: 'files',
@@ -135,6 +144,7 @@ function decisionOf(planning: TreePlanning, manifest: FilesManifest, storeName: 
     }),
     only: input.path,
     newerFiles: input.into ? 'discard' : newerFiles,
+    ...(rules && { rules }),
   }
 }
 

@@ -1,10 +1,11 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readManifest } from '../../../repository/catalog.ts'
 import { createBackupSource } from '../../../repository/read-backup.ts'
 import { chooseRecovery, type RecoveryChoice } from '../../../repository/recovery-choice.ts'
 import type { Config } from '../../../domain/config.ts'
 import type { FilesManifest, PostgresqlManifest } from '../../../domain/repository-format.ts'
+import type { TreeIndexRoot } from '../../../domain/tree-index.ts'
 import type { RecoveryTarget as Asked } from '../../../domain/decision.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import { parseLsn } from '../../../domain/wal.ts'
@@ -14,7 +15,7 @@ import { disownStandby, readStandby, standbyMember } from '../standby/standby-no
 import { claimOf } from './claims.ts'
 import { fetchAlong } from './fetch-along.ts'
 import { removeNewDirectories } from './new-directories.ts'
-import { asideQuarantine, databaseMember, treeAside, treeMembers, walDirectory } from './places.ts'
+import { asideQuarantine, databaseMember, fileNameNote, fileNameOf, treeAside, treeMembers, walDirectory } from './places.ts'
 import { readState, viewStore } from './repository-view.ts'
 import type { DatabaseStep, Held, PrefetchedWal, RestoredAside, TreeStep } from './types.ts'
 import { wholeAttempt } from './whole-attempt.ts'
@@ -176,9 +177,19 @@ export function restoreTreeAside(agent: Agent) {
         },
         { signal: work.signal, label: work.label, onProgress: (progress) => work.progress(progress) },
       )
+      await noteFileNames(agent, step, restored.roots)
       return { restoredBytes: restored.sizeBytes, seconds: (Date.now() - startedAt) / 1000, tools: agent.tools }
     } finally {
       await rm(stagingDirectory, { recursive: true, force: true })
     }
+  }
+}
+
+/** A path that is one file comes back as one file; elsewhere it lies in the directory that was asked for. */
+async function noteFileNames(agent: Agent, step: TreeStep, roots: readonly TreeIndexRoot[]): Promise<void> {
+  if (step.mode === 'elsewhere') return
+  for (const [index, member] of treeMembers(agent, step).entries()) {
+    const name = fileNameOf(roots[index])
+    if (name !== null) await writeFile(fileNameNote(agent, member), name, { mode: 0o600, flush: true })
   }
 }

@@ -1,5 +1,5 @@
 /** The destructive steps in place: each attempt takes the next epoch first, and looks before it acts. */
-import { access, mkdir, rename, rm, rmdir } from 'node:fs/promises'
+import { access, mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Member } from '../../../adapters/component/member/member.ts'
 import { MusterError } from '../../../domain/failures.ts'
@@ -12,7 +12,7 @@ import type { Work } from '../../boundary.ts'
 import { giveStandbyBack } from '../standby/adopt-standby.ts'
 import { claimOf } from './claims.ts'
 import { removeNewDirectories } from './new-directories.ts'
-import { asideQuarantine, closedPlace, membersOf, restoreShort, treeMembers } from './places.ts'
+import { asideQuarantine, closedPlace, fileNameNote, membersOf, nothingNote, originalsDirectory, restoreShort, treeMembers } from './places.ts'
 import { membersBeside } from './safety-set.ts'
 import type { AnyStep, DatabaseStep, SwappedIn, TreeStep } from './types.ts'
 
@@ -94,11 +94,23 @@ export function swapIn(agent: Agent) {
       const epoch = await agent.members.takeEpoch(member, claimOf(work))
       await refuseOther(agent, step, member)
       const sizeBytes = await agent.members.sizeOf(member.path)
-      await agent.members.swapIn(member, epoch, restoreShort(step), sourcesOf(agent, step, member, index), { label: work.label })
+      const source = await sourceIn(agent, step, member, index)
+      if (source === null) continue
+      await agent.members.swapIn(member, epoch, restoreShort(step), source, { label: work.label })
+      if (step.decision.type === 'files') await rm(originalsDirectory(agent, member), { recursive: true, force: true })
       safety.push({ path: member.path, safetyPath: agent.members.safetyPath(member, restoreShort(step)), sizeBytes })
     }
     return { safety, seconds: (Date.now() - startedAt) / 1000 }
   }
+}
+
+/** Of a path that is one file, that file in its copy; null where a rule leaves all of it out and nothing is there. */
+async function sourceIn(agent: Agent, step: AnyStep, member: Member, index: number): Promise<string | null> {
+  const source = sourcesOf(agent, step, member, index)
+  if (step.decision.type !== 'files' || step.mode === 'back') return source
+  if ((await readFile(nothingNote(agent, member)).catch(ignoreMissing)) !== undefined) return null
+  const name = await readFile(fileNameNote(agent, member), 'utf8').catch(ignoreMissing)
+  return name === undefined ? source : join(source, name)
 }
 
 /** "Stopped" is what is observed right before acting. */
@@ -149,7 +161,7 @@ export function swapBack(agent: Agent) {
   }
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): void {
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error
 }
 

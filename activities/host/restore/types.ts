@@ -4,6 +4,7 @@ import type { ShownForecast } from '../../../domain/forecast.ts'
 import type { CheckResult } from '../../../domain/repository-format.ts'
 import type { BytesInTime } from '../../../domain/evidence.ts'
 import type { MoveDecision } from '../../../domain/move.ts'
+import type { ShownDifference } from '../../../domain/shown-difference.ts'
 import type { TimeLimits } from '../../../domain/time-limits.ts'
 import type { TargetObservation } from '../../../domain/target.ts'
 
@@ -38,6 +39,8 @@ export interface RestorePlan {
   readonly decisionHash: string
   /** Key and hash of the whole, and the figures that an approver is shown. */
   readonly forecast: ShownForecast
+  /** What would change in trees, file by file; absent where it was not looked at, and in older histories. */
+  readonly differences?: readonly ShownDifference[]
   /** Of a move that should begin from standbys: why some do not. Absent where all do. */
   readonly notWarm?: readonly string[]
   readonly limits: TimeLimits
@@ -130,4 +133,17 @@ export interface Protected {
 
 export interface Checked {
   readonly checks: readonly CheckResult[]
+}
+
+/** What the rules of a tree did. */
+export interface AppliedRules {
+  /** Names and bytes that were carried over from the target. */
+  readonly carried: number
+  readonly carriedBytes: number
+  /** Names of the backup that were not brought. */
+  readonly leftOut: number
+  /** By position of the substitution. */
+  readonly substituted: readonly { readonly files: number; readonly replaced: number }[]
+  /** What a person should know: rules that did nothing, files that have no place. */
+  readonly deviations: readonly string[]
 }

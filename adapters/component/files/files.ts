@@ -3,12 +3,15 @@
  * backup of one holds and docs/repository-format.md for how it is restored by hand.
  */
 import { runAfterCommands } from './after.ts'
+import { carryOver } from './carry-over.ts'
+import { compareTree } from './compare-tree.ts'
 import { inspectTree } from './inspect.ts'
 import { takeInventory } from './inventory.ts'
 import { openIndex, readIndex } from './list.ts'
 import { copyNewerFiles } from './newer-files.ts'
 import { produceTree } from './produce.ts'
 import { restoreTree } from './restore.ts'
+import { substituteTexts } from './substitute-texts.ts'
 
 export interface FilesPort {
   readonly inspectTree: typeof inspectTree
@@ -17,6 +20,9 @@ export interface FilesPort {
   readonly openIndex: typeof openIndex
   readonly readIndex: typeof readIndex
   readonly copyNewerFiles: typeof copyNewerFiles
+  readonly compareTree: typeof compareTree
+  readonly carryOver: typeof carryOver
+  readonly substituteTexts: typeof substituteTexts
   readonly runAfterCommands: typeof runAfterCommands
   readonly takeInventory: typeof takeInventory
 }
@@ -28,6 +34,9 @@ export const files: FilesPort = {
   openIndex,
   readIndex,
   copyNewerFiles,
+  compareTree,
+  carryOver,
+  substituteTexts,
   runAfterCommands,
   takeInventory,
 }

@@ -1,6 +1,7 @@
 import type { FilesComponentConfig } from '../../../domain/config.ts'
+import { compilePatterns } from '../../../domain/tree-patterns.ts'
 import type { WorkOptions } from '../component.ts'
-import { compilePatterns, shownFullPath } from './path-patterns.ts'
+import { shownFullPath } from './path-patterns.ts'
 import { openRoots, type TreeRoot } from './roots.ts'
 import { newWalkCounts, type WalkCounts, walkTree } from './walk.ts'
 

@@ -1,4 +1,5 @@
 import { MusterError } from '../../../domain/failures.ts'
+import { isSameTime } from '../../../domain/file-times.ts'
 import type { TreeEntry, TreeIndexRoot } from '../../../domain/tree-index.ts'
 import { ancestorsOf, shownPath } from '../../../domain/tree-path.ts'
 import { isRoot } from './extract-archive.ts'
@@ -89,11 +90,6 @@ function attributeDifference(entry: TreeEntry, found: FoundEntry): string | null
     return `belongs to ${found.uid}:${found.gid} instead of ${entry.uid}:${entry.gid}`
   }
   return isSameTime(found.mtime, BigInt(entry.mtime)) ? null : 'has another modification time'
-}
-
-/** Filesystems keep times to 1 ns, 100 ns, 1 µs, 1 ms or 1 s. */
-function isSameTime(found: bigint, expected: bigint): boolean {
-  return [1n, 100n, 1_000n, 1_000_000n, 1_000_000_000n].some((unit) => found === expected - (((expected % unit) + unit) % unit))
 }
 
 async function countNames(directory: string, signal: AbortSignal | undefined): Promise<number> {

@@ -32,12 +32,10 @@ const overlayfs = 0x794c7630
  */
 export async function inspectMember(path: string, name: string): Promise<Member> {
   const real = await realpath(path).catch(() => path)
-  const exists = await lstat(real).then(
-    (facts) => facts.isDirectory(),
-    () => false,
-  )
+  const found = await lstat(real).catch(() => null)
   const outside = join(dirname(real), `.muster-${name}`)
-  if (!exists) return { path: real, workDirectory: outside, method: 'none', reason: 'nothing is there' }
+  if (found === null) return { path: real, workDirectory: outside, method: 'none', reason: 'nothing is there' }
+  if (!found.isDirectory()) return { path: real, workDirectory: outside, method: 'rename', reason: 'it is one file' }
   // A name that begins with pgsql_tmp is left out by base backups, so a data directory may hold it.
   const inside = join(real, `pgsql_tmp.muster-${name}`)
   if (await isMountPoint(real)) return { path: real, workDirectory: inside, method: 'rename-contents', reason: 'it is a mount point' }
