@@ -12,7 +12,7 @@ import type { Histories } from '../adapters/history/history.ts'
 import type { Notifier } from '../adapters/notifier/notifier.ts'
 import type { ServiceAdapter } from '../adapters/service/service.ts'
 import type { Store } from '../adapters/store/store.ts'
-import type { ComponentConfig, Config, DnsRecordConfig, SystemConfig } from '../domain/config.ts'
+import type { ComponentConfig, Config, ContactConfig, DnsRecordConfig, SystemConfig } from '../domain/config.ts'
 import { MusterError } from '../domain/failures.ts'
 import type { ConfigDocuments } from '../repository/config-documents.ts'
 import type { LocalKit } from '../repository/replay-kits.ts'
@@ -82,6 +82,8 @@ export interface Agent extends BoundaryDeps {
    */
   moveSchedules(system: string, site: string): Promise<readonly string[] | null>
   notifiers(config: Config): Promise<readonly Notifier[]>
+  /** One for each channel of a contact, in their order; one by its name is the same as among `notifiers`. */
+  contactNotifiers(config: Config, contact: ContactConfig): Promise<readonly Notifier[]>
   /** What Temporal remembers of runs: for evidence, never a condition of a recovery. */
   readonly histories: Histories
   /** What replays the runs of a code; null where this host has none of it. */

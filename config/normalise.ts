@@ -4,6 +4,7 @@ import type { BackupRule, Config, DrillRule, NotificationsConfig, SiteConfig, Sy
 import { parseDuration } from '../domain/durations.ts'
 import { parseSchedule } from '../domain/schedule-spec.ts'
 import { defined } from './defined.ts'
+import { normaliseContacts } from './schema-contacts.ts'
 import { normaliseApprovals } from './normalise-approvals.ts'
 import { normaliseComponent } from './normalise-component.ts'
 import { type FailoverSurroundings, normaliseFailover } from './normalise-failover.ts'
@@ -45,6 +46,7 @@ export function normalise(written: WrittenConfig, around: Surroundings, report: 
       return normaliseSystem(system, { approvers, sites, stores }, hosts, (path, message, where) => report([...at, ...path], message, where))
     }),
     notifications: normaliseNotifications(written),
+    ...(written.contacts && { contacts: normaliseContacts(written.contacts) }),
     ...(written.limits && { limits: normaliseLimits(written.limits) }),
   }
 }
@@ -75,6 +77,7 @@ function normaliseHere(system: WrittenSystem, { approvers, stores }: FailoverSur
     ...(system.dns.length > 0 && { dns: system.dns.map(normaliseDnsRecord) }),
     backups: normaliseBackups(system),
     ...(system.drills.length > 0 && { drills: normaliseDrills(system) }),
+    ...(system.contacts && { contacts: normaliseContacts(system.contacts) }),
     restore: {
       approvals: normaliseApprovals(restore.approvals, approvers),
       approvalExpiresSeconds: parseDuration(restore.approvalExpires),

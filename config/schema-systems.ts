@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { approvals } from './schema-approvals.ts'
 import { componentsSchema } from './schema-components.ts'
 import { copiesRequired } from './schema-copies.ts'
+import { contactsSchema } from './schema-contacts.ts'
 import { failoverSchema } from './schema-failover.ts'
 import { dnsRecords } from './schema-dns.ts'
 import { service } from './schema-services.ts'
@@ -107,6 +108,7 @@ const system = z.strictObject({
     }),
   restore: restore.prefault({}).meta({ description: 'How a restore is done.' }),
   failover: failoverSchema.optional(),
+  contacts: contactsSchema.optional().meta({ description: 'Who is told of this system. The contacts of the organisation, unless configured.' }),
   drills: z.array(drillRule).default([]).meta({ description: 'Which recoveries are rehearsed, in quarantine, and when. None, unless configured.' }),
 })
 

@@ -17,6 +17,8 @@ export interface Config {
   readonly people: Readonly<Record<string, PersonConfig>>
   readonly systems: Readonly<Record<string, SystemConfig>>
   readonly notifications: NotificationsConfig
+  /** Who is told when something asks for a person, in this order; nobody besides `notifications` where absent. */
+  readonly contacts?: readonly ContactConfig[]
   /** Defaults of domain/time-limits.ts where absent. */
   readonly limits?: TimeLimits
 }
@@ -111,6 +113,8 @@ export interface SystemConfig {
   /** Absent in configurations that were signed before there were drills. */
   readonly drills?: readonly DrillRule[]
   readonly failover?: FailoverConfig
+  /** In place of those of the organisation. */
+  readonly contacts?: readonly ContactConfig[]
 }
 
 export interface RequiredCopies {
@@ -274,6 +278,21 @@ export interface NotificationsConfig {
   /** Path of a JSON-lines file. */
   readonly log?: { readonly path: string }
 }
+
+/** A person or a rota that is told when something asks for a person. */
+export interface ContactConfig {
+  /** Who it is, in a few words; shown to the others. */
+  readonly role: string
+  readonly channels: readonly ContactChannel[]
+  /** Until the next contact is told, when nobody has answered. */
+  readonly escalateAfterSeconds: number
+}
+
+/** A channel of `notifications`, or one with addresses of the contact's own. */
+export type ContactChannel = NotificationChannel | { readonly email: readonly string[] } | { readonly slack: SecretReference }
+
+export const notificationChannels = ['email', 'slack', 'log'] as const
+export type NotificationChannel = (typeof notificationChannels)[number]
 
 /** One record that says where a system is, with what it holds while each site is active. */
 export type DnsRecordConfig = Route53RecordConfig | Rfc2136RecordConfig | CommandRecordConfig | ManualRecordConfig

@@ -78,6 +78,9 @@ const [plannedDatabase, plannedUploads] = shopBackupPlan().waves.flat()
 if (!plannedDatabase || !plannedUploads) throw new Error('the plan of the shop has a database and a tree')
 const heldJustNow: Script['holdAtTarget'] = () => ({ replayedLsn: '0/4000100', lastCommitAt: new Date(Date.now() - 5000).toISOString().replace('Z', '000Z') })
 const everyAgent = { hosts: ['localhost'], sites: ['primary'], documents: Buffer.from('signed documents').toString('base64') }
+const roles = ['on call', 'lead', 'head']
+/** The second contact after so long, the third never. */
+const turns = (seconds: number) => roles.map((role, index) => ({ role, escalateAfterSeconds: index === 0 ? seconds : 600 }))
 const toName = { to: { name: 'before-migration' } }
 
 const moves = ['failover', 'failback', 'switchover']
@@ -159,6 +162,17 @@ const recordings: Readonly<Record<string, Recording>> = {
     },
   },
   'restoreSystem.broke-the-glass': answerPlan({ breakGlass: true, note: 'nobody else answers' }, { approvals: { count: 2 } }),
+  'restoreSystem.succeeded-escalated': {
+    script: {
+      planRestore: shopRestorePlan({ approvals: { count: 1 }, contacts: turns(0.1) }),
+      notifyPeople: ({ contacts = [] }) => ({ delivered: ['log'], failed: [], contacts: contacts.map((contact) => ({ contact, role: roles[contact] ?? '' })) }),
+    },
+    meanwhile: async (handle, play) => {
+      await until('the second contact', () => play.calls('notifyPeople').some(({ input }) => input.escalates))
+      await untilPhase(handle, 'waiting for approval')
+      await handle.executeUpdate('approve', { args: [{ plan: (await handle.describe()).memo?.['plan'], person: 'bob' }] })
+    },
+  },
   'restoreSystem.expired': { script: { planRestore: shopRestorePlan({ approvals: { count: 1 }, expirySeconds: 0.1 }) } },
   'restoreSystem.plan-failed': { script: { planRestore: failing('BackupNotFound', 'there is no backup of shop/database') } },
   'restoreSystem.plan-changed': {
@@ -231,6 +245,11 @@ const recordings: Readonly<Record<string, Recording>> = {
     script: {
       judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), failoverTo: 'primary' }),
       scopeMove: failing('IdentityMissing', 'beta has no age identity'),
+    },
+  },
+  'monitorHealth.degraded-nobody-reached': {
+    script: {
+      judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), word: 'degraded', reasons: [unproven], contacts: turns(600) }),
     },
   },
   'monitorHealth.failed': { script: { judgeHealth: failing('SecretMissing', 'there is no host key') } },

@@ -27,7 +27,7 @@ import { createLogger } from '../observability/logger.ts'
 import { createDocumentCache } from '../repository/document-cache.ts'
 import { createConfigKeeper } from './config-keeper.ts'
 import { createDns } from './dns.ts'
-import { createNotifiers } from './notifiers.ts'
+import { createContactNotifiers, createNotifiers } from './notifiers.ts'
 import { musterVersion } from './package-root.ts'
 import { hostDirectory, keyFiles, type Places, shipperSocket } from './places.ts'
 import { findReplayKit } from './replay-kits.ts'
@@ -110,6 +110,7 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900,
     dns: (record, work) => createDns(record, secrets, work),
     moveSchedules: async (system, at) => (temporal ? moveSchedules(temporal, system, at, async (hash) => (await keeper.config(hash)).config) : null),
     notifiers: async (config) => createNotifiers(config, places, secrets),
+    contactNotifiers: async (config, contact) => createContactNotifiers(config, contact, places, secrets),
     histories: temporal ? createTemporalHistories(temporal) : noHistories,
     replayKit: (code) => findReplayKit(places, code),
     now: () => new Date(),

@@ -77,6 +77,7 @@ export interface ShopPlan {
   readonly approvals?: Partial<RestoreDecision['approvals']>
   readonly limits?: Partial<TimeLimits>
   readonly commitAfterSeconds?: number
+  readonly contacts?: RestorePlan['contacts']
   /** Until an approval is waited for. */
   readonly expirySeconds?: number
 }
@@ -108,6 +109,7 @@ export function shopRestorePlan(shop: ShopPlan = {}): (input: PlanRestoreInput) 
       commitAfterSeconds: shop.commitAfterSeconds ?? 0,
       keepSafetySetsSeconds: 7 * 24 * 3600,
       healthSeconds: 5,
+      ...(shop.contacts && { contacts: shop.contacts }),
     }
   }
 }
