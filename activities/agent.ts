@@ -12,7 +12,7 @@ import type { Histories } from '../adapters/history/history.ts'
 import type { Notifier } from '../adapters/notifier/notifier.ts'
 import type { ServiceAdapter } from '../adapters/service/service.ts'
 import type { Store } from '../adapters/store/store.ts'
-import type { ComponentConfig, Config, ContactConfig, DnsRecordConfig, SystemConfig } from '../domain/config.ts'
+import type { ComponentConfig, Config, ContactConfig, DnsRecordConfig, HealthCheck, SystemConfig } from '../domain/config.ts'
 import { MusterError } from '../domain/failures.ts'
 import type { ConfigDocuments } from '../repository/config-documents.ts'
 import type { LocalKit } from '../repository/replay-kits.ts'
@@ -74,6 +74,8 @@ export interface Agent extends BoundaryDeps {
   /** Unix socket of this host's WAL shipper. */
   readonly shipperSocket: string
   service(config: Config, system: string, name: string): ServiceAdapter
+  /** One look from this host, whether what is asked answers as it should. What does not is in the result. @throws MusterError Cancelled */
+  lookAt(check: HealthCheck, signal?: AbortSignal): Promise<{ readonly healthy: boolean; readonly detail: string }>
   /** Nothing is asked, and no secret resolved, before a method is called. */
   dns(record: DnsRecordConfig, work: DnsWork): Dns
   /**

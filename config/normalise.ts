@@ -14,6 +14,7 @@ import { normaliseStores } from './normalise-stores.ts'
 import { isYes, oneHost, plainPath } from './normalise-values.ts'
 import type { Report } from './problems.ts'
 import type { WrittenConfig, WrittenSystem } from './schema.ts'
+import { normaliseProbes } from './schema-probes.ts'
 import { normaliseLimits } from './schema-limits.ts'
 
 /** What this machine adds where the file is silent. */
@@ -77,6 +78,7 @@ function normaliseHere(system: WrittenSystem, { approvers, stores }: FailoverSur
     ...(system.dns.length > 0 && { dns: system.dns.map(normaliseDnsRecord) }),
     backups: normaliseBackups(system),
     ...(system.drills.length > 0 && { drills: normaliseDrills(system) }),
+    ...(system.probes && { probes: normaliseProbes(system.probes) }),
     ...(system.contacts && { contacts: normaliseContacts(system.contacts) }),
     restore: {
       approvals: normaliseApprovals(restore.approvals, approvers),

@@ -1,5 +1,6 @@
 /** What is allowed and yet better known: one line each, with the name of what it is about. */
 import type { Config } from '../domain/config.ts'
+import { probeWarnings } from './check-probes.ts'
 import { contactsOf } from '../domain/contacts.ts'
 import { parseSchedule } from '../domain/schedule-spec.ts'
 
@@ -49,6 +50,7 @@ function systemWarnings(config: Config, name: string, now: Date): readonly strin
     ...(system.priority === 'P1' && contactsOf(config, name).length === 0
       ? [`system ${name}: it is of priority P1 and has no contacts; an alarm that nobody answers is told to nobody else`]
       : []),
+    ...probeWarnings(config, name),
     ...forgotten.map((component) => `component ${name}/${component}: no backup rule covers it; it is not backed up by any schedule`),
     ...past.map((rule) => `backup ${name}/${rule.name}: "${rule.every}" is past; it does not run again`),
   ]

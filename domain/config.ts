@@ -113,6 +113,8 @@ export interface SystemConfig {
   /** Absent in configurations that were signed before there were drills. */
   readonly drills?: readonly DrillRule[]
   readonly failover?: FailoverConfig
+  /** From where it is looked whether users reach it; nobody looks where absent. */
+  readonly probes?: ProbesConfig
   /** In place of those of the organisation. */
   readonly contacts?: readonly ContactConfig[]
 }
@@ -122,6 +124,20 @@ export interface RequiredCopies {
   readonly offHost: number
   readonly offSite: number
 }
+
+export interface ProbesConfig {
+  /** Hosts whose agents look. */
+  readonly from: readonly string[]
+  readonly everySeconds: number
+  /** So many that do not reach it are a loss; more than half. */
+  readonly quorum: number
+  /** So many times in a row. */
+  readonly failures: number
+  readonly check: ProbeCheck
+}
+
+/** `service`: its own health check, at the site where it is active. */
+export type ProbeCheck = { readonly service: string } | Exclude<HealthCheck, { readonly command: readonly string[] }>
 
 /** Where a system goes when its site is lost: what it consists of there, in full. */
 export interface FailoverConfig {

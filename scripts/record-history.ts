@@ -10,6 +10,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ProbeScope } from '../activities/site/scope-probes.ts'
 import type { WorkflowHandle } from '@temporalio/client'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import {
@@ -81,6 +82,10 @@ const everyAgent = { hosts: ['localhost'], sites: ['primary'], documents: Buffer
 const roles = ['on call', 'lead', 'head']
 /** The second contact after so long, the third never. */
 const turns = (seconds: number) => roles.map((role, index) => ({ role, escalateAfterSeconds: index === 0 ? seconds : 600 }))
+const notReached: Script['probeService'] = () => ({ reached: false, detail: 'refuses connections' })
+const lookedAt =
+  (changes: Partial<ProbeScope> = {}): Script['scopeProbes'] =>
+  async (input, attempt) => ({ ...(await base.scopeProbes(input, attempt)), sites: ['dr', 'primary'], active: 'dr', ...changes })
 const toName = { to: { name: 'before-migration' } }
 
 const moves = ['failover', 'failback', 'switchover']
@@ -263,6 +268,14 @@ const recordings: Readonly<Record<string, Recording>> = {
   },
   'refreshStandby.failed': { script: { planStandby: failing('BackupNotFound', 'nothing of "database" was ever backed up') } },
   'refreshStandby.cancelled': { script: { catchUpStandby: untilCancelled() }, meanwhile: cancelAt('catchUpStandby') },
+  'probeSystem.succeeded': {},
+  'probeSystem.degraded-lost': { script: { probeService: notReached, scopeProbes: lookedAt({ warm: true }) } },
+  'probeSystem.degraded-not-ready': {
+    script: { probeService: notReached, scopeProbes: lookedAt(), scopeMove: failing('IdentityMissing', 'beta has no age identity') },
+  },
+  'probeSystem.degraded-unknown': { script: { scopeProbes: lookedAt({ hosts: ['gone'] }) } },
+  'probeSystem.failed': { script: { scopeProbes: failing('InvalidInput', 'system "shop" has no vantage points') } },
+  'probeSystem.cancelled': { script: { probeService: untilCancelled() }, meanwhile: cancelAt('probeService') },
   'installConfig.cancelled': { input: everyAgent, script: { installConfig: untilCancelled() }, meanwhile: cancelAt('installConfig') },
 }
 
@@ -293,7 +306,7 @@ async function record(stage: Stage, name: string, recording: Recording): Promise
 
 /** A full backup that the run started must not answer to the next script. */
 async function childrenEnd(stage: Stage, runId: string): Promise<void> {
-  for (const id of [`backup/shop/after-${runId}`, `backup/shop/after-gap-${runId}`]) {
+  for (const id of [`backup/shop/after-${runId}`, `backup/shop/after-gap-${runId}`, `standby/shop/prepare-${runId}`]) {
     await stage.client.workflow
       .getHandle(id)
       .result()

@@ -78,6 +78,15 @@ export type RefreshStandbyInput = z.infer<typeof RefreshStandbyInput>
 
 export const refreshStandbyMessage: Message<RefreshStandbyInput> = { schema: RefreshStandbyInput, example: { system: 'shop' } }
 
+export const ProbeSystemInput = z.strictObject({
+  system: Name,
+  configHash: Hash.optional(),
+  requestedBy: RequestedBy,
+})
+export type ProbeSystemInput = z.infer<typeof ProbeSystemInput>
+
+export const probeSystemMessage: Message<ProbeSystemInput> = { schema: ProbeSystemInput, example: { system: 'shop' } }
+
 export const ArchiveHistoriesInput = z.strictObject({
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
@@ -267,6 +276,7 @@ export const workflowTypes = [
   'archiveHistories',
   'monitorHealth',
   'refreshStandby',
+  'probeSystem',
 ] as const
 export type WorkflowType = (typeof workflowTypes)[number]
 
@@ -287,6 +297,7 @@ export type { KeptEvidence } from './evidence.ts'
 export type { MonitorHealthResult } from './monitor-health.ts'
 export type { MoveResult } from './move/run-move.ts'
 export type { BackupSystemResult } from './backup-system.ts'
+export type { ProbeSystemResult } from './probe-system.ts'
 export type { RefreshStandbyResult } from './refresh-standby.ts'
 export type { AnswerResult } from './restore/approval.ts'
 export type { AskedAgent, InstallConfigResult } from './install-config.ts'

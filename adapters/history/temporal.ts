@@ -22,6 +22,16 @@ export function createTemporalHistories(client: Client, queue = 'muster'): Histo
         if (closed) yield closed
       }
     },
+    async phaseOf(workflowId) {
+      try {
+        const { status, memo } = await client.workflow.getHandle(workflowId).describe()
+        const phase = memo?.['phase']
+        return status.name === 'RUNNING' ? (typeof phase === 'string' ? phase : 'starting') : null
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return null
+        throw explained(error, `Temporal does not say whether a run "${workflowId}" goes on`)
+      }
+    },
     async read(run) {
       const text = await fetchHistory(client, run)
       const events = eventsOf(text)

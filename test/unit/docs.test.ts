@@ -16,6 +16,7 @@ import {
   MonitorHealthInput,
   RefreshStandbyInput,
   MoveInput,
+  ProbeSystemInput,
   RecoverToPointInTimeInput,
   RestoreSystemInput,
   workflowTypes,
@@ -137,6 +138,7 @@ describe('documentation', () => {
       archiveHistories: ArchiveHistoriesInput,
       monitorHealth: MonitorHealthInput,
       refreshStandby: RefreshStandbyInput,
+      probeSystem: ProbeSystemInput,
     }
     for (const { type, input } of rows) schemas[type as keyof typeof schemas].parse(JSON.parse(input))
     const answers = [...operating.matchAll(/```json\n(.*)\n```/g)].map(
