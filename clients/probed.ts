@@ -1,7 +1,6 @@
 /** What vantage points saw of a system last, from the run that ended last: read without a worker. */
 import type { Client } from '@temporalio/client'
 import type { ProbeRecord } from '../domain/probes.ts'
-import { within } from '../repository/within.ts'
 
 export type ProbedSystem = Pick<ProbeRecord, 'at' | 'verdict' | 'sightings' | 'since' | 'standing' | 'preparedAt'>
 
@@ -11,7 +10,8 @@ const mostRuns = 10
 
 /** @returns null where no run has looked, or Temporal does not say */
 export async function newestProbe(client: Client, system: string): Promise<ProbedSystem | null> {
-  return within(listSeconds, () => find(client, system), 'Temporal').catch(() => null)
+  // Ended, not left behind: a call that still waits when its connection is closed throws where nobody can catch it.
+  return client.withAbortSignal(AbortSignal.timeout(listSeconds * 1000), () => find(client, system)).catch(() => null)
 }
 
 /** Listed newest first; runs of a schedule one after the other. */

@@ -8,6 +8,9 @@ import { type HistoryEvent, ranOf } from './history-facts.ts'
 
 const pageSize = 500
 
+/** Asked beside work that goes on without the answer. */
+const phaseSeconds = 8
+
 /** @param queue of the workflows: a namespace may have others with the same names */
 export function createTemporalHistories(client: Client, queue = 'muster'): Histories {
   return {
@@ -24,7 +27,8 @@ export function createTemporalHistories(client: Client, queue = 'muster'): Histo
     },
     async phaseOf(workflowId) {
       try {
-        const { status, memo } = await client.workflow.getHandle(workflowId).describe()
+        const handle = client.workflow.getHandle(workflowId)
+        const { status, memo } = await client.withDeadline(Date.now() + phaseSeconds * 1000, () => handle.describe())
         const phase = memo?.['phase']
         return status.name === 'RUNNING' ? (typeof phase === 'string' ? phase : 'starting') : null
       } catch (error) {
