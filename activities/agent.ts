@@ -12,7 +12,7 @@ import type { Histories } from '../adapters/history/history.ts'
 import type { Notifier } from '../adapters/notifier/notifier.ts'
 import type { ServiceAdapter } from '../adapters/service/service.ts'
 import type { Store } from '../adapters/store/store.ts'
-import type { ComponentConfig, Config, DnsRecordConfig, SecretReference, SystemConfig } from '../domain/config.ts'
+import type { ComponentConfig, Config, ContactConfig, DnsRecordConfig, HealthCheck, SecretReference, SystemConfig } from '../domain/config.ts'
 import { MusterError } from '../domain/failures.ts'
 import type { ConfigDocuments } from '../repository/config-documents.ts'
 import type { LocalKit } from '../repository/replay-kits.ts'
@@ -88,6 +88,8 @@ export interface Agent extends BoundaryDeps {
   /** Unix socket of this host's WAL shipper. */
   readonly shipperSocket: string
   service(config: Config, system: string, name: string): ServiceAdapter
+  /** One look from this host, whether what is asked answers as it should. What does not is in the result. @throws MusterError Cancelled */
+  lookAt(check: HealthCheck, signal?: AbortSignal): Promise<{ readonly healthy: boolean; readonly detail: string }>
   /** Nothing is asked, and no secret resolved, before a method is called. */
   dns(record: DnsRecordConfig, work: DnsWork): Dns
   /**
@@ -96,6 +98,8 @@ export interface Agent extends BoundaryDeps {
    */
   moveSchedules(system: string, site: string): Promise<readonly string[] | null>
   notifiers(config: Config): Promise<readonly Notifier[]>
+  /** One for each channel of a contact, in their order; one by its name is the same as among `notifiers`. */
+  contactNotifiers(config: Config, contact: ContactConfig): Promise<readonly Notifier[]>
   /** What Temporal remembers of runs: for evidence, never a condition of a recovery. */
   readonly histories: Histories
   /** What replays the runs of a code; null where this host has none of it. */

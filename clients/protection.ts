@@ -14,6 +14,7 @@ import { viewEvidence } from '../repository/evidence-view.ts'
 import { observeSystem } from '../repository/observe-system.ts'
 import { currentOf, type StoreViewDeps, type TimedWindow } from '../repository/store-view.ts'
 import { within } from '../repository/within.ts'
+import { newestProbe, type ProbedSystem } from './probed.ts'
 import { runningRuns, type RunningRun } from './running.ts'
 
 export interface ProtectionDeps {
@@ -39,6 +40,8 @@ export interface SystemStatus extends SystemProtection {
   readonly gaps: ControlState['gaps']
   /** Runs that a person has to look at. */
   readonly reviewsDue: readonly ReviewDue[]
+  /** What vantage points saw last; null where none look, or no run has ended yet. */
+  readonly probed: ProbedSystem | null
   /** What rehearsals have proven. */
   readonly lastProven: Proof['lastProven']
 }
@@ -86,8 +89,9 @@ async function reachTemporal(deps: ProtectionDeps): Promise<Temporal> {
 async function gatherSystem(deps: ProtectionDeps, name: string, temporal: Temporal): Promise<SystemStatus> {
   const system = deps.config.systems[name] as SystemConfig
   const viewDeps: StoreViewDeps = { ...deps, timeoutSeconds: deps.storeSeconds ?? 20 }
-  const [runs, shippers, approved] = await Promise.all([
+  const [runs, probed, shippers, approved] = await Promise.all([
     listRuns(temporal, name),
+    system.probes && temporal.client ? newestProbe(temporal.client, name) : null,
     askShippers(deps, system),
     viewEvidence({ ...viewDeps, stores: Object.keys(deps.config.stores) }, name, approvedProcedures),
   ])
@@ -110,6 +114,7 @@ async function gatherSystem(deps: ProtectionDeps, name: string, temporal: Tempor
     safetySets: await safetyOf(deps, state),
     gaps: state.gaps,
     reviewsDue: reviewsDue(approved.evidence, state),
+    probed,
     lastProven: proof.lastProven,
   }
 }

@@ -105,13 +105,3 @@ async function pausedBy(handle: WorkflowHandle, { status, memo }: WorkflowExecut
   // nobody can catch it.
   return handle.client.withAbortSignal(AbortSignal.timeout(queryWithinMs), () => handle.query<Paused | null>(pausedQueryName)).catch(() => null)
 }
-
-/** What a person types to go on with a paused run. */
-export function waysOn(run: string, { allowed }: Paused): readonly string[] {
-  const texts = {
-    retry: `mend it, then:  muster resume ${run} --reason TEXT`,
-    openWith: `or without it:  muster resume ${run} --open-with STORE --reason TEXT`,
-    giveUp: `or roll back:   muster resume ${run} --give-up --reason TEXT`,
-  }
-  return allowed.map((action) => texts[action])
-}

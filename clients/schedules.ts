@@ -9,6 +9,7 @@ import { canonicalJson } from '../domain/canonical-json.ts'
 import type { Config } from '../domain/config.ts'
 import { siteOfHost, siteOfSystem } from '../domain/copies.ts'
 import { placedSystem } from '../domain/placement.ts'
+import { watchingSite } from '../domain/probes.ts'
 import { parseSchedule, type ScheduleSpec } from '../domain/schedule-spec.ts'
 import { installationChain } from '../domain/object-keys.ts'
 import { searchAttributeTypes } from '../domain/search-attributes.ts'
@@ -17,7 +18,7 @@ export interface WantedSchedule {
   readonly id: string
   /** Null of one that concerns none. */
   readonly system: string | null
-  readonly workflowType: 'backupSystem' | 'archiveWal' | 'drill' | 'archiveHistories' | 'monitorHealth' | 'refreshStandby'
+  readonly workflowType: 'backupSystem' | 'archiveWal' | 'drill' | 'archiveHistories' | 'monitorHealth' | 'refreshStandby' | 'probeSystem'
   readonly every: string
   readonly zone: string
   readonly input: Readonly<Record<string, unknown>>
@@ -94,6 +95,7 @@ function systemSchedules(config: Config, configHash: string): readonly WantedSch
       ...drillSchedules(config, configHash, system, prefix),
       healthSchedule(configHash, system, site, prefix),
       ...standbySchedule(config, configHash, system, prefix),
+      ...probeSchedule(config, configHash, system, prefix),
     ]
   })
 }
@@ -127,6 +129,26 @@ function standbySchedule(config: Config, configHash: string, system: string, pre
       input: { system, configHash, requestedBy: 'schedule refresh-standby' },
       site: failover.to,
       ...patience(parseSchedule(every)),
+    },
+  ]
+}
+
+/** At a site that is not lost with the system; what was missed is not made up for. */
+function probeSchedule(config: Config, configHash: string, system: string, prefix: string): readonly WantedSchedule[] {
+  const probes = config.systems[system]?.probes
+  if (!probes) return []
+  const every = `${probes.everySeconds}s`
+  return [
+    {
+      id: `${prefix}probe-system`,
+      system,
+      workflowType: 'probeSystem',
+      every,
+      zone: 'UTC',
+      input: { system, configHash, requestedBy: 'schedule probe-system' },
+      site: watchingSite(config, system),
+      ...patience(parseSchedule(every)),
+      catchupSeconds: 60,
     },
   ]
 }

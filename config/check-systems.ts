@@ -5,6 +5,7 @@ import { MusterError } from '../domain/failures.ts'
 import { checkScheduleZone, parseSchedule } from '../domain/schedule-spec.ts'
 import { checkFailover } from './check-failover.ts'
 import { checkDnsRecords } from './check-dns.ts'
+import { checkProbes } from './check-probes.ts'
 import { checkKnown, checkTwice } from './check-names.ts'
 import { checkTreeRules } from './check-tree-rules.ts'
 import type { Report, YamlPath } from './problems.ts'
@@ -20,6 +21,7 @@ export function checkSystem(config: Config, system: SystemConfig, hosts: readonl
   checkBackups(system, now, report)
   checkDrills(config, system, hosts, now, report)
   checkApprovals(config, system.restore.approvals, ['restore', 'approvals'], report)
+  checkProbes(system, hosts, (path, message, at) => report(['probes', ...path], message, at))
   checkFailover(config, system, (path, message, at) => report(['failover', ...path], message, at))
   if (system.failover) checkApprovals(config, system.failover.approvals, ['failover', 'approvals'], report)
   checkDnsRecords(system.dns ?? [], Object.keys(config.sites), (path, message, at) => report(['dns', ...path], message, at))

@@ -1,6 +1,7 @@
 /** What one key alone cannot show: whether the names, places and numbers of a configuration fit together. */
 import type { Config, StoreConfig } from '../domain/config.ts'
 import { siteOfHost } from '../domain/copies.ts'
+import { checkContacts } from './check-contacts.ts'
 import { checkDnsOwners } from './check-dns.ts'
 import { checkKnown, checkTwice } from './check-names.ts'
 import { checkSystem } from './check-systems.ts'
@@ -18,6 +19,7 @@ export function crossCheck(config: Config, now: Date, report: Report): void {
   checkTwice(config.encryption.recipients, ['encryption', 'recipients'], 'recipient', report)
   checkTwice(config.encryption.restoreHosts, ['encryption', 'restoreHosts'], 'host', report)
   checkKit(config, report)
+  checkContacts(config, report)
   for (const [name, system] of Object.entries(config.systems)) {
     checkSystem(config, system, hosts, now, (path, message, at) => report(['systems', name, ...path], message, at))
   }

@@ -5,6 +5,7 @@ import { parseDuration } from '../domain/durations.ts'
 import { parseSchedule } from '../domain/schedule-spec.ts'
 import { normaliseBreach, refuseForensicNames } from './normalise-breach.ts'
 import { defined } from './defined.ts'
+import { normaliseContacts } from './schema-contacts.ts'
 import { normaliseApprovals } from './normalise-approvals.ts'
 import { normaliseComponent } from './normalise-component.ts'
 import { type FailoverSurroundings, normaliseFailover } from './normalise-failover.ts'
@@ -14,6 +15,7 @@ import { normaliseStores } from './normalise-stores.ts'
 import { isYes, oneHost, plainPath } from './normalise-values.ts'
 import type { Report } from './problems.ts'
 import type { WrittenConfig, WrittenSystem } from './schema.ts'
+import { normaliseProbes } from './schema-probes.ts'
 import { normaliseLimits } from './schema-limits.ts'
 
 /** What this machine adds where the file is silent. */
@@ -46,6 +48,7 @@ export function normalise(written: WrittenConfig, around: Surroundings, report: 
       return normaliseSystem(system, { approvers, sites, stores }, hosts, (path, message, where) => report([...at, ...path], message, where))
     }),
     notifications: normaliseNotifications(written),
+    ...(written.contacts && { contacts: normaliseContacts(written.contacts) }),
     ...(written.limits && { limits: normaliseLimits(written.limits) }),
   }
 }
@@ -79,6 +82,8 @@ function normaliseHere(system: WrittenSystem, { approvers, stores }: FailoverSur
     ...(system.dns.length > 0 && { dns: system.dns.map(normaliseDnsRecord) }),
     backups: normaliseBackups(system),
     ...(system.drills.length > 0 && { drills: normaliseDrills(system) }),
+    ...(system.probes && { probes: normaliseProbes(system.probes) }),
+    ...(system.contacts && { contacts: normaliseContacts(system.contacts) }),
     restore: {
       approvals: normaliseApprovals(restore.approvals, approvers),
       approvalExpiresSeconds: parseDuration(restore.approvalExpires),

@@ -6,12 +6,10 @@ import type { Problem, YamlPath } from './problems.ts'
 
 /** Keys, as paths; `*` is any name or item. */
 export const absentKeys: readonly string[] = [
-  'contacts',
   'reports',
   'stores.*.objectLock',
   'stores.*.keep',
   'stores.*.credentials.expire',
-  'systems.*.contacts',
   'systems.*.failover.contacts',
   'systems.*.keep',
   'systems.*.plans',

@@ -4,8 +4,10 @@ import { approvals } from './schema-approvals.ts'
 import { breachSchema } from './schema-breach.ts'
 import { componentsSchema } from './schema-components.ts'
 import { copiesRequired } from './schema-copies.ts'
+import { contactsSchema } from './schema-contacts.ts'
 import { failoverSchema } from './schema-failover.ts'
 import { dnsRecords } from './schema-dns.ts'
+import { probesSchema } from './schema-probes.ts'
 import { service } from './schema-services.ts'
 import { commandWords, durationOrZero, nameText, positiveDuration, scheduleText, yesOrNo } from './schema-values.ts'
 
@@ -109,6 +111,8 @@ const system = z.strictObject({
   restore: restore.prefault({}).meta({ description: 'How a restore is done.' }),
   failover: failoverSchema.optional(),
   breach: breachSchema.optional(),
+  probes: probesSchema.optional(),
+  contacts: contactsSchema.optional().meta({ description: 'Who is told of this system. The contacts of the organisation, unless configured.' }),
   drills: z.array(drillRule).default([]).meta({ description: 'Which recoveries are rehearsed, in quarantine, and when. None, unless configured.' }),
 })
 

@@ -3,6 +3,7 @@
  * reference page and the JSON Schema; domain/config.ts is what it is made into.
  */
 import { z } from 'zod'
+import { contactsSchema } from './schema-contacts.ts'
 import { limitsSchema } from './schema-limits.ts'
 import { encryptionSchema, recoveryKitSchema, storesSchema } from './schema-stores.ts'
 import { systemsSchema } from './schema-systems.ts'
@@ -104,6 +105,9 @@ export const configSchema = z
     people,
     systems: systemsSchema,
     notifications,
+    contacts: contactsSchema.optional().meta({
+      description: 'Who is told when something asks for a person, in this order, until somebody answers. Nobody besides notifications, unless configured.',
+    }),
     limits: limitsSchema.optional(),
   })
   .meta({ title: 'muster.yaml', description: 'The configuration of Muster.' })

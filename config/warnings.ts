@@ -2,6 +2,8 @@
 import type { Config, SystemConfig } from '../domain/config.ts'
 import { machineFilePatterns } from '../domain/machine-files.ts'
 import { matchesRoot } from '../domain/tree-patterns.ts'
+import { probeWarnings } from './check-probes.ts'
+import { contactsOf } from '../domain/contacts.ts'
 import { parseSchedule } from '../domain/schedule-spec.ts'
 
 export function configWarnings(config: Config, now: Date): readonly string[] {
@@ -48,6 +50,10 @@ function systemWarnings(config: Config, name: string, now: Date): readonly strin
   })
   return [
     ...machineWarnings(name, system),
+    ...(system.priority === 'P1' && contactsOf(config, name).length === 0
+      ? [`system ${name}: it is of priority P1 and has no contacts; an alarm that nobody answers is told to nobody else`]
+      : []),
+    ...probeWarnings(config, name),
     ...forgotten.map((component) => `component ${name}/${component}: no backup rule covers it; it is not backed up by any schedule`),
     ...past.map((rule) => `backup ${name}/${rule.name}: "${rule.every}" is past; it does not run again`),
   ]

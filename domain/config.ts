@@ -18,6 +18,8 @@ export interface Config {
   readonly people: Readonly<Record<string, PersonConfig>>
   readonly systems: Readonly<Record<string, SystemConfig>>
   readonly notifications: NotificationsConfig
+  /** Who is told when something asks for a person, in this order; nobody besides `notifications` where absent. */
+  readonly contacts?: readonly ContactConfig[]
   /** Defaults of domain/time-limits.ts where absent. */
   readonly limits?: TimeLimits
 }
@@ -113,6 +115,10 @@ export interface SystemConfig {
   readonly drills?: readonly DrillRule[]
   readonly failover?: FailoverConfig
   readonly breach?: BreachConfig
+  /** From where it is looked whether users reach it; nobody looks where absent. */
+  readonly probes?: ProbesConfig
+  /** In place of those of the organisation. */
+  readonly contacts?: readonly ContactConfig[]
 }
 
 export interface RequiredCopies {
@@ -120,6 +126,20 @@ export interface RequiredCopies {
   readonly offHost: number
   readonly offSite: number
 }
+
+export interface ProbesConfig {
+  /** Hosts whose agents look. */
+  readonly from: readonly string[]
+  readonly everySeconds: number
+  /** So many that do not reach it are a loss; more than half. */
+  readonly quorum: number
+  /** So many times in a row. */
+  readonly failures: number
+  readonly check: ProbeCheck
+}
+
+/** `service`: its own health check, at the site where it is active. */
+export type ProbeCheck = { readonly service: string } | Exclude<HealthCheck, { readonly command: readonly string[] }>
 
 /** Where a system goes when its site is lost: what it consists of there, in full. */
 export interface FailoverConfig {
@@ -300,6 +320,21 @@ export interface NotificationsConfig {
   /** Path of a JSON-lines file. */
   readonly log?: { readonly path: string }
 }
+
+/** A person or a rota that is told when something asks for a person. */
+export interface ContactConfig {
+  /** Who it is, in a few words; shown to the others. */
+  readonly role: string
+  readonly channels: readonly ContactChannel[]
+  /** Until the next contact is told, when nobody has answered. */
+  readonly escalateAfterSeconds: number
+}
+
+/** A channel of `notifications`, or one with addresses of the contact's own. */
+export type ContactChannel = NotificationChannel | { readonly email: readonly string[] } | { readonly slack: SecretReference }
+
+export const notificationChannels = ['email', 'slack', 'log'] as const
+export type NotificationChannel = (typeof notificationChannels)[number]
 
 /** One record that says where a system is, with what it holds while each site is active. */
 export type DnsRecordConfig = Route53RecordConfig | Rfc2136RecordConfig | CommandRecordConfig | ManualRecordConfig

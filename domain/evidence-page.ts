@@ -185,6 +185,9 @@ function checks({ checks: all }: Evidence): string {
 }
 
 function notifications({ delivered, undelivered }: Evidence): string {
-  const told = delivered.map(({ event, channels }) => `${event}: ${channels.join(', ')}`)
+  const told = delivered.map(({ event, channels, at, contacts = [] }) => {
+    const reached = contacts.length > 0 ? `; told: ${contacts.join(', ')}` : ''
+    return `${at === undefined ? '' : `${at} `}${event}: ${channels.join(', ')}${reached}`
+  })
   return list([...told, ...undelivered.map(({ channel, problem }) => `NOT DELIVERED by ${channel}: ${problem}`)])
 }

@@ -52,8 +52,17 @@ export interface RunEvidence {
   readonly checks: readonly EvidenceCheck[]
   /** What was not as it should be; empty for a run without a remark. */
   readonly deviations: readonly string[]
-  readonly delivered: readonly { readonly event: string; readonly channels: readonly string[] }[]
+  readonly delivered: readonly DeliveredNotice[]
   readonly undelivered: readonly { readonly channel: string; readonly problem: string }[]
+}
+
+export interface DeliveredNotice {
+  readonly event: string
+  readonly channels: readonly string[]
+  /** When it was sent; absent in older records, as are contacts. */
+  readonly at?: string
+  /** Roles of the contacts that it reached. */
+  readonly contacts?: readonly string[]
 }
 
 export type EvidencedProcedure = 'backupSystem' | 'archiveWal' | 'restoreSystem' | 'recoverToPointInTime' | 'drill' | 'respondToBreach' | MoveProcedure

@@ -3,6 +3,7 @@
  * a name; its value is a secret and lies encrypted in the store.
  */
 import type { Config, DnsRecordConfig, SecretReference, StoreConfig } from './config.ts'
+import { contactSecrets, contactsOf } from './contacts.ts'
 import { siteOfHost } from './copies.ts'
 import { placedAt } from './placement.ts'
 
@@ -70,6 +71,7 @@ function secretsAt(config: Config, site: string): readonly SecretReference[] {
     ...here.flatMap(({ breach }) => (breach?.rotate.roles ?? []).map(({ password }) => password)),
     email?.smtp.password,
     slack?.webhook,
+    ...[undefined, ...Object.keys(config.systems)].flatMap((system) => contactsOf(config, system)).flatMap(contactSecrets),
     ...(config.recoveryKit?.secrets ?? []),
   ]
   return found.filter((one): one is SecretReference => one !== undefined)

@@ -10,6 +10,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ProbeScope } from '../activities/site/scope-probes.ts'
 import type { WorkflowHandle } from '@temporalio/client'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import {
@@ -89,6 +90,13 @@ const [plannedDatabase, plannedUploads] = shopBackupPlan().waves.flat()
 if (!plannedDatabase || !plannedUploads) throw new Error('the plan of the shop has a database and a tree')
 const heldJustNow: Script['holdAtTarget'] = () => ({ replayedLsn: '0/4000100', lastCommitAt: new Date(Date.now() - 5000).toISOString().replace('Z', '000Z') })
 const everyAgent = { hosts: ['localhost'], sites: ['primary'], documents: Buffer.from('signed documents').toString('base64') }
+const roles = ['on call', 'lead', 'head']
+/** The second contact after so long, the third never. */
+const turns = (seconds: number) => roles.map((role, index) => ({ role, escalateAfterSeconds: index === 0 ? seconds : 600 }))
+const notReached: Script['probeService'] = () => ({ reached: false, detail: 'refuses connections' })
+const lookedAt =
+  (changes: Partial<ProbeScope> = {}): Script['scopeProbes'] =>
+  async (input, attempt) => ({ ...(await base.scopeProbes(input, attempt)), sites: ['dr', 'primary'], active: 'dr', ...changes })
 const toName = { to: { name: 'before-migration' } }
 
 const moves = ['failover', 'failback', 'switchover']
@@ -198,6 +206,17 @@ const recordings: Readonly<Record<string, Recording>> = {
     },
   },
   'restoreSystem.broke-the-glass': answerPlan({ breakGlass: true, note: 'nobody else answers' }, { approvals: { count: 2 } }),
+  'restoreSystem.succeeded-escalated': {
+    script: {
+      planRestore: shopRestorePlan({ approvals: { count: 1 }, contacts: turns(0.1) }),
+      notifyPeople: ({ contacts = [] }) => ({ delivered: ['log'], failed: [], contacts: contacts.map((contact) => ({ contact, role: roles[contact] ?? '' })) }),
+    },
+    meanwhile: async (handle, play) => {
+      await until('the second contact', () => play.calls('notifyPeople').some(({ input }) => input.escalates))
+      await untilPhase(handle, 'waiting for approval')
+      await handle.executeUpdate('approve', { args: [{ plan: (await handle.describe()).memo?.['plan'], person: 'bob' }] })
+    },
+  },
   'restoreSystem.expired': { script: { planRestore: shopRestorePlan({ approvals: { count: 1 }, expirySeconds: 0.1 }) } },
   'restoreSystem.plan-failed': { script: { planRestore: failing('BackupNotFound', 'there is no backup of shop/database') } },
   'restoreSystem.plan-changed': {
@@ -285,6 +304,11 @@ const recordings: Readonly<Record<string, Recording>> = {
       scopeMove: failing('IdentityMissing', 'beta has no age identity'),
     },
   },
+  'monitorHealth.degraded-nobody-reached': {
+    script: {
+      judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), word: 'degraded', reasons: [unproven], contacts: turns(600) }),
+    },
+  },
   'monitorHealth.failed': { script: { judgeHealth: failing('SecretMissing', 'there is no host key') } },
   'monitorHealth.cancelled': { script: { judgeHealth: untilCancelled() }, meanwhile: cancelAt('judgeHealth') },
   'refreshStandby.succeeded': {},
@@ -296,6 +320,14 @@ const recordings: Readonly<Record<string, Recording>> = {
   },
   'refreshStandby.failed': { script: { planStandby: failing('BackupNotFound', 'nothing of "database" was ever backed up') } },
   'refreshStandby.cancelled': { script: { catchUpStandby: untilCancelled() }, meanwhile: cancelAt('catchUpStandby') },
+  'probeSystem.succeeded': {},
+  'probeSystem.degraded-lost': { script: { probeService: notReached, scopeProbes: lookedAt({ warm: true }) } },
+  'probeSystem.degraded-not-ready': {
+    script: { probeService: notReached, scopeProbes: lookedAt(), scopeMove: failing('IdentityMissing', 'beta has no age identity') },
+  },
+  'probeSystem.degraded-unknown': { script: { scopeProbes: lookedAt({ hosts: ['gone'] }) } },
+  'probeSystem.failed': { script: { scopeProbes: failing('InvalidInput', 'system "shop" has no vantage points') } },
+  'probeSystem.cancelled': { script: { probeService: untilCancelled() }, meanwhile: cancelAt('probeService') },
   'installConfig.cancelled': { input: everyAgent, script: { installConfig: untilCancelled() }, meanwhile: cancelAt('installConfig') },
 }
 
@@ -326,7 +358,7 @@ async function record(stage: Stage, name: string, recording: Recording): Promise
 
 /** A full backup that the run started must not answer to the next script. */
 async function childrenEnd(stage: Stage, runId: string): Promise<void> {
-  for (const id of [`backup/shop/after-${runId}`, `backup/shop/after-gap-${runId}`]) {
+  for (const id of [`backup/shop/after-${runId}`, `backup/shop/after-gap-${runId}`, `standby/shop/prepare-${runId}`]) {
     await stage.client.workflow
       .getHandle(id)
       .result()

@@ -20,6 +20,7 @@ import type { Histories } from '../adapters/history/history.ts'
 import { createTemporalHistories } from '../adapters/history/temporal.ts'
 import { createSecretResolver } from '../adapters/secret/resolver.ts'
 import { createService } from '../adapters/service/create.ts'
+import { lookAtHealth } from '../adapters/service/health.ts'
 import { moveSchedules } from '../clients/schedules.ts'
 import type { Config } from '../domain/config.ts'
 import { MusterError } from '../domain/failures.ts'
@@ -28,7 +29,7 @@ import { createLogger } from '../observability/logger.ts'
 import { createDocumentCache } from '../repository/document-cache.ts'
 import { createConfigKeeper } from './config-keeper.ts'
 import { createDns } from './dns.ts'
-import { createNotifiers } from './notifiers.ts'
+import { createContactNotifiers, createNotifiers } from './notifiers.ts'
 import { musterVersion } from './package-root.ts'
 import { hostDirectory, keyFiles, type Places, shipperSocket } from './places.ts'
 import { findReplayKit } from './replay-kits.ts'
@@ -51,6 +52,7 @@ export interface AgentOptions {
 const noHistories: Histories = {
   soFar: () => Promise.reject(withoutTemporal()),
   closed: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(withoutTemporal()) }) }),
+  phaseOf: () => Promise.reject(withoutTemporal()),
   read: () => Promise.reject(withoutTemporal()),
 }
 
@@ -113,9 +115,11 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900,
       if (!service) throw new MusterError('UnknownName', `system "${system}" has no service "${name}"`)
       return createService(service)
     },
+    lookAt: (check, signal) => lookAtHealth(check, undefined, signal),
     dns: (record, work) => createDns(record, secrets, work),
     moveSchedules: async (system, at) => (temporal ? moveSchedules(temporal, system, at, async (hash) => (await keeper.config(hash)).config) : null),
     notifiers: async (config) => createNotifiers(config, places, secrets),
+    contactNotifiers: async (config, contact) => createContactNotifiers(config, contact, places, secrets),
     histories: temporal ? createTemporalHistories(temporal) : noHistories,
     replayKit: (code) => findReplayKit(places, code),
     now: () => new Date(),

@@ -78,6 +78,15 @@ export type RefreshStandbyInput = z.infer<typeof RefreshStandbyInput>
 
 export const refreshStandbyMessage: Message<RefreshStandbyInput> = { schema: RefreshStandbyInput, example: { system: 'shop' } }
 
+export const ProbeSystemInput = z.strictObject({
+  system: Name,
+  configHash: Hash.optional(),
+  requestedBy: RequestedBy,
+})
+export type ProbeSystemInput = z.infer<typeof ProbeSystemInput>
+
+export const probeSystemMessage: Message<ProbeSystemInput> = { schema: ProbeSystemInput, example: { system: 'shop' } }
+
 export const ArchiveHistoriesInput = z.strictObject({
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
@@ -303,6 +312,7 @@ export const workflowTypes = [
   'monitorHealth',
   'refreshStandby',
   'respondToBreach',
+  'probeSystem',
 ] as const
 export type WorkflowType = (typeof workflowTypes)[number]
 
@@ -324,6 +334,7 @@ export type { MonitorHealthResult } from './monitor-health.ts'
 export type { MoveResult } from './move/run-move.ts'
 export type { BackupSystemResult } from './backup-system.ts'
 export type { RespondToBreachResult } from './respond-to-breach.ts'
+export type { ProbeSystemResult } from './probe-system.ts'
 export type { RefreshStandbyResult } from './refresh-standby.ts'
 export type { AnswerResult } from './restore/approval.ts'
 export type { AskedAgent, InstallConfigResult } from './install-config.ts'

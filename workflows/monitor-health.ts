@@ -3,16 +3,17 @@
  *
  *  1. judge      freshness, copies and gaps from the stores themselves, the WAL shipper, missed and failed drills
  *  2. readiness  the plan of a failover is made at the other site and thrown away: what stands in its way is known before
- *  3. alarm      what is new, what is over, and once a day what is still so
+ *  3. alarm      what is new, what is over, once a day what is still so, and to the next contact what nobody has mended
  *
  * Additive: nothing to undo. What people were told of comes from the result of the schedule's last run.
  */
 import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow'
 import type { Health } from '../activities/site/judge-health.ts'
-import { alarmsOf, textOf, type ToldReason } from '../domain/health-alarms.ts'
+import { textOf, type ToldReason } from '../domain/health-alarms.ts'
 import type { ProtectionWord, Reason } from '../domain/protection.ts'
 import { defaultTimeLimits } from '../domain/time-limits.ts'
 import { onSite } from './activity-options.ts'
+import { tellOfAlarms } from './alarms.ts'
 import { failureOf, isFailure } from './failure-of.ts'
 import { type MonitorHealthInput, monitorHealthMessage } from './messages.ts'
 import { makeMovePlan } from './move/plan.ts'
@@ -39,17 +40,19 @@ export const monitorHealth = procedure('monitorHealth', monitorHealthMessage, as
   const board = createProgressBoard('monitorHealth', input.system)
   const site = siteOfQueue()
   const configHash = input.configHash ?? null
-  const notices = createNotices(site, defaultTimeLimits, { configHash, system: input.system, procedure: 'monitorHealth' })
+  const about = { configHash, system: input.system, procedure: 'monitorHealth' }
+  let notices = createNotices(site, defaultTimeLimits, about)
   try {
     board.phase('judging')
     const health = await onSite(site).judgeHealth.executeWithOptions({ summary: `how well ${input.system} is protected` }, [
       { system: input.system, configHash },
     ])
+    notices = createNotices(site, defaultTimeLimits, { ...about, contacts: health.contacts })
     board.phase('readiness')
     const reasons = [...health.reasons, ...(await readiness(input, health))]
     const word = reasons.some((one) => one.word === 'not protected') ? 'not protected' : reasons.length > 0 ? 'degraded' : 'protected'
     board.note([word, ...reasons.map((one) => `${textOf(one)} → ${one.next}`)])
-    const told = tellPeople(input.system, word, reasons, notices)
+    const told = await tellPeople(input.system, word, reasons, notices)
     const outcome: Outcome = word === 'protected' ? 'succeeded' : 'degraded'
     end(board, outcome)
     await notices.settled()
@@ -91,15 +94,8 @@ function notReady(system: string, site: string, text: string): Reason {
   return { word: 'degraded', component: null, text: `a failover to ${site} is not ready: ${text}`, next: `muster failover ${system} --plan` }
 }
 
-function tellPeople(system: string, word: ProtectionWord, reasons: readonly Reason[], notices: Notices): readonly ToldReason[] {
+function tellPeople(system: string, word: ProtectionWord, reasons: readonly Reason[], notices: Notices): Promise<readonly ToldReason[]> {
   const last = workflowInfo().lastResult as Partial<MonitorHealthResult> | undefined
-  const { tell, over, told } = alarmsOf(last?.told ?? [], reasons, new Date().toISOString())
-  if (tell.length > 0) {
-    const severity = tell.some((one) => one.word === 'not protected') ? 'critical' : 'warning'
-    const lines = tell.map((one) => `${textOf(one)}\n  → ${one.next}`)
-    notices.send('alarm', severity, `${system} is ${word}: ${textOf(tell[0] as Reason)}`, [...lines, ...over.map((text) => `no longer: ${text}`)].join('\n'))
-  } else if (over.length > 0) {
-    notices.send('succeeded', 'info', `${system} is ${word}${reasons.length > 0 ? '' : ' again'}`, over.map((text) => `no longer: ${text}`).join('\n'))
-  }
-  return told
+  const title = `${system} is ${word}`
+  return tellOfAlarms(notices, { before: last?.told ?? [], reasons, title, overTitle: `${title}${reasons.length > 0 ? '' : ' again'}` })
 }

@@ -4,6 +4,7 @@
  */
 import { defineSearchAttributeKey } from '@temporalio/common'
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes } from '@temporalio/workflow'
+import type { ProbeRecord } from '../domain/probes.ts'
 import { searchAttributeTypes } from '../domain/search-attributes.ts'
 
 const keys = {
@@ -27,6 +28,8 @@ export interface ProgressBoard {
   /** Lines shown above the phases: the plan in short. */
   note(lines: readonly string[]): void
   outcome(outcome: Outcome): void
+  /** What vantage points see, where `status` finds it without a worker. */
+  probed(seen: Pick<ProbeRecord, 'at' | 'verdict' | 'sightings' | 'since' | 'standing' | 'preparedAt'>): void
   /** What waits for approval, where clients find it without a worker. */
   plan(hash: string, asked: PlanAsked): void
   /** Who has approved so far, where more than one has to. */
@@ -71,6 +74,9 @@ export function createProgressBoard(procedure: string, system: string | null): P
     },
     evidence(kept) {
       upsertMemo({ evidence: { ...kept } })
+    },
+    probed({ at, verdict, sightings, since, standing, preparedAt }) {
+      upsertMemo({ probed: { at, verdict, sightings: sightings.map((one) => ({ ...one })), since, standing, preparedAt } })
     },
     outcome(outcome) {
       upsertSearchAttributes([{ key: keys.outcome, value: outcome }])

@@ -23,6 +23,7 @@ import { breachEvidence, type BreachEnd } from './breach/evidence.ts'
 import type { BreachContext } from './breach/context.ts'
 import { chooseCandidate } from './breach/candidates.ts'
 import { isolate, keepForensicCopies } from './breach/isolate.ts'
+import { whileUnanswered } from './escalation.ts'
 import { type KeptEvidence, keepEvidence } from './evidence.ts'
 import { failover } from './failover.ts'
 import { failureOf, isFailure } from './failure-of.ts'
@@ -82,7 +83,7 @@ export const respondToBreach = procedure('respondToBreach', respondToBreachMessa
     plan,
     site,
     board,
-    notices: createNotices(site, plan.scope.limits, { configHash, system: input.system, procedure: 'respondToBreach' }),
+    notices: createNotices(site, plan.scope.limits, { configHash, system: input.system, procedure: 'respondToBreach', contacts: plan.contacts }),
     saga: createSaga(),
     run,
     steps: [],
@@ -163,13 +164,11 @@ async function approvedBy({ plan, board, notices, title }: BreachContext, desk: 
   if (approvals.count === 0) return []
   board.plan(plan.decisionHash, { accept: approvals.accept, count: approvals.count, expiresAt })
   board.phase('waiting for approval')
-  notices.send(
-    'approval-needed',
-    'critical',
-    `${title} waits for approval`,
-    [...planLines(plan), '', `muster approve ${plan.decisionHash.slice(0, 12)}`].join('\n'),
+  const body = [...planLines(plan), '', `muster approve ${plan.decisionHash.slice(0, 12)}`].join('\n')
+  const seconds = Math.max(1, Math.round((Date.parse(expiresAt) - Date.now()) / 1000))
+  return whileUnanswered(notices, { event: 'approval-needed', severity: 'critical', subject: `${title} waits for approval`, body }, () =>
+    desk.await(plan.decision, plan.decisionHash, seconds),
   )
-  return desk.await(plan.decision, plan.decisionHash, Math.max(1, Math.round((Date.parse(expiresAt) - Date.now()) / 1000)))
 }
 
 export function planLines({ decision, warnings }: BreachPlan): readonly string[] {

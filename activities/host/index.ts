@@ -13,6 +13,7 @@ import { releaseDrill } from './drill/release-drill.ts'
 import { smokeDrill } from './drill/smoke-drill.ts'
 import { giveBack, takeOver } from './move/take-over.ts'
 import { payDebts } from './pay-debts.ts'
+import { probeService } from './probe-service.ts'
 import { produceBackup } from './produce-backup.ts'
 import { publishCopy } from './publish-copy.ts'
 import { releaseStaging } from './release-staging.ts'
@@ -60,6 +61,7 @@ export function createHostActivities(agent: Agent) {
     planRestore: atBoundary(agent, planRestore(agent)),
     planStandby: atBoundary(agent, planStandby(agent)),
     prefetchWal: atBoundary(agent, prefetchWal(agent)),
+    probeService: atBoundary(agent, probeService(agent)),
     produceBackup: atBoundary(agent, produceBackup(agent)),
     promoteAside: atBoundary(agent, promoteAside(agent)),
     protectAgain: atBoundary(agent, protectAgain(agent)),

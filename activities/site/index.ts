@@ -15,6 +15,7 @@ import { notifyPeople } from './notify-people.ts'
 import { planBackup } from './plan-backup.ts'
 import { runFence } from './run-fence.ts'
 import { scopeMove } from './scope-move.ts'
+import { scopeProbes } from './scope-probes.ts'
 import { scopeStandby } from './scope-standby.ts'
 import { scopeRestore } from './scope-restore.ts'
 import { verifyApproval } from './verify-approval.ts'
@@ -32,6 +33,7 @@ export function createSiteActivities(agent: Agent) {
     runFence: atBoundary(agent, runFence(agent)),
     scopeBreach: atBoundary(agent, scopeBreach(agent)),
     scopeMove: atBoundary(agent, scopeMove(agent)),
+    scopeProbes: atBoundary(agent, scopeProbes(agent)),
     scopeStandby: atBoundary(agent, scopeStandby(agent)),
     planDns: atBoundary(agent, planDns(agent)),
     scopeRestore: atBoundary(agent, scopeRestore(agent)),

@@ -1,4 +1,5 @@
 import type { ShipperStatus } from '../../adapters/component/postgresql/shipper-protocol.ts'
+import { type ContactTurn, turnsOf } from '../../domain/contacts.ts'
 import { otherSite } from '../../domain/placement.ts'
 import { judgeSystem, type ProtectionWord, type Reason } from '../../domain/protection.ts'
 import { defaultTimeLimits, type TimeLimits } from '../../domain/time-limits.ts'
@@ -19,6 +20,8 @@ export interface Health {
   /** The site that it would fail over to; null where it has none. */
   readonly failoverTo: string | null
   readonly limits: TimeLimits
+  /** Who is told after whom while an alarm stands; absent where nobody is, and in older histories. */
+  readonly contacts?: readonly ContactTurn[]
 }
 
 /** A store that hangs must not keep the others from being judged. */
@@ -60,6 +63,7 @@ export function judgeHealth(agent: Agent) {
       schedulerProblem: null,
       isRunning: (_run, endedAt) => secondsBetween(endedAt, now) < copyingSeconds,
     })
+    const turns = turnsOf(config, input.system)
     const { word, lostNowSeconds, reasons } = judgeSystem(config, observed)
     return {
       configHash: hash,
@@ -69,6 +73,7 @@ export function judgeHealth(agent: Agent) {
       lastProvenAt: proof.lastProven?.at ?? null,
       failoverTo: system.failover ? otherSite(whole, input.system, agent.site) : null,
       limits: config.limits ?? defaultTimeLimits,
+      ...(turns.length > 0 && { contacts: turns }),
     }
   }
 }

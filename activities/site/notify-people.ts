@@ -1,19 +1,34 @@
-import type { Notice } from '../../adapters/notifier/notifier.ts'
+import type { Notice, Notifier } from '../../adapters/notifier/notifier.ts'
+import type { ContactChannel, ContactConfig } from '../../domain/config.ts'
+import { asksForPerson, contactsOf } from '../../domain/contacts.ts'
 import type { Agent } from '../agent.ts'
 import type { Work } from '../boundary.ts'
 
 export interface NotifyPeopleInput {
   readonly configHash: string | null
   readonly notice: Omit<Notice, 'organisation' | 'at'>
+  /** Contacts of the system that are told too, by their place in its list; the first is told of what asks for a person anyway. */
+  readonly contacts?: readonly number[]
+  /** It is for these contacts: of the channels of everybody only the log gets it. */
+  readonly escalates?: true
 }
 
 export interface NotifyPeopleResult {
   readonly delivered: readonly string[]
   readonly failed: readonly { readonly channel: string; readonly problem: string }[]
+  /** Contacts that were reached on at least one channel. Absent where nobody was to be told, and in older histories. */
+  readonly contacts?: readonly { readonly contact: number; readonly role: string }[]
+}
+
+/** One message: a channel of everybody, or one of a contact's own. */
+interface Message {
+  /** `email`, or `email (on call)`. */
+  readonly name: string
+  readonly notifier: Notifier
 }
 
 /**
- * Tells people on every configured channel.
+ * Tells people on every configured channel, and the contacts whose turn it is on theirs, beside each other.
  *
  * Effect: one message per channel.
  * Idempotent: no; a retry after a lost answer may repeat a message, which is better than none.
@@ -24,16 +39,44 @@ export function notifyPeople(agent: Agent) {
   return async (input: NotifyPeopleInput, work: Work): Promise<NotifyPeopleResult> => {
     const { config } = await agent.config(input.configHash)
     const notice: Notice = { ...input.notice, organisation: config.organisation, at: agent.now().toISOString() }
-    const delivered: string[] = []
-    const failed: { channel: string; problem: string }[] = []
-    for (const notifier of await agent.notifiers(config)) {
-      work.progress({ phase: notifier.channel, doneBytes: 0, totalBytes: null })
-      const problem = await tryThrice(() => notifier.notify(notice, work.signal), work.signal)
-      if (problem === null) delivered.push(notifier.channel)
-      else failed.push({ channel: notifier.channel, problem })
+    const shared = (await agent.notifiers(config)).filter(({ channel }) => !input.escalates || channel === 'log')
+    const turns = turnsOf(contactsOf(config, notice.system), input)
+    const own = await Promise.all(turns.map(async ({ contact }) => ownMessages(contact, await agent.contactNotifiers(config, contact), shared)))
+    const messages = [...shared.map((notifier): Message => ({ name: notifier.channel, notifier })), ...own.flat()]
+    const problems = await Promise.all(
+      messages.map(async ({ name, notifier }) => {
+        const problem = await tryThrice(() => notifier.notify(notice, work.signal), work.signal)
+        work.progress({ phase: name, doneBytes: 0, totalBytes: null })
+        return { channel: name, problem }
+      }),
+    )
+    const delivered = problems.flatMap(({ channel, problem }) => (problem === null ? [channel] : []))
+    const reached = turns.filter(({ contact }, index) => isReached(contact, own[index] ?? [], delivered))
+    return {
+      delivered,
+      failed: problems.flatMap(({ channel, problem }) => (problem === null ? [] : [{ channel, problem }])),
+      ...(turns.length > 0 && { contacts: reached.map(({ place, contact: { role } }) => ({ contact: place, role })) }),
     }
-    return { delivered, failed }
   }
+}
+
+/** Whose turn it is, each once, in the order of the list. */
+function turnsOf(list: readonly ContactConfig[], { notice, contacts = [], escalates }: NotifyPeopleInput) {
+  const places = new Set([...(!escalates && asksForPerson(notice) ? [0] : []), ...contacts])
+  return list.flatMap((contact, place) => (places.has(place) ? [{ place, contact }] : []))
+}
+
+/** What a contact shares with everybody is sent once. */
+function ownMessages({ role, channels }: ContactConfig, notifiers: readonly Notifier[], shared: readonly Notifier[]): readonly Message[] {
+  return notifiers.flatMap((notifier, index) => (isShared(channels[index], shared) ? [] : [{ name: `${notifier.channel} (${role})`, notifier }]))
+}
+
+function isShared(channel: ContactChannel | undefined, shared: readonly Notifier[]): boolean {
+  return typeof channel === 'string' && shared.some((one) => one.channel === channel)
+}
+
+function isReached({ channels }: ContactConfig, own: readonly Message[], delivered: readonly string[]): boolean {
+  return own.some(({ name }) => delivered.includes(name)) || channels.some((channel) => typeof channel === 'string' && delivered.includes(channel))
 }
 
 async function tryThrice(send: () => Promise<void>, signal: AbortSignal): Promise<string | null> {
@@ -45,7 +88,7 @@ async function tryThrice(send: () => Promise<void>, signal: AbortSignal): Promis
     } catch (error) {
       signal.throwIfAborted()
       problem = error instanceof Error ? error.message : String(error)
-      await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt))
+      if (attempt < 2) await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt))
     }
   }
   return problem

@@ -45,6 +45,8 @@ export interface Histories {
    * @throws MusterError TemporalUnreachable
    */
   closed(types: readonly string[], since: string | null): AsyncIterable<ClosedRun>
+  /** The phase of the run that goes on under an id now; null where none does. @throws MusterError TemporalUnreachable */
+  phaseOf(workflowId: string): Promise<string | null>
   /** @throws MusterError TemporalUnreachable | UnknownName (removed by retention) */
   read(run: RunName): Promise<ReadHistory>
 }

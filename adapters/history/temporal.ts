@@ -8,6 +8,9 @@ import { type HistoryEvent, ranOf } from './history-facts.ts'
 
 const pageSize = 500
 
+/** Asked beside work that goes on without the answer. */
+const phaseSeconds = 8
+
 /** @param queue of the workflows: a namespace may have others with the same names */
 export function createTemporalHistories(client: Client, queue = 'muster'): Histories {
   return {
@@ -20,6 +23,17 @@ export function createTemporalHistories(client: Client, queue = 'muster'): Histo
       for await (const run of list(client, query)) {
         const closed = runOf(run)
         if (closed) yield closed
+      }
+    },
+    async phaseOf(workflowId) {
+      try {
+        const handle = client.workflow.getHandle(workflowId)
+        const { status, memo } = await client.withDeadline(Date.now() + phaseSeconds * 1000, () => handle.describe())
+        const phase = memo?.['phase']
+        return status.name === 'RUNNING' ? (typeof phase === 'string' ? phase : 'starting') : null
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return null
+        throw explained(error, `Temporal does not say whether a run "${workflowId}" goes on`)
       }
     },
     async read(run) {

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { WorkflowHandle } from '@temporalio/client'
 import { formatDuration, formatSize } from '../../domain/durations.ts'
-import { lookAtRun, type RunProgress, waysOn } from '../runs.ts'
+import { waysOn } from '../../domain/ways-on.ts'
+import { lookAtRun, type RunProgress } from '../runs.ts'
 import type { Output } from './output.ts'
 
 export interface Followed<T> {

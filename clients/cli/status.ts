@@ -4,9 +4,11 @@ import type { Command } from 'commander'
 import type { Config } from '../../domain/config.ts'
 import { formatDuration, formatSize } from '../../domain/durations.ts'
 import { MusterError } from '../../domain/failures.ts'
+import { sightingText, verdictText } from '../../domain/probes.ts'
 import type { ComponentProtection, Reason } from '../../domain/protection.ts'
 import { type ConfigurationView, type HostConfiguration, viewConfiguration } from '../config-view.ts'
 import { type KitStatus, viewKits } from '../recovery-kits.ts'
+import type { ProbedSystem } from '../probed.ts'
 import { gatherProtection, type ReviewDue, type SystemStatus } from '../protection.ts'
 import { adoptCommand, heldText } from '../standing-text.ts'
 import { createPaint, type Paint } from './colour.ts'
@@ -22,8 +24,8 @@ export function addStatus(program: Command, desk: () => Desk): void {
     .argument('[system]')
     .action(async (system: string | undefined) => {
       const { systems, behind, kits, heldBack } = await systemStatus(desk(), system ?? null)
-      const isWell = systems.every(({ word }) => word === 'protected') && behind.length === 0 && kits.every(isUsable)
-      process.exitCode = isWell && heldBack === null ? 0 : 1
+      const areWell = systems.every(({ word, probed }) => word === 'protected' && probed?.standing !== 'lost')
+      process.exitCode = areWell && behind.length === 0 && kits.every(isUsable) && heldBack === null ? 0 : 1
     })
 }
 
@@ -149,6 +151,7 @@ function showSystem(out: Output, paint: Paint, system: SystemStatus, now: Date):
   out.line(`${system.system.padEnd(12)} ${system.priority}   ${word}   ${lost}   ${provenText(system, now)}${system.hasObjective ? '' : '   no objective set'}`)
   for (const component of system.components) showComponent(out, paint, system, component, now)
   for (const reason of system.reasons.filter(({ component }) => component === null)) showReason(out, paint, reason, '  ')
+  if (system.probed) showProbed(out, paint, system, system.probed, now)
   for (const review of system.reviewsDue) showReview(out, paint, review, now)
   for (const run of system.running) out.line(`  running     ${run.type} · ${run.phase}   → muster watch ${run.workflowId}`)
   const next = system.nextRuns.map(({ name, every, at }) => `${name} ${at === null ? every : `in ${formatDuration((Date.parse(at) - now.getTime()) / 1000)}`}`)
@@ -157,6 +160,15 @@ function showSystem(out: Output, paint: Paint, system: SystemStatus, now: Date):
     out.line(
       `  safety set  ${set.component}, ${formatSize(set.sizeBytes)} in ${set.safetyPath}${set.except ? ` (all but ${set.except.join(', ')})` : ''} until ${shortDay(set.keepUntil, now)}   run ${set.run}`,
     )
+}
+
+/** `probed      can be reached: reached from 3 of 3 vantage points, so for 2 h   12:04`, and who sees what where it is not so. */
+function showProbed(out: Output, paint: Paint, { system }: SystemStatus, probed: ProbedSystem, now: Date): void {
+  const text = `${verdictText(probed)}   ${shortTime(probed.at, now)}`
+  if (probed.verdict === 'reachable') return out.line(`  probed      ${text}`)
+  out.line(`  probed      ${probed.verdict === 'lost' ? paint.bad(text) : paint.warn(text)}`)
+  for (const one of probed.sightings) out.line(`    ${sightingText(one)}`)
+  if (probed.preparedAt !== null) out.line(`    → muster failover ${system}   prepared ${shortTime(probed.preparedAt, now)}; nothing was started`)
 }
 
 function showReview(out: Output, paint: Paint, { workflowId, run, at, why }: ReviewDue, now: Date): void {

@@ -77,12 +77,14 @@ export interface StageOptions {
   readonly identity?: string
   /** Its Temporal server; one of its own otherwise. */
   readonly env?: TestWorkflowEnvironment
+  /** Further hosts with an agent each, which does urgent work. */
+  readonly hosts?: readonly string[]
 }
 
 const host = 'localhost'
 const queues = { site: 'muster-site-primary', host: `muster-host-${host}`, urgent: `muster-host-${host}-urgent` } as const
 
-export async function openStage({ identity = 'muster-test', env: given }: StageOptions = {}): Promise<Stage> {
+export async function openStage({ identity = 'muster-test', env: given, hosts = [] }: StageOptions = {}): Promise<Stage> {
   const env = given ?? (await startServer())
   const crew = new Map<string, { readonly worker: Worker; readonly done: Promise<void> }>()
   const plays = new Map<string, ReturnType<typeof createPlay>>()
@@ -111,7 +113,7 @@ export async function openStage({ identity = 'muster-test', env: given }: StageO
   try {
     await registerSearchAttributes(connection, namespace)
     await begin(workflowQueue, { workflowBundle: await workflowBundle() })
-    for (const queue of Object.values(queues)) await begin(queue, { activities })
+    for (const queue of [...Object.values(queues), ...hosts.map((name) => `muster-host-${name}-urgent`)]) await begin(queue, { activities })
   } catch (error) {
     // What was begun would keep the process alive.
     await close()
@@ -321,6 +323,8 @@ const named: { readonly [N in ActivityName]: true } = {
   archiveRuns: true,
   catchUpStandby: true,
   planStandby: true,
+  scopeProbes: true,
+  probeService: true,
   scopeStandby: true,
   seedStandby: true,
   judgeHealth: true,

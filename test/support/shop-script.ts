@@ -86,6 +86,7 @@ export interface ShopPlan {
   readonly approvals?: Partial<RestoreDecision['approvals']>
   readonly limits?: Partial<TimeLimits>
   readonly commitAfterSeconds?: number
+  readonly contacts?: RestorePlan['contacts']
   /** Until an approval is waited for. */
   readonly expirySeconds?: number
 }
@@ -117,6 +118,7 @@ export function shopRestorePlan(shop: ShopPlan = {}): (input: PlanRestoreInput) 
       commitAfterSeconds: shop.commitAfterSeconds ?? 0,
       keepSafetySetsSeconds: 7 * 24 * 3600,
       healthSeconds: 5,
+      ...(shop.contacts && { contacts: shop.contacts }),
     }
   }
 }
@@ -318,6 +320,21 @@ export function shopScript(changes: Partial<Script> = {}): Script {
       services: ['web', 'mailer', 'worker'].map((service) => ({ service, host: 'localhost' })),
     }),
     scopeMove: shopMoveScope,
+    scopeProbes: () => ({
+      configHash,
+      hosts: ['localhost'],
+      quorum: 1,
+      failures: 1,
+      everySeconds: 60,
+      check: 'service web',
+      sites: ['primary', 'dr'],
+      active: 'primary',
+      warm: false,
+      changing: null,
+      limits: { ...shortLimits, agentSeconds: 0.3 },
+      contacts: [],
+    }),
+    probeService: () => ({ reached: true, detail: 'answers 200' }),
     scopeStandby: () => ({ configHash, activeHere: false, databases: [{ component: 'database', host: 'localhost' }], limits: shortLimits }),
     planStandby: ({ system }) => ({ step: shopStandbyStep(system), seeds: false, why: 'the standby of backup 20261121T020000Z-d4t4' }),
     seedStandby: () => ({ restoredBytes: 10_000_000, seconds: 1.5 }),

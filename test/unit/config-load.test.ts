@@ -407,7 +407,7 @@ describe('a problem in muster.yaml', () => {
 describe('what this version does not have', () => {
   it('is refused at its line with NotSupported', () => {
     const cases: readonly (readonly [string, string])[] = [
-      [`${shop}contacts: []\n`, 'muster.yaml:85:1 "contacts" is not in this version'],
+      [`${shop}reports: []\n`, 'muster.yaml:90:1 "reports" is not in this version'],
       [edit(shop, ['prefix: prod', 'objectLock: compliance']), 'muster.yaml:19:5 "objectLock" is not in this version'],
       [edit(shop, ['read: env:MUSTER_S3_READ', 'expire: env:E']), '"expire" is not in this version'],
       [edit(shop, ['type: s3', 'type: azure']), 'muster.yaml:16:11 type azure is not in this version'],
@@ -430,7 +430,7 @@ describe('what this version does not have', () => {
   })
 
   it('is ConfigInvalid where something else is wrong as well', () => {
-    const { type, message } = refusal(`${edit(shop, ['rpo: 5m', 'rpo: soon'])}contacts: []\n`)
+    const { type, message } = refusal(`${edit(shop, ['rpo: 5m', 'rpo: soon'])}reports: []\n`)
     assert.equal(type, 'ConfigInvalid')
     assert.equal(message.split('\n').length, 2)
   })

@@ -17,6 +17,7 @@ import {
   RefreshStandbyInput,
   RespondToBreachInput,
   MoveInput,
+  ProbeSystemInput,
   RecoverToPointInTimeInput,
   RestoreSystemInput,
   workflowTypes,
@@ -139,6 +140,7 @@ describe('documentation', () => {
       monitorHealth: MonitorHealthInput,
       refreshStandby: RefreshStandbyInput,
       respondToBreach: RespondToBreachInput,
+      probeSystem: ProbeSystemInput,
     }
     for (const { type, input } of rows) schemas[type as keyof typeof schemas].parse(JSON.parse(input))
     const answers = [...operating.matchAll(/```json\n(.*)\n```/g)].map(

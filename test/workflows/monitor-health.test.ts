@@ -26,6 +26,20 @@ describe('monitorHealth', function () {
   const play = (changes: Partial<Script> = {}): Play => stage.play({ ...base, ...changes })
   const start = (acting: Play) => stage.start('monitorHealth', `health/${++runs}`, { system: acting.system })
   const notices = (acting: Play) => acting.calls('notifyPeople').map(({ input: { notice } }) => [notice.event, notice.severity, notice.subject])
+  const scheduled = (acting: Play, id: string): Promise<ScheduleHandle> =>
+    stage.client.schedule.create({
+      scheduleId: id,
+      spec: {},
+      action: { type: 'startWorkflow', workflowType: 'monitorHealth', taskQueue: 'muster', workflowId: `${id}-run`, args: [{ system: acting.system }] },
+    })
+  async function once(handle: ScheduleHandle, count: number): Promise<void> {
+    await handle.trigger(ScheduleOverlapPolicy.BUFFER_ALL)
+    // The next run is given the result of one that the schedule has seen the end of.
+    for (let seen = 0; seen < count; await sleep(1000)) {
+      const { info } = await handle.describe()
+      if (info.runningActions.length === 0) seen = info.recentActions.length
+    }
+  }
 
   it('tells nobody of a system that is protected', async () => {
     const acting = play()
@@ -59,11 +73,7 @@ describe('monitorHealth', function () {
   it('remembers from run to run of its schedule: says it once, and when it is over', async () => {
     const state: { reasons: readonly Reason[] } = { reasons: [unproven] }
     const acting = play({ judgeHealth: (input, attempt) => judged(state.reasons)(input, attempt) })
-    const schedule = await stage.client.schedule.create({
-      scheduleId: 'monitor-health',
-      spec: {},
-      action: { type: 'startWorkflow', workflowType: 'monitorHealth', taskQueue: 'muster', workflowId: 'scheduled-health', args: [{ system: acting.system }] },
-    })
+    const schedule = await scheduled(acting, 'monitor-health')
     try {
       await once(schedule, 1)
       await once(schedule, 2)
@@ -76,14 +86,37 @@ describe('monitorHealth', function () {
     } finally {
       await schedule.delete()
     }
+  })
 
-    async function once(handle: ScheduleHandle, count: number): Promise<void> {
-      await handle.trigger(ScheduleOverlapPolicy.BUFFER_ALL)
-      // The next run is given the result of one that the schedule has seen the end of.
-      for (let seen = 0; seen < count; await sleep(1000)) {
-        const { info } = await handle.describe()
-        if (info.runningActions.length === 0) seen = info.recentActions.length
-      }
+  it('tells the next contact in the next run of its schedule, as long as the alarm stands', async () => {
+    const state: { reasons: readonly Reason[] } = { reasons: [lost] }
+    const turns = ['on call', 'lead', 'head'].map((role, index) => ({ role, escalateAfterSeconds: index === 1 ? 3600 : 0.001 }))
+    const acting = play({
+      judgeHealth: async (input, attempt) => ({ ...(await judged(state.reasons)(input, attempt)), contacts: turns }),
+      notifyPeople: ({ contacts = [] }) => ({
+        delivered: ['log'],
+        failed: [],
+        contacts: contacts.map((contact) => ({ contact, role: turns[contact]?.role ?? '' })),
+      }),
+    })
+    const told = () => acting.calls('notifyPeople').map(({ input: { contacts, escalates, notice } }) => [notice.event, contacts, escalates ?? false])
+    const schedule = await scheduled(acting, 'escalating-health')
+    try {
+      await once(schedule, 1)
+      assert.deepEqual(told(), [['alarm', [0], false]])
+      await once(schedule, 2)
+      assert.deepEqual(told().slice(1), [['alarm', [1], true]])
+      const { subject, body } = acting.calls('notifyPeople').at(-1)?.input.notice ?? assert.fail()
+      assert.match(subject, /^unanswered since 20\d\d-\S+Z: shop-\d+ is not protected: database: no backup can be seen$/)
+      assert.match(body, /^It has stood since \S+Z\. Told before: on call\.\n\ndatabase: no backup can be seen\n {2}→ muster doctor shop$/)
+      // The lead has an hour.
+      await once(schedule, 3)
+      assert.equal(told().length, 2)
+      state.reasons = []
+      await once(schedule, 4)
+      assert.deepEqual(told().slice(2), [['succeeded', [0, 1], false]])
+    } finally {
+      await schedule.delete()
     }
   })
 

@@ -2,6 +2,7 @@
 import { createSecretResolver } from '../../adapters/secret/resolver.ts'
 import { configHash } from '../../config/canonical.ts'
 import type { Config } from '../../domain/config.ts'
+import { contactSecrets, contactsOf } from '../../domain/contacts.ts'
 import { formatDuration } from '../../domain/durations.ts'
 import { lastRuns } from '../../domain/schedule-due.ts'
 import { parseSchedule } from '../../domain/schedule-spec.ts'
@@ -63,10 +64,11 @@ export async function examineHosts(findings: Findings, { places, config, applied
 export async function examinePolicy(findings: Findings, { config, systems, now }: Examined): Promise<void> {
   for (const system of systems) examineObjectives(findings, config, system, now)
   const { email, slack, log } = config.notifications
-  if (!email && !slack && !log)
+  if (!email && !slack && !log && !systems.some((system) => contactsOf(config, system).length > 0))
     findings.warning('notifications', 'nobody is told when a backup fails', 'write notifications in muster.yaml, then: muster apply')
   const secrets = createSecretResolver()
-  for (const reference of [email?.smtp.password, slack?.webhook]) {
+  const own = systems.flatMap((system) => contactsOf(config, system)).flatMap(contactSecrets)
+  for (const reference of new Set([email?.smtp.password, slack?.webhook, ...own])) {
     if (reference !== undefined && (await findings.look('notifications', async () => secrets.resolve(reference))) !== null)
       findings.ok('notifications', `${reference} is there`)
   }

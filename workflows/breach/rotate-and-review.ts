@@ -8,6 +8,7 @@ import { failureOf } from '../failure-of.ts'
 import type { MoveInput } from '../messages.ts'
 import { type MoveContext, moveOf } from '../move/context.ts'
 import { fail } from '../procedure.ts'
+import { askCorrection } from '../restore/ask-correction.ts'
 import { databases, stepOf, timed } from '../restore/context.ts'
 
 /** @throws ApplicationFailure of a rotation that a person gave up, ApprovalRejected where the review did, Timeout where nobody answered */
@@ -45,13 +46,13 @@ async function untilMended(context: MoveContext, what: string, step: () => Promi
       if (isCancellation(error)) throw error
       const problem = failureOf(error)
       context.board.phase(`paused: ${what}`)
-      context.notices.send(
-        'alarm',
-        'critical',
-        `${context.title} is paused at: ${what}`,
-        `${problem.message}\nIt is not opened before this is done. The old side stays isolated.`,
-      )
-      const answer = await context.corrections.await(`${what}: ${problem.message}`, ['retry', 'giveUp'], context.plan.limits.correctionSeconds)
+      const answer = await askCorrection(context, {
+        subject: `${context.title} is paused at: ${what}`,
+        problem: `${what}: ${problem.message}`,
+        body: `${problem.message}
+It is not opened before this is done. The old side stays isolated.`,
+        allowed: ['retry', 'giveUp'],
+      })
       if (answer.action === 'giveUp') throw fail(problem.type, `${answer.person} gave up: ${answer.reason}; ${what}: ${problem.message}`)
       context.board.phase('rotate')
     }
@@ -78,12 +79,6 @@ async function review(context: MoveContext, { review: found }: NonNullable<MoveI
     ...(list.length === 0 ? ['nothing is listed; what may the intruder have left?'] : list.map((line, index) => `${index + 1}. ${line}`)),
   ].join('\n')
   context.board.phase('paused: review before opening')
-  context.notices.send(
-    'alarm',
-    'critical',
-    `${context.title} waits for the review`,
-    `${text}\nThen open it: muster resume ${context.run.split(':')[0]} --reason TEXT`,
-  )
-  const answer = await context.corrections.await(text, ['retry', 'giveUp'], context.plan.limits.correctionSeconds)
+  const answer = await askCorrection(context, { subject: `${context.title} waits for the review`, problem: text, allowed: ['retry', 'giveUp'] })
   if (answer.action === 'giveUp') throw fail('ApprovalRejected', `${answer.person} did not let it be opened: ${answer.reason}`)
 }

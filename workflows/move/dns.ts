@@ -5,6 +5,7 @@ import type { PlannedDnsChange } from '../../domain/dns-plan.ts'
 import { isPlanned, type MoveProcedure } from '../../domain/move.ts'
 import { onSite } from '../activity-options.ts'
 import { fail } from '../procedure.ts'
+import { askCorrection } from '../restore/ask-correction.ts'
 import { timed } from '../restore/context.ts'
 import { together } from '../together.ts'
 import { type MoveContext, moveOf } from './context.ts'
@@ -71,13 +72,7 @@ function tellWhatByHand(context: MoveContext, record: string, { outcome, detail 
 async function askAbout(context: MoveContext, record: string, summary: string): Promise<void> {
   const problem = `${record} does not lead to the other site everywhere: ${summary}`
   context.board.phase('paused: dns')
-  context.notices.send(
-    'alarm',
-    'critical',
-    `${context.title} is paused at: dns`,
-    `${problem}\nMend it, then: muster resume, or roll back: muster resume --give-up`,
-  )
-  const answer = await context.corrections.await(problem, ['retry', 'giveUp'], context.plan.limits.correctionSeconds)
+  const answer = await askCorrection(context, { subject: `${context.title} is paused at: dns`, problem, allowed: ['retry', 'giveUp'] })
   if (answer.action === 'giveUp') throw fail('PreconditionFailed', `${answer.person} gave up: ${answer.reason}; ${problem}`)
   context.board.phase('dns')
 }

@@ -4,7 +4,9 @@
  */
 import type { FenceProof } from '../../domain/move.ts'
 import { onSite } from '../activity-options.ts'
+import { whileUnanswered } from '../escalation.ts'
 import { failureOf, isFailure } from '../failure-of.ts'
+import type { NoticeText } from '../notices.ts'
 import { fail } from '../procedure.ts'
 import { timed } from '../restore/context.ts'
 import { type MoveContext, moveOf } from './context.ts'
@@ -51,16 +53,12 @@ async function byPeople(context: MoveContext, problems: readonly string[]): Prom
   const { from, fencePeople } = moveOf(context)
   const { decisionHash, limits } = context.plan
   context.board.phase('fence: waiting for people')
-  context.notices.send(
-    'alarm',
-    'critical',
-    `${context.title} waits: is site ${from} stopped?`,
-    [
-      ...problems,
-      `Make sure that nobody is served there any more: power off, link cut, service stopped by hand. That it cannot be reached from here proves nothing.`,
-      `Then ${fencePeople} people say what they have seen: muster fence ${context.run.split(':')[0]} --statement TEXT`,
-    ].join('\n'),
-  )
-  const said = await context.attests.await({ hash: decisionHash, people: fencePeople }, limits.correctionSeconds)
+  const body = [
+    ...problems,
+    `Make sure that nobody is served there any more: power off, link cut, service stopped by hand. That it cannot be reached from here proves nothing.`,
+    `Then ${fencePeople} people say what they have seen: muster fence ${context.run.split(':')[0]} --statement TEXT`,
+  ].join('\n')
+  const asked: NoticeText = { event: 'alarm', severity: 'critical', subject: `${context.title} waits: is site ${from} stopped?`, body }
+  const said = await whileUnanswered(context.notices, asked, () => context.attests.await({ hash: decisionHash, people: fencePeople }, limits.correctionSeconds))
   return { by: 'people', detail: said.map(({ person, statement }) => `${person}: ${statement}`).join('; '), at: new Date().toISOString() }
 }

@@ -123,7 +123,7 @@ export async function runMove(procedure: MoveProcedure, input: MoveInput): Promi
     absent,
     site,
     board,
-    notices: createNotices(site, plan.limits, { configHash: plan.decision.configHash, system: input.system, procedure }),
+    notices: createNotices(site, plan.limits, { configHash: plan.decision.configHash, system: input.system, procedure, contacts: plan.contacts }),
     saga: createSaga(),
     corrections,
     attests,

@@ -1,4 +1,5 @@
 /** Waits for the approval of a plan, and says where and how it is given. */
+import { whileUnanswered } from '../escalation.ts'
 import type { Approval, ApprovalDesk } from './approval.ts'
 import type { RestoreContext } from './context.ts'
 import { planLines } from './summary.ts'
@@ -14,7 +15,9 @@ export async function getApproval(context: RestoreContext, desk: ApprovalDesk): 
   const short = plan.decisionHash.slice(0, 12)
   const inUi = accept === 'signed' ? `what muster approve ${short} --print prints` : `{"plan": "${plan.decisionHash}", "person": "<name>"}`
   const how = `${count > 1 ? `${count} people: ` : ''}muster approve ${short}, or in the Temporal UI: Send an Update, approve, ${inUi}`
-  notices.send('approval-needed', 'warning', `${context.title} waits for approval`, [...planLines(plan), '', how].join('\n'))
   const seconds = Math.max(1, Math.round((Date.parse(plan.decision.expiresAt) - Date.now()) / 1000))
-  return desk.await(plan.decision, plan.decisionHash, seconds)
+  const body = [...planLines(plan), '', how].join('\n')
+  return whileUnanswered(notices, { event: 'approval-needed', severity: 'warning', subject: `${context.title} waits for approval`, body }, () =>
+    desk.await(plan.decision, plan.decisionHash, seconds),
+  )
 }

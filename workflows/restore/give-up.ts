@@ -2,6 +2,7 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow'
 import type { RestorePlan } from '../../activities/host/restore/types.ts'
 import { failures } from '../../domain/failures.ts'
+import { whileUnanswered } from '../escalation.ts'
 import { failureOf, type PlainFailure } from '../failure-of.ts'
 import { fail } from '../procedure.ts'
 import type { Outcome } from '../progress.ts'
@@ -14,15 +15,7 @@ export async function giveUp(context: RestoreContext, error: unknown, dossier: D
   const problem = failureOf(error)
   const opened = saga.sealed
   const at = board.current
-  if (problem.type === 'AgentAbsent' && !opened) {
-    notices.send(
-      'alarm',
-      'critical',
-      `${context.title} needs an agent to roll back`,
-      `${problem.message}\nWhat was stopped stays stopped until the agent returns: muster worker, on its host.`,
-    )
-  }
-  const { done, failed } = await saga.compensate()
+  const { done, failed } = await undo(context, problem)
   const state = stateAfter(context.plan.decision, opened, done, failed)
   const outcome = outcomeOf(error, problem, { opened, undone: done.length, broken: failed.length })
   await CancellationScope.nonCancellable(async () => {
@@ -35,6 +28,16 @@ export async function giveUp(context: RestoreContext, error: unknown, dossier: D
   })
   if (isCancellation(error) && failed.length === 0) return error
   return fail(problem.type, `stopped at "${at}": ${problem.message}; ${state}; ${failures[problem.type].hint}`)
+}
+
+/** Where what has to be undone waits for an agent, people are told, and one contact after the other. */
+function undo({ notices, saga, title }: RestoreContext, problem: PlainFailure): ReturnType<RestoreContext['saga']['compensate']> {
+  if (problem.type === 'AgentAbsent' && !saga.sealed) {
+    const subject = `${title} needs an agent to roll back`
+    const body = `${problem.message}\nWhat was stopped stays stopped until the agent returns: muster worker, on its host.`
+    return whileUnanswered(notices, { event: 'alarm', severity: 'critical', subject, body }, () => saga.compensate())
+  }
+  return saga.compensate()
 }
 
 function outcomeOf(error: unknown, problem: PlainFailure, end: { readonly opened: boolean; readonly undone: number; readonly broken: number }): Outcome {

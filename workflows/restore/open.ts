@@ -5,6 +5,7 @@
 import { isCancellation, sleep } from '@temporalio/workflow'
 import { urgentOnHost } from '../activity-options.ts'
 import { failureOf } from '../failure-of.ts'
+import { askCorrection } from './ask-correction.ts'
 import { databases, type RestoreContext, refuseCancelled, stepOf, timed } from './context.ts'
 
 export async function openToUsers(context: RestoreContext): Promise<void> {
@@ -62,13 +63,16 @@ export async function forward<T>(context: RestoreContext, what: string, step: ()
       if (isCancellation(error)) throw error
       const problem = failureOf(error)
       context.board.phase(`paused: ${what}`)
-      context.notices.send(
-        'alarm',
-        'critical',
-        `${context.title} is paused at: ${what}`,
-        `${problem.message}\nThe old data is kept. Mend it, then: muster resume, or roll back: muster restore --back`,
-      )
-      await context.corrections.await(`${what}: ${problem.message}`, ['retry'], context.plan.limits.correctionSeconds)
+      const back =
+        context.plan.decision.mode === 'in-place'
+          ? `; to go back to it, when the run has ended: muster restore ${context.input.system} --back ${context.run}`
+          : ''
+      await askCorrection(context, {
+        subject: `${context.title} is paused at: ${what}`,
+        problem: `${what}: ${problem.message}`,
+        body: `${problem.message}\nThe old data is kept${back}.`,
+        allowed: ['retry'],
+      })
       context.board.phase(at)
     }
   }

@@ -88,7 +88,7 @@ export async function runRestore(
   const planRequest: PlanRequest = { procedure, ...requestOf(input), ...request }
   const plan = await planOrEnd(site, planRequest, input, board, dossier)
   board.note(planLines(plan))
-  const notices = createNotices(site, plan.limits, { configHash: plan.decision.configHash, system: input.system, procedure })
+  const notices = createNotices(site, plan.limits, { configHash: plan.decision.configHash, system: input.system, procedure, contacts: plan.contacts })
   const context: RestoreContext = {
     input,
     title: `restore of ${input.system}`,

@@ -5,6 +5,7 @@ import type { PostgresqlDecision } from '../../domain/decision.ts'
 import { undoOnHost, urgentOnHost } from '../activity-options.ts'
 import { failureOf } from '../failure-of.ts'
 import { fail } from '../procedure.ts'
+import { askCorrection } from './ask-correction.ts'
 import { databases, type RestoreContext, stepOf, timed, trees } from './context.ts'
 
 export async function swapIn(context: RestoreContext): Promise<readonly SwappedIn[]> {
@@ -93,8 +94,11 @@ async function protectOne(context: RestoreContext, decision: PostgresqlDecision,
       const problem = failureOf(error)
       if (problem.type !== 'NotProtected') throw error
       context.board.phase('not protected: waiting for a person')
-      context.notices.send('alarm', 'critical', `${context.input.system} is restored but not protected`, problem.message)
-      const answer = await context.corrections.await(problem.message, ['retry', 'openWith', 'giveUp'], context.plan.limits.correctionSeconds)
+      const answer = await askCorrection(context, {
+        subject: `${context.input.system} is restored but not protected`,
+        problem: problem.message,
+        allowed: ['retry', 'openWith', 'giveUp'],
+      })
       if (answer.action === 'giveUp') throw fail('NotProtected', `${answer.person} gave up: ${answer.reason}; ${problem.message}`)
       if (answer.action === 'openWith') {
         openWith = [...openWith, ...(answer.stores ?? [])]

@@ -1,5 +1,6 @@
 import { approversOf } from '../../../domain/approval.ts'
 import type { Config, FilesComponentConfig, PostgresqlComponentConfig, SystemConfig } from '../../../domain/config.ts'
+import { turnsOf } from '../../../domain/contacts.ts'
 import { type ControlState, currentIncarnation } from '../../../domain/control-state.ts'
 import type { ComponentDecision, RestoreDecision } from '../../../domain/decision.ts'
 import { decisionText } from '../../../domain/decision.ts'
@@ -66,6 +67,7 @@ export function planRestore(agent: Agent) {
     refuseLoss(input, system, plans)
     const decision = decide(input, config, system, hash, expiresAt, plans)
     const decisionHash = sha256Hex(decisionText(decision))
+    const turns = turnsOf(config, input.system)
     work.progress({ phase: 'forecast', doneBytes: plans.length, totalBytes: null })
     return {
       decision,
@@ -75,6 +77,7 @@ export function planRestore(agent: Agent) {
       limits: config.limits ?? defaultTimeLimits,
       commitAfterSeconds: system.restore.commitAfterSeconds,
       keepSafetySetsSeconds: system.restore.keepSafetySetsSeconds,
+      ...(turns.length > 0 && { contacts: turns }),
       healthSeconds: Math.max(...system.services.map((one) => one.startTimeoutSeconds), 30),
     }
   }

@@ -1,6 +1,7 @@
 /** What the activities of a restore take and give; small, by id, never a command or an address. */
 import type { ComponentDecision, FilesDecision, PostgresqlDecision, RecoveryTarget, RestoreDecision } from '../../../domain/decision.ts'
 import type { ShownForecast } from '../../../domain/forecast.ts'
+import type { ContactTurn } from '../../../domain/contacts.ts'
 import type { CheckResult } from '../../../domain/repository-format.ts'
 import type { BytesInTime } from '../../../domain/evidence.ts'
 import type { MoveDecision } from '../../../domain/move.ts'
@@ -47,6 +48,8 @@ export interface RestorePlan {
   readonly commitAfterSeconds: number
   readonly keepSafetySetsSeconds: number
   readonly healthSeconds: number
+  /** Who is told after whom while the run waits for a person; absent where nobody is, and in older histories. */
+  readonly contacts?: readonly ContactTurn[]
 }
 
 /** What every step of one component's restore is told. */

@@ -20,6 +20,7 @@ export const archivedTypes = [
   'monitorHealth',
   'refreshStandby',
   'respondToBreach',
+  'probeSystem',
 ] as const
 
 /** Runs of another site are left to it for so long; after that they are archived here, whatever became of it. */
@@ -92,7 +93,7 @@ async function readSomewhere(writer: AuditWriter, verifier: Verifier, site: stri
 }
 
 /** Done so often, and so seldom with anything to say, that the good ones are only counted. */
-const looks: readonly string[] = ['archiveWal', 'monitorHealth', 'refreshStandby']
+const looks: readonly string[] = ['archiveWal', 'monitorHealth', 'refreshStandby', 'probeSystem']
 
 function isRoutine({ type, status, said }: ClosedRun): boolean {
   return looks.includes(type) && status === 'completed' && said.outcome === 'succeeded' && said.evidence === null

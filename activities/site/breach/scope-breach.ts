@@ -1,5 +1,6 @@
 import { type BreachDecision, breachText, noBreachConfig } from '../../../domain/breach.ts'
 import type { Config, SystemConfig } from '../../../domain/config.ts'
+import { type ContactTurn, turnsOf } from '../../../domain/contacts.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import { sourceHosts } from '../../../domain/move.ts'
 import { isBefore, toMicros } from '../../../domain/times.ts'
@@ -26,6 +27,8 @@ export interface BreachPlan {
   /** What a person should know before approving. */
   readonly warnings: readonly string[]
   readonly objectives: SystemConfig['objectives']
+  /** Who is told after whom; absent where there are no contacts. */
+  readonly contacts?: readonly ContactTurn[]
 }
 
 /**
@@ -45,6 +48,7 @@ export function scopeBreach(agent: Agent) {
     const since = toMicros(input.since)
     if (isBefore(agent.now().toISOString(), since)) throw new MusterError('InvalidInput', `${since} is still to come: since when may somebody have been there?`)
     const breach = system.breach ?? noBreachConfig
+    const turns = turnsOf(config, input.system)
     const rule = system.failover?.approvals ?? system.restore.approvals
     const decision: BreachDecision = {
       format: 'muster-breach-1',
@@ -74,6 +78,7 @@ export function scopeBreach(agent: Agent) {
       scope,
       warnings: warningsOf(decision, input, scope),
       objectives: system.objectives,
+      ...(turns.length > 0 && { contacts: turns }),
     }
   }
 }

@@ -1,0 +1,29 @@
+/** Who is told when something asks for a person, and who after whom. */
+import type { Config, ContactConfig, SecretReference } from './config.ts'
+
+/** What a run knows of a contact: no address. */
+export interface ContactTurn {
+  readonly role: string
+  /** Until the next contact is told, when nobody has answered. */
+  readonly escalateAfterSeconds: number
+}
+
+/** Those of the system, else those of the organisation, in their order; also for what concerns no system. */
+export function contactsOf(config: Config, system?: string): readonly ContactConfig[] {
+  return (system === undefined ? undefined : config.systems[system]?.contacts) ?? config.contacts ?? []
+}
+
+/** References behind the channels of its own. */
+export function contactSecrets({ channels }: ContactConfig): readonly SecretReference[] {
+  return channels.flatMap((channel) => (typeof channel === 'object' && 'slack' in channel ? [channel.slack] : []))
+}
+
+/** The same, as runs carry it. */
+export function turnsOf(config: Config, system: string): readonly ContactTurn[] {
+  return contactsOf(config, system).map(({ role, escalateAfterSeconds }) => ({ role, escalateAfterSeconds }))
+}
+
+/** Whether a notice asks for a person: such a one goes to the first contact at once. */
+export function asksForPerson({ event, severity }: { readonly event: string; readonly severity: string }): boolean {
+  return event === 'alarm' || event === 'approval-needed' || ((event === 'failed' || event === 'rolled-back') && severity === 'critical')
+}
