@@ -5,6 +5,7 @@
 import type { Config } from '../../domain/config.ts'
 import { MusterError } from '../../domain/failures.ts'
 import type { ShownDifference, StoredDifference } from '../../domain/shown-difference.ts'
+import { differenceKinds } from '../../domain/tree-difference.ts'
 import { readDifference } from '../../repository/differences.ts'
 import type { RestorePlan } from '../../workflows/messages.ts'
 import type { Desk } from './desk.ts'
@@ -28,7 +29,7 @@ export async function showTreeFiles(
   plan: RestorePlan,
   options: TreeFilesOptions,
 ): Promise<{ readonly files?: readonly StoredDifference[] }> {
-  const differences = (plan.differences ?? []).filter(({ problem, sha256 }) => problem === null && sha256 !== '')
+  const differences = (plan.differences ?? []).filter(isListed)
   try {
     const files = await Promise.all(differences.map((one) => readOne(desk, config, one, options.identity ?? null)))
     for (const one of files) show(desk, one, options.files ? one.lines.length : firstLines)
@@ -38,6 +39,11 @@ export async function showTreeFiles(
     desk.out.line(`  which files   ${error.message}; ${error.hint}`)
     return {}
   }
+}
+
+/** Where everything is the same there is nothing to list. */
+function isListed({ problem, counts }: ShownDifference): boolean {
+  return problem === null && differenceKinds.some((kind) => counts[kind] > 0)
 }
 
 async function readOne(desk: Desk, config: Config, difference: ShownDifference, identityFile: string | null): Promise<StoredDifference> {

@@ -11,6 +11,7 @@ import type { Evidence } from '../../domain/evidence.ts'
 import { noCounts } from '../../domain/shown-difference.ts'
 import { openDocument } from '../../repository/signed-document.ts'
 import type { MoveResult, RestorePlan, RestoreResult } from '../../workflows/messages.ts'
+import { failsWith } from '../support/fails-with.ts'
 import { createInstallation, type Installation } from '../support/installation.ts'
 import { startTemporal } from '../support/rig.ts'
 import { createSite, type Site } from '../support/two-sites.ts'
@@ -269,6 +270,20 @@ systems:
       'not of the backup',
     ])
     await env.client.workflow.getHandle(result.backup ?? '').result()
+  })
+
+  it('shows no names where no age identity is, and says why', async () => {
+    await put('home/etc/shop.env', 'broken again')
+    const { plan } = await planned<RestoreResult>('restoreSystem', 'primary')
+    const { config } = await home.agent.config(null)
+    const printed: string[] = []
+    const decryption = () => home.agent.decryption(config, at('no-identity'))
+    const out = { line: (text = '') => printed.push(text) }
+    const desk = { out, store: home.agent.store, verifier: () => home.agent.verifier(config), decryption } as unknown as Desk
+    assert.deepEqual(await showTreeFiles(desk, config, plan, {}), {})
+    assert.match(printed.join('\n'), /^ {2}which files {3}the age identity .*no-identity cannot be read on this host; /)
+    await assert.rejects(showTreeFiles(desk, config, plan, { files: true }), failsWith('IdentityMissing', /no-identity/))
+    assert.equal(plan.differences?.[0]?.counts.changed, 1)
   })
 
   it('restores everything into a directory of its own', async () => {

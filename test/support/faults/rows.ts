@@ -11,7 +11,7 @@ export interface Step {
 export type Row = Pick<Fault, 'step' | 'nth' | 'moment' | 'afterMs' | 'name'>
 
 /** What only reads or tells: there is no effect that could come before its report, and after it the next step begins. */
-const readers = ['scopeRestore', 'observeTargets', 'planRestore', 'planBackup', 'checkRestored', 'notifyPeople', 'awaitHealthy']
+const readers = ['scopeRestore', 'observeTargets', 'planRestore', 'compareTree', 'planBackup', 'checkRestored', 'notifyPeople', 'awaitHealthy']
 
 /** Whether the worker that is lost takes the steps of a queue. */
 export type Mine = (queue: string) => boolean
