@@ -12,6 +12,7 @@ import { notifyPeople } from './notify-people.ts'
 import { planBackup } from './plan-backup.ts'
 import { runFence } from './run-fence.ts'
 import { scopeMove } from './scope-move.ts'
+import { scopeSite } from './scope-site.ts'
 import { scopeStandby } from './scope-standby.ts'
 import { scopeRestore } from './scope-restore.ts'
 import { verifyApproval } from './verify-approval.ts'
@@ -25,6 +26,7 @@ export function createSiteActivities(agent: Agent) {
     planBackup: atBoundary(agent, planBackup(agent)),
     runFence: atBoundary(agent, runFence(agent)),
     scopeMove: atBoundary(agent, scopeMove(agent)),
+    scopeSite: atBoundary(agent, scopeSite(agent)),
     scopeStandby: atBoundary(agent, scopeStandby(agent)),
     planDns: atBoundary(agent, planDns(agent)),
     scopeRestore: atBoundary(agent, scopeRestore(agent)),

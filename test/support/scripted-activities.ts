@@ -359,6 +359,7 @@ const named: { readonly [N in ActivityName]: true } = {
   runAfter: true,
   saveTail: true,
   scopeRestore: true,
+  scopeSite: true,
   startClosed: true,
   startOldDatabase: true,
   startService: true,

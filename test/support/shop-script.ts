@@ -304,6 +304,13 @@ export function shopScript(changes: Partial<Script> = {}): Script {
       fence: ['agents', 'people'],
       limits: shortLimits,
     }),
+    scopeSite: ({ site }) => ({
+      configHash,
+      systems: [{ system: 'shop', priority: 'P1', to: 'primary', hosts: ['localhost'], rtoSeconds: 600 }],
+      leftOut: [{ system: 'wiki', priority: 'P3', why: 'active elsewhere', detail: `it is not at site ${site}` }],
+      perHost: 2,
+      limits: shortLimits,
+    }),
     scopeStandby: () => ({ configHash, activeHere: false, databases: [{ component: 'database', host: 'localhost' }], limits: shortLimits }),
     planStandby: ({ system }) => ({ step: shopStandbyStep(system), seeds: false, why: 'the standby of backup 20261121T020000Z-d4t4' }),
     seedStandby: () => ({ restoredBytes: 10_000_000, seconds: 1.5 }),

@@ -10,7 +10,7 @@ import { timed } from '../restore/context.ts'
 import { type MoveContext, moveOf } from './context.ts'
 import { stopSource } from './source.ts'
 
-/** @throws ApplicationFailure Timeout when nobody says in time that the old side is stopped */
+/** The run has no place any more where people gave the proof. @throws ApplicationFailure Timeout when nobody says in time that the old side is stopped */
 export async function fenceSource(context: MoveContext): Promise<FenceProof> {
   const move = moveOf(context)
   const absent = await stopSource(context)
@@ -57,6 +57,7 @@ async function byPeople(context: MoveContext, problems: readonly string[]): Prom
       `Then ${fencePeople} people say what they have seen: muster fence ${context.run.split(':')[0]} --statement TEXT`,
     ].join('\n'),
   )
+  context.turn.rest()
   const said = await context.attests.await({ hash: decisionHash, people: fencePeople }, limits.correctionSeconds)
   return { by: 'people', detail: said.map(({ person, statement }) => `${person}: ${statement}`).join('; '), at: new Date().toISOString() }
 }
