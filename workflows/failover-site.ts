@@ -15,7 +15,7 @@ import type { SiteScope } from '../activities/site/scope-site.ts'
 import { installationChain } from '../domain/object-keys.ts'
 import { isMissed, type LeftOut, worstOutcome } from '../domain/site-failover.ts'
 import { firstLimits } from '../domain/time-limits.ts'
-import { onSite } from './activity-options.ts'
+import { promptOnSite } from './activity-options.ts'
 import { isFailure } from './failure-of.ts'
 import { type FailoverSiteInput, failoverSiteMessage } from './messages.ts'
 import { createNotices } from './notices.ts'
@@ -50,11 +50,15 @@ export const failoverSite = procedure('failoverSite', failoverSiteMessage, async
 /** @throws ApplicationFailure NothingToDo with why each was left out */
 async function scopeOrEnd(input: FailoverSiteInput, board: ProgressBoard): Promise<SiteScope> {
   board.phase('planning')
+  const site = siteOfQueue()
   try {
-    const scope = await onSite(siteOfQueue(), 'control', firstLimits).scopeSite.executeWithOptions(
-      { summary: `which systems of site ${input.site} go where` },
-      [{ site: input.site, systems: input.systems ?? null, to: input.to ?? null, configHash: input.configHash ?? null }],
-    )
+    if (site === input.site) {
+      const how = `from the command line: muster failover --site ${site}; or with another site in the memo`
+      throw fail('InvalidInput', `this run works at site ${site}, which is the one that is lost: start it ${how}`)
+    }
+    const scope = await promptOnSite(site, firstLimits).scopeSite.executeWithOptions({ summary: `which systems of site ${input.site} go where` }, [
+      { site: input.site, systems: input.systems ?? null, to: input.to ?? null, configHash: input.configHash ?? null },
+    ])
     if (scope.systems.length > 0) return scope
     const why = scope.leftOut.map(({ system, why, detail }) => `${system}: ${why}, ${detail}`).join('; ')
     throw fail('NothingToDo', `no system fails over from site ${input.site}${why && `: ${why}`}`)
@@ -89,7 +93,7 @@ async function end(
   board.phase(outcome)
   board.outcome(outcome)
   // Where clients find it, however the run ends.
-  upsertMemo({ systems: systems.map((one) => ({ ...one })) })
+  upsertMemo({ systems: systems.map((one) => ({ ...one })), leftOut: leftOut.map((one) => ({ ...one })) })
   notices.send(outcome === 'succeeded' ? 'succeeded' : 'failed', 'critical', title, lines.join('\n'))
   const undelivered = await CancellationScope.nonCancellable(() => notices.settled())
   if (outcome === 'succeeded' || outcome === 'degraded') return { ...result, outcome, undelivered, endedAt: new Date().toISOString() }

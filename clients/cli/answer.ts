@@ -4,6 +4,7 @@ import type { RestoreResult } from '../../workflows/messages.ts'
 import { MusterError } from '../../domain/failures.ts'
 import { lookAtRun, waysOn } from '../runs.ts'
 import type { Desk } from './desk.ts'
+import { watchSite } from './failover-site.ts'
 import { createRates, describeProgress, follow } from './follow.ts'
 import { showRestored } from './restore-view.ts'
 
@@ -63,6 +64,7 @@ export function addWatch(program: Command, desk: () => Desk): void {
           for (const text of waysOn(run, progress.paused)) out.line(`    ${text}`)
         })
       }
+      if ((await handle.describe()).type === 'failoverSite') return watchSite({ out }, await temporal(), run)
       const { result, seconds } = await follow<RestoreResult>(handle, out)
       out.result(result, () => (Array.isArray(result?.steps) ? showRestored(out, result, seconds) : out.line('done')))
     })

@@ -248,6 +248,13 @@ describe('the failover of a site', function () {
     assert.match(end.message, /no system fails over from site site-\d+: wiki: no failover plan, write failover/)
   })
 
+  it('is refused at the site that is lost, in words that say where to start it', async () => {
+    const handle = await stage.start('failoverSite', 'failover-site/primary', { site: 'primary' })
+    const end = await endOf(handle)
+    assert.equal(end.type, 'InvalidInput')
+    assert.match(end.message, /works at site primary, which is the one that is lost: .*muster failover --site primary/)
+  })
+
   it('does not count a system of the site as brought back that has no failover plan', async () => {
     const wiki = { system: 'wiki', priority: 'P3', why: 'no failover plan', detail: 'write failover' } as const
     const shop = { system: 'old', priority: 'P1', why: 'active elsewhere', detail: 'it is active at site dr' } as const

@@ -59,7 +59,7 @@ import { moveSchedules } from './follow-up.ts'
 import { makeMovePlan, type PlannedMove } from './plan.ts'
 import { unlessStopped } from './stop.ts'
 import { takeOver } from './take-over.ts'
-import { ownTurn, patienceSeconds, pausing, type Turn, turnOfParent } from './turn.ts'
+import { ownTurn, pausing, type Turn, turnOfParent } from './turn.ts'
 
 export interface MoveResult {
   readonly system: string
@@ -97,10 +97,15 @@ export async function runMove(procedure: MoveProcedure, input: MoveInput): Promi
   const told: Told = { context: null }
   // Only where a whole site fails over are there signals: histories of before have neither, and replay as they are.
   if (!input.inTurn) return move(procedure, input, ownTurn, told)
-  const patience = () => patienceSeconds(told.context?.plan.limits ?? firstLimits)
   return unlessStopped(
     () => told.context?.saga.sealed ?? false,
-    () => move(procedure, input, turnOfParent(input.system, patience), told),
+    () =>
+      move(
+        procedure,
+        input,
+        turnOfParent(input.system, () => told.context?.plan.limits ?? firstLimits),
+        told,
+      ),
   )
 }
 

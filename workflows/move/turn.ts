@@ -37,10 +37,10 @@ export function patienceSeconds({ agentSeconds }: TimeLimits): number {
 export const ownTurn: Turn = { take: () => null, takeNow: () => undefined, rest: () => undefined }
 
 /**
- * @param askAgainSeconds so that a run whose parent was terminated meanwhile finds that out, and goes on alone
- * @throws ApplicationFailure InvalidInput without a parent
+ * Asks again and again, so that a run whose parent was terminated meanwhile finds that out, and goes on alone.
+ * @throws ApplicationFailure InvalidInput without a parent; Timeout from `take` after as long as a paused run waits for a person
  */
-export function turnOfParent(system: string, askAgainSeconds: () => number): Turn {
+export function turnOfParent(system: string, limits: () => TimeLimits): Turn {
   const { parent } = workflowInfo()
   if (!parent) throw fail('InvalidInput', '"inTurn" is for failovers that a failoverSite starts: leave it out')
   const up = getExternalWorkflowHandle(parent.workflowId, parent.runId)
@@ -63,7 +63,12 @@ export function turnOfParent(system: string, askAgainSeconds: () => number): Tur
   })
   const untilHeld = async (board?: ProgressBoard) => {
     board?.phase(waitsForTurn)
-    while (!(await condition(() => held, `${askAgainSeconds()}s`))) tell({ number: asked, wants: 'place' })
+    const since = Date.now()
+    const { correctionSeconds } = limits()
+    while (!(await condition(() => held, `${patienceSeconds(limits())}s`))) {
+      if (Date.now() - since > correctionSeconds * 1000) throw fail('Timeout', `no place was given to ${system} within ${correctionSeconds} s`)
+      tell({ number: asked, wants: 'place' })
+    }
   }
   return {
     take(board) {

@@ -16,7 +16,7 @@ import { goOnSignal, patienceSeconds, turnSignal } from '../move/turn.ts'
 import { handleSignal } from '../procedure.ts'
 import { movedOf, notMoved } from './moved.ts'
 import { moveInput } from './plan.ts'
-import type { SystemMoved } from './result.ts'
+import { cutFor, type SystemMoved } from './result.ts'
 
 /** One system while its failover runs. */
 interface Row {
@@ -111,7 +111,9 @@ async function moveOne(
     return movedOf({ ...about, runId: row.handle.firstExecutionRunId, declaredAt }, result)
   } catch (error) {
     if (!isFailure(error)) throw error
-    return notMoved({ ...about, runId: row.handle?.firstExecutionRunId ?? null }, error)
+    const moved = notMoved({ ...about, runId: row.handle?.firstExecutionRunId ?? null }, error)
+    const cut = cutFor(scope.systems.length)
+    return { ...moved, problem: moved.problem && { ...moved.problem, message: cut(moved.problem.message) } }
   }
 }
 

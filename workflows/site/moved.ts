@@ -7,7 +7,7 @@ import { failureOf, type PlainFailure } from '../failure-of.ts'
 import type { MoveResult } from '../move/run-move.ts'
 import type { Outcome } from '../progress.ts'
 import { lossSince } from '../restore/evidence.ts'
-import { cut, type SystemMoved } from './result.ts'
+import { type SystemMoved } from './result.ts'
 
 interface About {
   readonly toMove: SystemToMove
@@ -46,7 +46,7 @@ function endOf(error: unknown, { workflowId }: About): { readonly outcome: Outco
     return { outcome: 'failed', problem: { type: 'Cancelled', message: `${workflowId} was terminated in Temporal and could not clean up` } }
   }
   const { type, message } = failureOf(error)
-  return { outcome: outcomeIn(cause) ?? (isCancellation(error) ? 'cancelled' : 'failed'), problem: { type, message: cut(message) } }
+  return { outcome: outcomeIn(cause) ?? (isCancellation(error) ? 'cancelled' : 'failed'), problem: { type, message } }
 }
 
 /** As a run says it that gave up. */

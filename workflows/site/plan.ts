@@ -7,9 +7,9 @@ import { failover } from '../failover.ts'
 import { failureOf, isFailure } from '../failure-of.ts'
 import type { FailoverSiteInput, MoveInput } from '../messages.ts'
 import type { MoveResult } from '../move/run-move.ts'
-import { cut, type SystemPlanned } from './result.ts'
+import { cutFor, type SystemPlanned } from './result.ts'
 
-const mostMissing = 6
+const mostMissing = 5
 
 export async function planSystems(input: FailoverSiteInput, scope: SiteScope): Promise<readonly SystemPlanned[]> {
   const planned = await Promise.all(scope.systems.map((one) => planOne(input, scope, one)))
@@ -40,6 +40,7 @@ async function planOne(input: FailoverSiteInput, scope: SiteScope, { system, pri
     endsAfterSeconds: null,
     missing: [],
   }
+  const cut = cutFor(scope.systems.length)
   try {
     const { plan } = (await executeChild(failover, {
       workflowId: `plan/${system}/${workflowInfo().runId}`,
@@ -59,7 +60,7 @@ async function planOne(input: FailoverSiteInput, scope: SiteScope, { system, pri
       loss: { text: cut(forecast.loss.afterTail), seconds: forecast.loss.afterTailSeconds },
       durationSeconds: forecast.durationSeconds,
       durationBasis: cut(forecast.durationBasis),
-      missing: missingIn(plan),
+      missing: missingIn(plan, cut),
     }
   } catch (error) {
     if (!isFailure(error)) throw error
@@ -68,7 +69,7 @@ async function planOne(input: FailoverSiteInput, scope: SiteScope, { system, pri
   }
 }
 
-function missingIn({ forecast: { storesOut, tailSources, warnings } }: MoveResult['plan']): readonly string[] {
+function missingIn({ forecast: { storesOut, tailSources, warnings } }: MoveResult['plan'], cut: (text: string) => string): readonly string[] {
   const all = [
     ...storesOut.map(({ store, problem }) => `store ${store}: ${problem}`),
     ...tailSources.filter(({ found }) => !found).map(({ source, detail }) => `${source}: ${detail}`),

@@ -60,6 +60,12 @@ export interface FailoverSiteResult {
   readonly undelivered: readonly { readonly channel: string; readonly problem: string }[]
 }
 
-export function cut(text: string): string {
-  return text.length > 300 ? `${text.slice(0, 300)}…` : text
+/** Texts that a system has at most: its problem, its loss, and so on. */
+const textsOfOne = 8
+const textBudget = 32 * 1024
+
+/** Shortens texts so far that those of all systems fit into one payload. */
+export function cutFor(systems: number): (text: string) => string {
+  const most = Math.max(60, Math.min(300, Math.floor(textBudget / textsOfOne / systems)))
+  return (text) => (text.length > most ? `${text.slice(0, most)}…` : text)
 }
