@@ -2,7 +2,7 @@
 import type { Client, WorkflowHandle } from '@temporalio/client'
 import type { LeftOut } from '../../domain/site-failover.ts'
 import type { FailoverSiteResult, SystemMoved } from '../../workflows/messages.ts'
-import { lookAtRun } from '../runs.ts'
+import { lookAtRun, type RunProgress } from '../runs.ts'
 import { type SystemRun, systemRunsOf } from '../site-runs.ts'
 import { createRates, describeProgress, followLooking, tellPause } from './follow.ts'
 import { explain, type Output, type ToldFailure } from './output.ts'
@@ -28,8 +28,8 @@ export async function followSite(client: Client, handle: WorkflowHandle, out: Ou
       if (!run || !progress || isDone()) continue
       rates.set(system, rates.get(system) ?? createRates())
       if (progress.status === 'RUNNING') shown.push(`${system}: ${describeProgress(progress, rates.get(system) as ReturnType<typeof createRates>)}`)
-      const phase = progress.status === 'RUNNING' ? progress.phase : progress.status === 'COMPLETED' ? 'done' : `${progress.phase} (has ended)`
-      if (told.get(system) === phase) continue
+      const phase = shownPhase(progress)
+      if (told.get(system) === phase || phase === 'starting') continue
       told.set(system, phase)
       out.progressDone()
       out.line(`  ${priority} ${system.padEnd(16)} ${phase}${whatToType(phase, run)}`)
@@ -50,6 +50,14 @@ export async function followSite(client: Client, handle: WorkflowHandle, out: Ou
     return { outcome, systems, leftOut: (memo['leftOut'] ?? []) as readonly LeftOut[], seconds, problem: explain(error) }
   }
 }
+
+/** A run that was terminated stays at the phase where that happened. */
+function shownPhase({ status, phase }: RunProgress): string {
+  if (status === 'RUNNING' || ends.includes(phase)) return phase
+  return status === 'COMPLETED' ? 'done' : `${phase} (has ended)`
+}
+
+const ends = ['failed', 'rolled-back', 'cancelled', 'refused']
 
 function whatToType(phase: string, { handle, description }: NonNullable<SystemRun['run']>): string {
   if (phase === 'fence: waiting for people') return `: is the old side stopped?  muster fence ${handle.workflowId} --statement TEXT`
