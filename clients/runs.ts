@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { type Client, type WorkflowExecutionDescription, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client'
 import { MusterError } from '../domain/failures.ts'
-import { targetId, type WorkflowType, type Paused, pausedQueryName } from '../workflows/messages.ts'
+import { siteFailoverId, targetId, type WorkflowType, type Paused, pausedQueryName } from '../workflows/messages.ts'
 
 export interface StartedRun {
   readonly workflowId: string
@@ -11,16 +11,18 @@ export interface StartedRun {
 
 export interface RunRequest {
   readonly type: WorkflowType
+  /** Of the failover of a site, the site. */
   readonly system: string
   readonly input: Readonly<Record<string, unknown>>
   /** Whose queue the control steps use; the default site where absent. */
   readonly site?: string
   /** Where the run gets its id from. */
-  readonly id: 'target' | 'plan' | 'additive' | { readonly aside: { readonly host: string; readonly directory: string } }
+  readonly id: 'target' | 'plan' | 'additive' | 'site' | { readonly aside: { readonly host: string; readonly directory: string } }
 }
 
 export function workflowIdOf(request: RunRequest): string {
   if (request.id === 'target') return targetId(request.system)
+  if (request.id === 'site') return siteFailoverId(request.system)
   const stamp = `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, '')}Z-${randomUUID().slice(0, 8)}`
   if (request.id === 'plan') return `plan/${request.system}/${stamp}`
   if (request.id === 'additive') return `${request.type}/${request.system}/${stamp}`

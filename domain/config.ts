@@ -21,7 +21,12 @@ export interface Config {
   /** Who is told when something asks for a person, in this order; nobody besides `notifications` where absent. */
   readonly contacts?: readonly ContactConfig[]
   /** Defaults of domain/time-limits.ts where absent. */
-  readonly limits?: TimeLimits
+  readonly limits?: LimitsConfig
+}
+
+export interface LimitsConfig extends TimeLimits {
+  /** Systems that one host brings back at once when a site is lost; domain/turns.ts where absent. */
+  readonly failoversPerHost?: number
 }
 
 /** A configuration as it was signed, and the hash that names it. */

@@ -44,6 +44,8 @@ interface Recording {
   readonly id?: string
   /** What people do while it runs. */
   readonly meanwhile?: (handle: WorkflowHandle, play: Play) => Promise<unknown>
+  /** Name under which the history of the system's own failover is kept, of the failover of its site. */
+  readonly child?: string
 }
 
 const cancelAt = (activity: ActivityName) => async (handle: WorkflowHandle, play: Play) => {
@@ -274,6 +276,36 @@ const recordings: Readonly<Record<string, Recording>> = {
       }),
     },
   },
+  'failoverSite.planned': { input: { planOnly: true }, id: 'plan-of-a-site' },
+  'failoverSite.succeeded': { script: { observeTargets: oldSide }, child: 'failover.succeeded-in-turn' },
+  'failoverSite.succeeded-after-waits': {
+    script: { observeTargets: oldSideGone, planRestore: shopRestorePlan({ approvals: { count: 1 } }) },
+    meanwhile: async (_, play) => {
+      const child = await childOf(play)
+      await untilPhase(child, 'waiting for approval')
+      await until('the copy to be held', () => play.calls('checkRestored').length > 0)
+      await child.executeUpdate('approve', { args: [{ plan: (await child.describe()).memo?.['plan'], person: 'bob' }] })
+      await attestBy('alice', 'bob')(child)
+    },
+    child: 'failover.succeeded-in-turn-after-waits',
+  },
+  'failoverSite.degraded': {
+    script: {
+      observeTargets: oldSide,
+      scopeSite: async (input, attempt) => ({
+        ...(await base.scopeSite(input, attempt)),
+        leftOut: [{ system: 'wiki', priority: 'P3', why: 'no failover plan', detail: 'write failover for it in muster.yaml' }],
+      }),
+    },
+  },
+  'failoverSite.rolled-back': { script: { observeTargets: oldSide, holdAtTarget: failing('WalGap', 'WAL is missing after 0/5000000') } },
+  'failoverSite.nothing-to-do': { script: { scopeSite: async (input, attempt) => ({ ...(await base.scopeSite(input, attempt)), systems: [] }) } },
+  'failoverSite.cancelled': {
+    script: { observeTargets: oldSide, saveTail: untilCancelled() },
+    meanwhile: cancelAt('saveTail'),
+    child: 'failover.stopped-in-turn',
+  },
+
   'switchover.succeeded': { script: { observeTargets: oldSide } },
   'switchover.plan-failed': { script: { observeTargets: oldSideGone } },
   'failback.succeeded': { script: { observeTargets: oldSide } },
@@ -340,20 +372,42 @@ const unproven = {
 
 async function record(stage: Stage, name: string, recording: Recording): Promise<void> {
   const [type = ''] = name.split('.')
-  const ofSystem = type !== 'installConfig' && type !== 'archiveHistories'
-  const play = stage.play({ ...base, ...recording.script }, ofSystem ? 'shop' : noSystem)
+  const ofSite = type === 'failoverSite'
+  const ofSystem = type !== 'installConfig' && type !== 'archiveHistories' && !ofSite
+  const script = { ...base, ...recording.script }
+  const play = stage.play(script, ofSystem || ofSite ? 'shop' : noSystem)
+  if (ofSite) stage.play(script, noSystem)
   const restores = type === 'restoreSystem' || type === 'recoverToPointInTime' || moves.includes(type) || type === 'respondToBreach'
-  const id = recording.id ?? (restores ? 'target/shop' : ofSystem ? `${type}/shop/1` : type === 'archiveHistories' ? 'archive-histories' : 'install-config')
-  const handle = await stage.start(type, id, { ...(ofSystem && { system: 'shop' }), requestedBy: 'alice', ...recording.input })
+  const ofNone = ofSite ? 'failover-site/first' : type === 'archiveHistories' ? 'archive-histories' : 'install-config'
+  const id = recording.id ?? (restores ? 'target/shop' : ofSystem ? `${type}/shop/1` : ofNone)
+  const about = ofSite ? { site: 'first' } : ofSystem ? { system: 'shop' } : {}
+  const handle = await stage.start(type, id, { ...about, requestedBy: 'alice', ...recording.input })
+  current = stage
   await recording.meanwhile?.(handle, play)
   await handle.result().catch(() => undefined)
-  const { runId } = await handle.describe()
+  const runId = await keep(stage, name, id)
+  await childrenEnd(stage, runId)
+  if (recording.child !== undefined) await childrenEnd(stage, await keep(stage, recording.child, 'target/shop'))
+}
+
+/** Where what people do finds the runs that a run has started. */
+let current: Stage | null = null
+
+/** The failover of the system, as soon as the failover of its site has started it. */
+async function childOf(play: Play): Promise<WorkflowHandle> {
+  await until('the failover of the system', () => play.calls('scopeMove').length > 0)
+  return (current as Stage).client.workflow.getHandle('target/shop')
+}
+
+/** @returns the run's id */
+async function keep(stage: Stage, name: string, id: string): Promise<string> {
+  const { runId } = await stage.client.workflow.getHandle(id).describe()
   const history = await stage.client.workflow.getHandle(id, runId).fetchHistory()
   const { events } = JSON.parse(historyToJSON(history)) as { events: readonly object[] }
   // One event a line: a change can be read.
   await writeFile(join(folder, `${name}.json`), `{"events":[\n${events.map((event) => JSON.stringify(event)).join(',\n')}\n]}\n`)
   console.log(`${name}: ${events.length} events`)
-  await childrenEnd(stage, runId)
+  return runId
 }
 
 /** A full backup that the run started must not answer to the next script. */

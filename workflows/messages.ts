@@ -196,6 +196,8 @@ const MoveCommon = {
   /** Expiry of the plan, as `planOnly` gave it: a plan with another expiry has another hash. */
   expiresAt: IsoTime.optional(),
   identityFile: z.string().startsWith('/').max(1024).optional(),
+  /** Asks the run that started it for a place before it works: `failoverSite` says so. */
+  inTurn: z.literal(true).optional(),
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 }
@@ -238,6 +240,51 @@ export const respondToBreachMessage: Message<RespondToBreachInput> = {
   schema: RespondToBreachInput,
   example: { system: 'shop', since: '2026-11-21T02:14:00Z', hosts: ['db1'], planOnly: true },
 }
+
+/** The failover of every system that is active at a site, by priority. */
+export const FailoverSiteInput = z.strictObject({
+  /** The one that is lost. */
+  site: Name,
+  /** Only these of it. */
+  systems: z.array(Name).min(1).max(50).optional(),
+  /** Only those that go to this site. */
+  to: Name.optional(),
+  /** Go on without these required stores. */
+  openWith: z.array(Name).max(20).optional(),
+  /** More than maxLoss may be lost. */
+  acceptLoss: z.boolean().optional(),
+  /** Show the plan of each and end. */
+  planOnly: z.boolean().optional(),
+  /** By system, expiry of its plan as `planOnly` gave it: a plan with another expiry has another hash. */
+  expiresAt: z.record(Name, IsoTime).optional(),
+  identityFile: z.string().startsWith('/').max(1024).optional(),
+  configHash: Hash.optional(),
+  requestedBy: RequestedBy,
+})
+export type FailoverSiteInput = z.infer<typeof FailoverSiteInput>
+
+export const failoverSiteMessage: Message<FailoverSiteInput> = { schema: FailoverSiteInput, example: { site: 'primary', planOnly: true } }
+
+/** From a system to the failover of its site. */
+export const TurnInput = z.strictObject({
+  system: Name,
+  /** Grows with each message, so that none is taken for an older one. */
+  number: z.int().min(1),
+  /** `place`: waits for one; `nothing`: waits for a person, or works no more; `now`: works, since it may not wait any more. */
+  wants: z.enum(['place', 'nothing', 'now']),
+})
+export type TurnInput = z.infer<typeof TurnInput>
+
+/** The answer: this message was given a place. */
+export const GoOnInput = z.strictObject({ number: z.int().min(1) })
+export type GoOnInput = z.infer<typeof GoOnInput>
+
+/** Roll back, if that is still possible. */
+export const StopInput = z.strictObject({ reason: z.string().min(1).max(1000) })
+export type StopInput = z.infer<typeof StopInput>
+
+/** Between the failover of a site and those of its systems; nobody else sends them. */
+export const signalNames = { turn: 'turn', goOn: 'goOn', stop: 'stop' } as const
 
 export const AttestInput = z.strictObject({
   /** Hash of the plan, as it was shown. */
@@ -307,6 +354,7 @@ export const workflowTypes = [
   'failover',
   'failback',
   'switchover',
+  'failoverSite',
   'installConfig',
   'archiveHistories',
   'monitorHealth',
@@ -324,7 +372,13 @@ export function targetId(system: string): string {
   return `target/${system}`
 }
 
+/** One failover of a site at a time, where people start it from the command line. */
+export function siteFailoverId(site: string): string {
+  return `failover-site/${site}`
+}
+
 // What runs answer with, for clients.
+export type { FailoverSiteResult, SystemMoved, SystemPlanned } from './site/result.ts'
 export type { RestorePlan } from '../activities/host/restore/types.ts'
 export type { ArchiveHistoriesResult } from './archive-histories.ts'
 export type { ArchiveWalResult } from './archive-wal.ts'

@@ -3,11 +3,12 @@
  * that end the run with a type of the table instead of a task that fails for ever. A plain
  * error after the parse is a defect and fails the workflow task on purpose.
  */
-import type { UpdateDefinition } from '@temporalio/common'
-import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation, setHandler } from '@temporalio/workflow'
+import type { SignalDefinition, UpdateDefinition } from '@temporalio/common'
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, isCancellation, log, setHandler } from '@temporalio/workflow'
 import type { z } from 'zod'
 import { type FailureType, failures, MusterError } from '../domain/failures.ts'
 import { failureOf } from './failure-of.ts'
+import type { Outcome } from './progress.ts'
 
 /** What a procedure's input looks like, with one right example for error messages and the UI. */
 export interface Message<T> {
@@ -48,6 +49,15 @@ export function handleUpdate<T, R>(
   })
 }
 
+/** Registers a Signal whose one argument is parsed. A wrong one is left alone and logged: a Signal cannot be refused. */
+export function handleSignal<T>(definition: SignalDefinition<[T]>, message: Pick<Message<T>, 'schema'>, handle: (input: T) => void): void {
+  setHandler(definition, (input: T) => {
+    const parsed = message.schema.safeParse(input)
+    if (parsed.success) handle(parsed.data)
+    else log.warn(`signal "${definition.name}" is left alone: its input is not what it takes`)
+  })
+}
+
 function parseOne<T>(message: Message<T>, args: readonly unknown[]): T {
   const example = `a right input is ${JSON.stringify(message.example)}`
   const [input] = args
@@ -60,13 +70,13 @@ function parseOne<T>(message: Message<T>, args: readonly unknown[]): T {
   throw fail('InvalidInput', `${problems.join('; ')}; ${example}`)
 }
 
-/** The only kind of error a workflow throws. */
-export function fail(type: FailureType, message: string, cause?: unknown): ApplicationFailure {
+/** The only kind of error a workflow throws. @param outcome what became of the run, for a parent */
+export function fail(type: FailureType, message: string, cause?: unknown, outcome?: Outcome): ApplicationFailure {
   return ApplicationFailure.create({
     type,
     message,
     nonRetryable: true,
-    details: [{ hint: failures[type].hint, exitCode: failures[type].exitCode }],
+    details: [{ hint: failures[type].hint, exitCode: failures[type].exitCode, ...(outcome && { outcome }) }],
     ...(cause instanceof Error && { cause }),
   })
 }

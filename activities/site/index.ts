@@ -16,6 +16,7 @@ import { planBackup } from './plan-backup.ts'
 import { runFence } from './run-fence.ts'
 import { scopeMove } from './scope-move.ts'
 import { scopeProbes } from './scope-probes.ts'
+import { scopeSite } from './scope-site.ts'
 import { scopeStandby } from './scope-standby.ts'
 import { scopeRestore } from './scope-restore.ts'
 import { verifyApproval } from './verify-approval.ts'
@@ -34,6 +35,7 @@ export function createSiteActivities(agent: Agent) {
     scopeBreach: atBoundary(agent, scopeBreach(agent)),
     scopeMove: atBoundary(agent, scopeMove(agent)),
     scopeProbes: atBoundary(agent, scopeProbes(agent)),
+    scopeSite: atBoundary(agent, scopeSite(agent)),
     scopeStandby: atBoundary(agent, scopeStandby(agent)),
     planDns: atBoundary(agent, planDns(agent)),
     scopeRestore: atBoundary(agent, scopeRestore(agent)),

@@ -5,6 +5,7 @@ import { MusterError } from '../../domain/failures.ts'
 import { waysOn } from '../../domain/ways-on.ts'
 import { lookAtRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
+import { watchSite } from './failover-site.ts'
 import { createRates, describeProgress, follow } from './follow.ts'
 import { showRestored } from './restore-view.ts'
 
@@ -64,6 +65,7 @@ export function addWatch(program: Command, desk: () => Desk): void {
           for (const text of waysOn(run, progress.paused)) out.line(`    ${text}`)
         })
       }
+      if ((await handle.describe()).type === 'failoverSite') return watchSite({ out }, await temporal(), run)
       const { result, seconds } = await follow<RestoreResult>(handle, out)
       out.result(result, () => (Array.isArray(result?.steps) ? showRestored(out, result, seconds) : out.line('done')))
     })

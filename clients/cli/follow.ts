@@ -13,8 +13,28 @@ export interface Followed<T> {
 
 /** @throws what the run failed with */
 export async function follow<T>(handle: WorkflowHandle, out: Output, onPhase?: (phase: string) => void): Promise<Followed<T>> {
-  const startedAt = Date.now()
   const rates = createRates()
+  let phase = ''
+  let problem = ''
+  return followLooking<T>(handle, out, async (isDone) => {
+    const progress = await lookAtRun(handle).catch(() => null)
+    if (!progress || isDone()) return
+    if (progress.phase !== phase) onPhase?.(progress.phase)
+    phase = progress.phase
+    out.progress(describeProgress(progress, rates))
+    const told = progress.paused?.problem ?? ''
+    if (progress.paused && told !== problem) tellPause(out, handle.workflowId, progress.paused)
+    problem = told
+  })
+}
+
+/**
+ * Waits for the end of a run and looks at it meanwhile, again and again.
+ * @param look shows what there is to see; nothing any more once the run is done
+ * @throws what the run failed with
+ */
+export async function followLooking<T>(handle: WorkflowHandle, out: Output, look: (isDone: () => boolean) => Promise<void>): Promise<Followed<T>> {
+  const startedAt = Date.now()
   let done = false
   const end = new AbortController()
   const leave = () => {
@@ -26,18 +46,8 @@ export async function follow<T>(handle: WorkflowHandle, out: Output, onPhase?: (
   }
   process.once('SIGINT', leave)
   const looking = (async () => {
-    let phase = ''
-    let problem = ''
     while (!done) {
-      const progress = await lookAtRun(handle).catch(() => null)
-      if (progress && !done) {
-        if (progress.phase !== phase) onPhase?.(progress.phase)
-        phase = progress.phase
-        out.progress(describeProgress(progress, rates))
-        const told = progress.paused?.problem ?? ''
-        if (progress.paused && told !== problem) tellPause(out, handle.workflowId, progress.paused)
-        problem = told
-      }
+      await look(() => done)
       // Until the next look, or the end of the run.
       await sleep(out.isTerminal ? 500 : 1000, undefined, { signal: end.signal }).catch(() => undefined)
     }
@@ -58,7 +68,8 @@ export async function follow<T>(handle: WorkflowHandle, out: Output, onPhase?: (
   }
 }
 
-function tellPause(out: Output, run: string, paused: NonNullable<RunProgress['paused']>): void {
+/** Why it is paused, and what to type. */
+export function tellPause(out: Output, run: string, paused: NonNullable<RunProgress['paused']>): void {
   out.progressDone()
   process.stderr.write(
     `  waits for a person: ${paused.problem}\n${waysOn(run, paused)

@@ -1,6 +1,7 @@
 /** `muster failover`, `switchover`, `failback`: the plan, then the run, at the site it goes to. */
 import type { Command } from 'commander'
 import { siteOfSystem } from '../../domain/copies.ts'
+import { MusterError } from '../../domain/failures.ts'
 import type { MoveProcedure } from '../../domain/move.ts'
 import { otherSite } from '../../domain/placement.ts'
 import type { MoveResult } from '../../workflows/messages.ts'
@@ -8,13 +9,15 @@ import { listenText } from './run.ts'
 import { startRun } from '../runs.ts'
 import { parseYes, planMatching, tellWhatToApprove } from './approve-here.ts'
 import type { Desk } from './desk.ts'
+import { failoverSite, type SiteOptions } from './failover-site.ts'
 import { follow } from './follow.ts'
+import { goOfflineTo, type OfflineWords } from './offline.ts'
 import { showMoved } from './move-view.ts'
 import { showPlan } from './restore-view.ts'
 import { known } from './status.ts'
 import { filesOption, showTreeFiles } from './tree-files.ts'
 
-interface MoveOptions {
+interface MoveOptions extends OfflineWords {
   readonly from?: string
   readonly openWith?: string[]
   readonly acceptLoss?: boolean
@@ -24,10 +27,6 @@ interface MoveOptions {
   readonly files?: boolean
   readonly yes?: string
   readonly wait: boolean
-  readonly offline?: boolean
-  readonly port?: string
-  readonly uiPort?: string
-  readonly listen?: string
 }
 
 const moves: Readonly<Record<MoveProcedure, string>> = {
@@ -41,7 +40,7 @@ export function addMoves(program: Command, desk: () => Desk): void {
     const command = program
       .command(type)
       .description(description)
-      .argument('<system>')
+      .argument(type === 'failover' ? '[system...]' : '<system>', type === 'failover' ? 'one; with --site those of it, all unless named' : '')
       .option('--from <store>', 'read from this store')
       .option('--accept-loss', 'more than maxLoss may be lost')
       .option('--open-with <store...>', 'open even if these required stores cannot be reached')
@@ -51,9 +50,14 @@ export function addMoves(program: Command, desk: () => Desk): void {
       .option(...filesOption)
       .option('--yes <plan@expiry>', 'approve this plan in the same command, as --plan printed it')
       .option('--no-wait', 'start it and return')
-      .action(async (system: string, options: MoveOptions) => move(desk(), type, system, options))
+      .action(async (named: string | string[], options: MoveOptions & SiteOptions) => {
+        const systems = [named].flat()
+        return options.site === undefined ? move(desk(), type, only(systems), options) : failoverSite(desk(), systems, { ...options, site: options.site })
+      })
     if (type !== 'failover') continue
     command
+      .option('--site <site>', 'the site that is lost: every system that is active there, by priority')
+      .option('--to <site>', 'with --site: only those that go to this site')
       .option('--offline', 'Temporal is gone as well: run it on one that is started here, at the site it goes to')
       .option('--port <port>', 'of that Temporal', '7233')
       .option('--ui-port <port>', 'of its UI', '8233')
@@ -61,11 +65,19 @@ export function addMoves(program: Command, desk: () => Desk): void {
   }
 }
 
+/** @throws MusterError InvalidInput */
+function only([system, ...others]: readonly string[]): string {
+  if (system !== undefined && others.length === 0) return system
+  throw new MusterError('InvalidInput', system === undefined ? 'no system is named' : 'several systems are named', {
+    hint: 'name one: muster failover SYSTEM, or the site that is lost: muster failover --site SITE [SYSTEM …]',
+  })
+}
+
 async function move(desk: Desk, type: MoveProcedure, system: string, options: MoveOptions): Promise<void> {
   const { out } = desk
   const { config, whole } = await desk.applied(null)
   const site = otherSite(whole, known(whole, system), siteOfSystem(config, system))
-  const uiUrl = options.offline ? await offline(desk, site, options) : desk.uiUrl
+  const uiUrl = options.offline ? await goOfflineTo(desk, site, options) : desk.uiUrl
   const client = await desk.temporal()
   const yes = options.yes === undefined ? null : parseYes(options.yes)
   const input = { ...inputOf(system, options, desk.user), ...(yes && { expiresAt: yes.expiresAt }) }
@@ -93,11 +105,6 @@ async function move(desk: Desk, type: MoveProcedure, system: string, options: Mo
       out.line(`  waits for people who say that the old side is stopped:  muster fence ${handle.workflowId} --statement TEXT`)
   })
   out.result({ workflowId: handle.workflowId, seconds, ...result }, () => showMoved(out, result, seconds))
-}
-
-/** @returns address of the UI */
-async function offline({ out, goOffline }: Desk, goesTo: string, { port, uiPort, listen = '127.0.0.1' }: MoveOptions): Promise<string> {
-  return (await goOffline({ goesTo, port: Number(port), uiPort: Number(uiPort), listen, say: (text) => out.line(text) })).ui
 }
 
 function inputOf(system: string, options: MoveOptions, user: string): Record<string, unknown> {

@@ -73,7 +73,7 @@ describe('the recorded histories', function () {
   it('hold each workflow, and each of its ways to end', () => {
     const ends = (type: string) => new Set(named(type).map(({ text }) => /EVENT_TYPE_WORKFLOW_EXECUTION_(COMPLETED|FAILED|CANCELED)/.exec(text)?.[1] ?? 'none'))
     for (const type of workflowTypes) assert.ok(named(type).length > 0, `there is no history of ${type}`)
-    for (const type of ['backupSystem', 'archiveWal', 'restoreSystem', 'installConfig', 'archiveHistories', 'monitorHealth'])
+    for (const type of ['backupSystem', 'archiveWal', 'restoreSystem', 'installConfig', 'archiveHistories', 'monitorHealth', 'failoverSite'])
       assert.deepEqual([...ends(type)].toSorted(), ['CANCELED', 'COMPLETED', 'FAILED'], type)
   })
 

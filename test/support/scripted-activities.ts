@@ -375,6 +375,7 @@ const named: { readonly [N in ActivityName]: true } = {
   runAfter: true,
   saveTail: true,
   scopeRestore: true,
+  scopeSite: true,
   startClosed: true,
   startOldDatabase: true,
   startService: true,

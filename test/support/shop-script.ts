@@ -335,6 +335,13 @@ export function shopScript(changes: Partial<Script> = {}): Script {
       contacts: [],
     }),
     probeService: () => ({ reached: true, detail: 'answers 200' }),
+    scopeSite: ({ site }) => ({
+      configHash,
+      systems: [{ system: 'shop', priority: 'P1', to: 'primary', hosts: ['localhost'], rtoSeconds: 600 }],
+      leftOut: [{ system: 'wiki', priority: 'P3', why: 'active elsewhere', detail: `it is not at site ${site}` }],
+      perHost: 2,
+      limits: shortLimits,
+    }),
     scopeStandby: () => ({ configHash, activeHere: false, databases: [{ component: 'database', host: 'localhost' }], limits: shortLimits }),
     planStandby: ({ system }) => ({ step: shopStandbyStep(system), seeds: false, why: 'the standby of backup 20261121T020000Z-d4t4' }),
     seedStandby: () => ({ restoredBytes: 10_000_000, seconds: 1.5 }),

@@ -4,12 +4,15 @@ import type { DatabaseObservation, ServiceObservation } from '../../domain/targe
 import type { MoveDecision } from '../../domain/move.ts'
 import { fail } from '../procedure.ts'
 import type { RestoreContext } from '../restore/context.ts'
+import type { Turn } from './turn.ts'
 
 export interface MoveContext extends RestoreContext {
   readonly scope: MoveScope
   /** Hosts of the old side whose agents did not answer when the plan was made. */
   readonly absent: readonly string[]
   readonly attests: AttestDesk
+  /** The place that it needs while it works, where a whole site fails over. */
+  readonly turn: Turn
 }
 
 /** Where people write that the old side is stopped. */

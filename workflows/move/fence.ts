@@ -12,7 +12,7 @@ import { timed } from '../restore/context.ts'
 import { type MoveContext, moveOf } from './context.ts'
 import { stopSource } from './source.ts'
 
-/** @throws ApplicationFailure Timeout when nobody says in time that the old side is stopped */
+/** The run has no place any more where people gave the proof. @throws ApplicationFailure Timeout when nobody says in time that the old side is stopped */
 export async function fenceSource(context: MoveContext): Promise<FenceProof> {
   const move = moveOf(context)
   const absent = await stopSource({ ...context, staysStopped: move.breach !== undefined })
@@ -59,6 +59,7 @@ async function byPeople(context: MoveContext, problems: readonly string[]): Prom
     `Then ${fencePeople} people say what they have seen: muster fence ${context.run.split(':')[0]} --statement TEXT`,
   ].join('\n')
   const asked: NoticeText = { event: 'alarm', severity: 'critical', subject: `${context.title} waits: is site ${from} stopped?`, body }
+  context.turn.rest()
   const said = await whileUnanswered(context.notices, asked, () => context.attests.await({ hash: decisionHash, people: fencePeople }, limits.correctionSeconds))
   return { by: 'people', detail: said.map(({ person, statement }) => `${person}: ${statement}`).join('; '), at: new Date().toISOString() }
 }

@@ -26,6 +26,7 @@
 import { isCancellation, workflowInfo } from '@temporalio/workflow'
 import type { AppliedRules, Held, RestorePlan, SavedTail, SwappedIn } from '../../activities/host/restore/types.ts'
 import { type FenceProof, isPlanned, type MoveProcedure } from '../../domain/move.ts'
+import { firstLimits } from '../../domain/time-limits.ts'
 import type { KeptEvidence } from '../evidence.ts'
 import { type MoveInput, targetId } from '../messages.ts'
 import { createNotices } from '../notices.ts'
@@ -59,7 +60,9 @@ import { moveFinalTrees, treesAtRest } from './final-trees.ts'
 import { changeRecords } from './dns.ts'
 import { moveSchedules } from './follow-up.ts'
 import { makeMovePlan, type PlannedMove } from './plan.ts'
+import { unlessStopped } from './stop.ts'
 import { takeOver } from './take-over.ts'
+import { ownTurn, pausing, type Turn, turnOfParent } from './turn.ts'
 
 export interface MoveResult {
   readonly system: string
@@ -96,9 +99,28 @@ export interface MoveTimes {
 
 export async function runMove(procedure: MoveProcedure, input: MoveInput): Promise<MoveResult> {
   refuseOtherId(procedure, input)
+  const told: Told = { context: null }
+  // Only where a whole site fails over are there signals: histories of before have neither, and replay as they are.
+  if (!input.inTurn) return move(procedure, input, ownTurn, told)
+  return unlessStopped(
+    () => told.context?.saga.sealed ?? false,
+    () =>
+      move(
+        procedure,
+        input,
+        turnOfParent(input.system, () => told.context?.plan.limits ?? firstLimits),
+        told,
+      ),
+  )
+}
+
+interface Told {
+  context: MoveContext | null
+}
+
+async function move(procedure: MoveProcedure, input: MoveInput, turn: Turn, told: Told): Promise<MoveResult> {
   const times: MoveTimes = { declaredAt: new Date().toISOString(), approvedAt: null, fencedAt: null, dataReadyAt: null, dnsObservedAt: null, verifiedAt: null }
   const run = runName()
-  const told: { context: MoveContext | null } = { context: null }
   const verify = (...[statement, configHash, signature]: Parameters<Parameters<typeof createApprovalDesk>[0]['verify']>) =>
     proveApproval(input.system, statement, configHash, signature)
   const desk = createApprovalDesk({ run, verify, counted: (given, needed) => tellOfApproval(input.system, told.context, given, needed) })
@@ -109,7 +131,9 @@ export async function runMove(procedure: MoveProcedure, input: MoveInput): Promi
     times: () => ({ dataReadyAt: times.dataReadyAt, serviceVerifiedAt: times.verifiedAt, dnsObservedAt: times.dnsObservedAt }),
     move: () => told.context && { from: moveOf(told.context).from, to: moveOf(told.context).to, ...seen },
   })
-  const corrections = dossier.watching(createCorrectionDesk())
+  const mayWait = () => told.context && { board: told.context.board, mayWait: !told.context.saga.sealed }
+  // Watched from outside: waiting for a place is no work either.
+  const corrections = dossier.watching(input.inTurn ? pausing(createCorrectionDesk(), turn, mayWait) : createCorrectionDesk())
   const board = createProgressBoard(procedure, input.system)
   const site = siteOfQueue()
   board.phase('planning')
@@ -127,6 +151,7 @@ export async function runMove(procedure: MoveProcedure, input: MoveInput): Promi
     saga: createSaga(),
     corrections,
     attests,
+    turn,
     run,
     steps: [],
     checks: [],
@@ -269,19 +294,26 @@ async function prepareAndFence(
   let ready = false
   await together([
     async () => {
+      // Awaited only where there is something to wait for: the order of steps in histories of before stays as it is.
+      const place = context.turn.take()
+      if (place) await place
       prepared.held = await restoreAside(beside, treesAtRest(context))
       await checkAside(beside)
       ready = true
+      context.turn.rest()
     },
     async () => {
       prepared.approvals = await getApproval(context, desk)
       dossier.approved(prepared.approvals)
       times.approvedAt = new Date().toISOString()
+      const again = context.turn.take(context.board)
+      if (again) await again
       context.notices.send('started', 'critical', `${context.title} started`, [...planLines(context.plan), ...moveLines(context.plan, [])].join('\n'))
       await planAgain(context, async (summary) => (await makeMovePlan(context.site, procedure, input, context.plan, summary)).plan)
       prepared.fence = await fenceSource(context)
       seen.fence = prepared.fence
       times.fencedAt = new Date().toISOString()
+      if (prepared.fence.by === 'people') await context.turn.take(context.board)
       await moveFinalTrees(context)
       if (!ready) context.board.phase('restore aside')
     },

@@ -207,8 +207,17 @@ function recoveredOf({ plan, took }: RestoreContext, { promoted, incarnations }:
  */
 function lossOf({ plan, tails }: RestoreContext, { promoted }: RestoredState, declaredAt: string): number | null {
   if (plan.decision.target.kind !== 'latest' || !['in-place', 'move'].includes(plan.decision.mode) || promoted.size === 0) return null
-  const losses = [...promoted].flatMap(([component, { lastCommitAt }]) => {
-    if (tails.get(component)?.stopped) return [0]
+  return lossSince([...promoted], (component) => Boolean(tails.get(component)?.stopped), declaredAt)
+}
+
+/** @param recovered newest commit that came back, by database @param isWhole whether WAL came along to the end of the stopped server's */
+export function lossSince(
+  recovered: readonly (readonly [string, { readonly lastCommitAt: string | null }])[],
+  isWhole: (component: string) => boolean,
+  declaredAt: string,
+): number | null {
+  const losses = recovered.flatMap(([component, { lastCommitAt }]) => {
+    if (isWhole(component)) return [0]
     return lastCommitAt === null ? [] : [Math.max(0, secondsBetween(lastCommitAt, declaredAt))]
   })
   return losses.length === 0 ? null : Math.max(...losses)

@@ -27,7 +27,7 @@ export async function giveUp(context: RestoreContext, error: unknown, dossier: D
     await dossier.keepFailed(context, problem, outcome, [`stopped at: ${at}`, state])
   })
   if (isCancellation(error) && failed.length === 0) return error
-  return fail(problem.type, `stopped at "${at}": ${problem.message}; ${state}; ${failures[problem.type].hint}`)
+  return fail(problem.type, `stopped at "${at}": ${problem.message}; ${state}; ${failures[problem.type].hint}`, undefined, outcome)
 }
 
 /** Where what has to be undone waits for an agent, people are told, and one contact after the other. */

@@ -15,6 +15,7 @@ export const archivedTypes = [
   'drill',
   'failover',
   'failback',
+  'failoverSite',
   'switchover',
   'installConfig',
   'monitorHealth',
