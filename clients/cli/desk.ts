@@ -54,7 +54,7 @@ export interface Desk {
     config: Config,
     system: string,
     lift: { readonly run: string; readonly reason: string; readonly rebuilt: boolean },
-  ): Promise<{ readonly run: string; readonly hosts: readonly string[] }>
+  ): Promise<{ readonly run: string; readonly hosts: readonly string[]; readonly others: readonly string[] }>
   apply(options: { readonly dryRun: boolean; readonly withoutTemporal: boolean }): Promise<ApplyResult>
   init(options: {
     readonly organisation: string
