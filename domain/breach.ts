@@ -2,6 +2,7 @@
 import type { ApprovalRule } from './approval.ts'
 import { canonicalJson } from './canonical-json.ts'
 import type { SecretReference } from './config.ts'
+import { inOneLine } from './doubtful-text.ts'
 import type { MoveSource } from './move.ts'
 
 export interface BreachCommand {
@@ -123,7 +124,7 @@ export function compareInventories(before: readonly InventoryItem[], after: read
 /** In a few lines: all of what is short, the beginning of what is long. */
 export function differenceLines({ added, changed, removed, equal }: InventoryDifference, most = 20): readonly string[] {
   const part = (what: string, names: readonly string[]) => [
-    ...names.slice(0, most).map((name) => `${what} ${name}`),
+    ...names.slice(0, most).map((name) => `${what} ${inOneLine(name)}`),
     ...(names.length > most ? [`${what} ${names.length - most} more`] : []),
   ]
   const lines = [...part('added:', added), ...part('changed:', changed), ...part('removed:', removed)]

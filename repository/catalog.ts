@@ -41,12 +41,12 @@ export async function readCatalog(deps: CatalogDeps, store: Store, system?: stri
   const sizes = new Map<string, { sizeBytes: number; modifiedAt: string }>()
   const manifestKeys: string[] = []
   const takenAt = new Map<string, string>()
-  for await (const { key, sizeBytes, modifiedAt } of store.list(system === undefined ? backupsPrefix : componentBackupsPrefix(system))) {
+  for await (const { key, sizeBytes, modifiedAt, takenAt: taken } of store.list(system === undefined ? backupsPrefix : componentBackupsPrefix(system))) {
     const parts = parseBackupKey(key)
     if (!parts) continue
     if (parts.rest === 'manifest.json') {
       manifestKeys.push(key)
-      takenAt.set(key, modifiedAt)
+      takenAt.set(key, taken ?? modifiedAt)
     } else sizes.set(key, { sizeBytes, modifiedAt })
   }
   const manifests: Manifest[] = []

@@ -40,7 +40,8 @@ export async function readChain(store: Store, system: string, verifier: Verifier
       )
     }
     head = opened.textSha256
-    records.push(opened.value)
+    // Who signed it, whatever it says of that.
+    records.push(name === null ? opened.value : { ...opened.value, by: name })
     documents.push(bytes)
   }
   return { records, head, documents }

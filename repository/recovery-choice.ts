@@ -12,13 +12,15 @@ import { type BaseFacts, incarnationAt, pathsTo, type RecoveryPath, type Shipmen
 import type { Incarnation, PostgresqlManifest } from '../domain/repository-format.ts'
 import { isBefore, toMicros } from '../domain/times.ts'
 import { formatLsn, type Lsn, parseLsn } from '../domain/wal.ts'
-import { alongPath, firstAfter, lastCommit, type PlacedShipment, type ReadIndex } from './wal-times.ts'
+import { alongPath, firstAfter, type LastCommit, lastCommit, type PlacedShipment, type ReadIndex } from './wal-times.ts'
 
 export interface Repository {
   readonly store: Store
   readonly manifests: readonly PostgresqlManifest[]
   readonly shipments: Shipments<WalShipmentName>
   readonly read: ReadIndex
+  /** Where hosts are under suspicion: what counts of it for a moment before the last of those that they are suspected since. */
+  readonly believed?: { readonly before: string; readonly shipments: Shipments<WalShipmentName> }
 }
 
 export interface RecoveryChoice {
@@ -47,13 +49,29 @@ export async function chooseRecovery(
   target: RecoveryTarget,
   asked: { readonly incarnation: string | null; readonly pinnedBackup: string | null },
 ): Promise<RecoveryChoice> {
+  const { believed } = repository
+  if (target.kind === 'time' && believed && isBefore(target.time, believed.before)) {
+    const { believed: _, ...rest } = repository
+    return chooseAmong({ ...rest, shipments: believed.shipments }, state, component, target, asked, true)
+  }
+  return chooseAmong(repository, state, component, target, asked, false)
+}
+
+async function chooseAmong(
+  repository: Repository,
+  state: ControlState,
+  component: string,
+  target: RecoveryTarget,
+  asked: { readonly incarnation: string | null; readonly pinnedBackup: string | null },
+  isCut: boolean,
+): Promise<RecoveryChoice> {
   const tip = incarnationFor(state, component, target, asked.incarnation)
   const manifests = repository.manifests.filter((one) => asked.pinnedBackup === null || one.backup === asked.pinnedBackup)
   const paths = pathsTo(tip.incarnation, manifests.map(baseFacts), state.incarnations, repository.shipments)
   if (paths.length === 0) throw unreachable(repository, `no base backup leads to incarnation ${tip.incarnation}`, null)
   if (target.kind === 'backup') return toEndOf(repository, paths, tip, target)
   if (target.kind === 'latest') return toLatest(repository, paths, tip)
-  if (target.kind === 'time') return toTime(repository, paths, tip, target)
+  if (target.kind === 'time') return toTime(repository, paths, tip, target, isCut)
   return toLsn(repository, paths, tip, target, lsnOf(state, component, target))
 }
 
@@ -118,6 +136,7 @@ async function toTime(
   paths: readonly RecoveryPath[],
   tip: Incarnation,
   target: { kind: 'time'; time: string },
+  isCut: boolean,
 ): Promise<RecoveryChoice> {
   let newestAt: string | null = null
   for (const path of paths) {
@@ -125,7 +144,10 @@ async function toTime(
     const shipments = placed(repository, path)
     const newest = await lastCommit(shipments, repository.read)
     if (newest && (newestAt === null || isBefore(newestAt, newest.at))) newestAt = newest.at
-    if (!newest || isBefore(newest.at, target.time)) continue
+    if (!newest || isBefore(newest.at, target.time)) {
+      if (isCut) return toEndOfBelieved(repository, path, tip, newest)
+      continue
+    }
     const why = `newest base backup that ended at or before ${target.time} and from which WAL is unbroken beyond it`
     const common = { manifest: manifestOf(repository, path), path, incarnation: tip, newestAt: newest.at, why }
     // The very last commit there is: PostgreSQL stops at a time only when it sees a later commit, so its LSN is the target.
@@ -140,6 +162,20 @@ async function toTime(
   if (newestAt === null)
     throw unreachable(repository, `${target.time} is not in a recoverable window: no commit after ${paths[0]?.base.endedAt} is in the store`, null)
   throw unreachable(repository, `${target.time} cannot be reached: WAL is unbroken only to the commit of ${newestAt}`, newestAt)
+}
+
+/** What was committed later was shipped by a host under suspicion: the moment is reached as far as something else tells of it. */
+function toEndOfBelieved(repository: Repository, path: RecoveryPath, tip: Incarnation, newest: LastCommit | null): RecoveryChoice {
+  const { base } = path
+  return {
+    manifest: manifestOf(repository, path),
+    path,
+    incarnation: tip,
+    fetchUntilLsn: newest ? path.untilLsn : parseLsn(base.endLsn),
+    newestAt: newest?.at ?? base.endedAt,
+    target: { kind: 'lsn', lsn: newest?.lsn ?? base.endLsn },
+    why: `the last commit that was in the store before the hosts were under suspicion, from backup ${base.backup}`,
+  }
 }
 
 function toLsn(repository: Repository, paths: readonly RecoveryPath[], tip: Incarnation, target: RecoveryTarget, lsn: Lsn): RecoveryChoice {

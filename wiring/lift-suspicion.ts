@@ -22,20 +22,26 @@ export interface Lift {
   readonly rebuilt: boolean
 }
 
+export interface Lifted extends Pick<Suspicion, 'run' | 'hosts'> {
+  /** Runs that still have one of these hosts under suspicion: each answer to a breach notes its own. */
+  readonly others: readonly string[]
+}
+
 /** @throws MusterError UnknownName; SecretMissing where the control key is not here; Unreachable */
-export async function liftSuspicion(places: Places, { config, system, run, by, reason, rebuilt }: Lift): Promise<Pick<Suspicion, 'run' | 'hosts'>> {
+export async function liftSuspicion(places: Places, { config, system, run, by, reason, rebuilt }: Lift): Promise<Lifted> {
   const secrets = createSecretResolver()
   const signer = await loadSigner(join(places.keys, keyFiles.control))
   const { verifier } = await localTrust(places)
   const stores = Object.keys(config.stores).map((name) => createStore(config, name, secrets))
   const writer = { stores, verifier, signer, organisation: config.organisation, by: controlWriter, now: () => new Date() }
   let lifted: Suspicion | null = null
-  await appendRecord(writer, system, (records) => {
+  const records = await appendRecord(writer, system, (records) => {
     lifted = named(records, system, run)
     return { kind: 'suspicion-lifted', run: lifted.run, by, reason, ...(rebuilt && { rebuilt: true as const }) }
   })
   const { run: noted, hosts } = lifted as unknown as Suspicion
-  return { run: noted, hosts }
+  const left = foldRecords(records).suspicions.filter((one) => one.until === undefined && one.hosts.some((host) => hosts.includes(host)))
+  return { run: noted, hosts, others: left.map((one) => one.run) }
 }
 
 function named(records: readonly ControlRecord[], system: string, run: string): Suspicion {

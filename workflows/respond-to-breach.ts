@@ -111,7 +111,8 @@ export const respondToBreach = procedure('respondToBreach', respondToBreachMessa
     if (!isFailure(error)) throw error
     throw await giveUp(context, end, error)
   }
-  return succeed(context, end)
+  // Asked to stop while it opened, it has opened all the same: that is told and kept.
+  return CancellationScope.nonCancellable(() => succeed(context, end))
 })
 
 function refuseOtherId({ planOnly, system }: RespondToBreachInput): void {
@@ -205,7 +206,13 @@ async function giveUp(context: BreachContext, end: BreachEnd, error: unknown): P
   const began = context.steps.length > 0
   const refused = problem.type === 'ApprovalRejected' || problem.type === 'ApprovalExpired'
   const outcome: Outcome = isCancellation(error) ? 'cancelled' : !began && refused ? 'refused' : 'failed'
-  const state = began ? `${input.system} stays isolated: nothing is served` : 'nothing was isolated'
+  const { to } = context.plan.decision
+  const moved = await CancellationScope.nonCancellable(() => hasMoved(context, end))
+  const state = moved
+    ? `${input.system} is active at site ${to} now; the old side stays isolated`
+    : began
+      ? `${input.system} stays isolated: nothing is served`
+      : 'nothing was isolated'
   await CancellationScope.nonCancellable(async () => {
     board.phase(outcome)
     board.outcome(outcome)
@@ -213,10 +220,25 @@ async function giveUp(context: BreachContext, end: BreachEnd, error: unknown): P
     await concluded(context, { ...end, outcome, problem })
   })
   if (isCancellation(error)) return error
-  const on = began
-    ? `; go on: muster scenario security-breach ${input.system}, with the same moment and hosts; nothing came of it after all: add --lift ${context.run}`
-    : ''
+  const on =
+    began && !moved
+      ? `; go on: muster scenario security-breach ${input.system}, with the same moment and hosts; nothing came of it after all: add --lift ${context.run}`
+      : ''
   return fail(problem.type, `${problem.message}; ${state}${on}`)
+}
+
+/** A failover that fails past its opening is not taken back: whether the system is at the other site, the records say. */
+async function hasMoved({ input, plan, site }: BreachContext, { point }: BreachEnd): Promise<boolean> {
+  if (point === null) return false
+  const { configHash } = plan.decision
+  try {
+    await onSite(site, 'control', plan.scope.limits).scopeMove.executeWithOptions({ summary: `where ${input.system} is now` }, [
+      { system: input.system, procedure: 'failover', configHash },
+    ])
+    return false
+  } catch (error) {
+    return failureOf(error).type === 'WrongTarget'
+  }
 }
 
 async function concluded(context: BreachContext, end: BreachEnd): Promise<RespondToBreachResult> {

@@ -82,7 +82,7 @@ async function missingBackups(
   stores: readonly Store[],
   to: Store,
 ): Promise<readonly { from: Store; manifest: Manifest }[]> {
-  // A copy is signed by the host that makes it: what is doubtful would not be, any more.
+  // What is doubtful in one store is not spread to others.
   const { suspicions } = await readState(agent, config, input.system)
   const deps = { verifier: await agent.verifier(config), cache: agent.cache, suspicions }
   const has = new Set((await readCatalog(deps, to, input.system)).manifests.map(({ backup }) => backup))

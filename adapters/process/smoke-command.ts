@@ -1,4 +1,5 @@
 /** The smoke command of a drill, or a scanner of a candidate: its exit code is the answer. */
+import { inOneLine } from '../../domain/doubtful-text.ts'
 import { MusterError } from '../../domain/failures.ts'
 import { runTool } from './run-tool.ts'
 
@@ -27,7 +28,7 @@ export async function runSmokeCommand(
     ...(signal && { signal }),
     ...(label !== undefined && { label }),
     explainFailure: ({ exitCode, stderrTail }) =>
-      new MusterError('CheckFailed', `${what} ${command} ended with ${exitCode ?? 'a signal'}: ${stderrTail.trim().split('\n').at(-1) ?? ''}`, {
+      new MusterError('CheckFailed', `${what} ${command} ended with ${exitCode ?? 'a signal'}: ${inOneLine(stderrTail.trim().split('\n').at(-1) ?? '', 300)}`, {
         hint: 'run it by hand against a restore elsewhere: muster restore SYSTEM --component NAME --into DIR',
       }),
   })

@@ -52,7 +52,7 @@ export async function statObject(root: string, key: string): Promise<ObjectStat 
   })
   if (facts?.isSymbolicLink()) throw linkFound(root, key)
   if (!facts?.isFile()) return null
-  return { key, sizeBytes: facts.size, modifiedAt: facts.mtime.toISOString() }
+  return { key, sizeBytes: facts.size, modifiedAt: facts.mtime.toISOString(), takenAt: facts.ctime.toISOString() }
 }
 
 /** To leave it out would make a listing shorter than what is there; to follow it could lead anywhere. */

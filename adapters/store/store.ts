@@ -10,6 +10,8 @@ export interface ObjectStat {
   readonly sizeBytes: number
   /** ISO-8601 UTC, by the store's clock. */
   readonly modifiedAt: string
+  /** The same, where `modifiedAt` is one that whoever may write there can set. */
+  readonly takenAt?: string
 }
 
 export type PutOutcome = 'created' | 'exists'

@@ -56,7 +56,7 @@ export interface Desk {
     config: Config,
     system: string,
     lift: { readonly run: string; readonly reason: string; readonly rebuilt: boolean },
-  ): Promise<{ readonly run: string; readonly hosts: readonly string[] }>
+  ): Promise<{ readonly run: string; readonly hosts: readonly string[]; readonly others: readonly string[] }>
   apply(options: { readonly dryRun: boolean; readonly withoutTemporal: boolean }): Promise<ApplyResult>
   /** How this Temporal stands to the repository, and what adopting it would decide. @throws MusterError TemporalUnreachable, ConfigInvalid */
   adopting(): Promise<Adopting>

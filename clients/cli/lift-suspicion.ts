@@ -14,6 +14,12 @@ export async function liftSuspicion(desk: Desk, system: string, run: string, { r
   known(config, system)
   const lifted = await desk.liftSuspicion(config, system, { run, reason, rebuilt })
   desk.out.result({ system, ...lifted, reason, rebuilt }, () => {
+    if (lifted.others.length > 0) {
+      desk.out.line(`${system}: the suspicion that ${lifted.run} noted of ${lifted.hosts.join(', ')} is lifted, and others are not: nothing counts again yet`)
+      for (const other of lifted.others)
+        desk.out.line(`  → muster scenario security-breach ${system} --lift ${other}${rebuilt ? ' --rebuilt' : ''} --reason TEXT`)
+      return
+    }
     desk.out.line(
       `${system}: ${lifted.hosts.join(', ')} no longer under suspicion; what they sign${rebuilt ? ' from now on' : ', and have signed,'} counts again, and they may serve`,
     )

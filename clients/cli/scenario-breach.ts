@@ -1,4 +1,6 @@
 /** The answer to a breach, carried out: its plan, two approvals, a fence, a review. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { WorkflowHandle } from '@temporalio/client'
 import type { ScenarioStep } from '../../domain/scenario/scenario.ts'
 import type { RespondToBreachResult } from '../../workflows/messages.ts'
 import { startRun } from '../runs.ts'
@@ -43,11 +45,20 @@ export async function carryOutBreach(
 /** What the failover waits for is said by it; how it ends, by its parent. */
 async function followRecovery(desk: Desk, workflowId: string): Promise<void> {
   const handle = (await desk.temporal()).workflow.getHandle(workflowId)
+  await untilStarted(handle)
   await follow(handle, desk.out, (phase) => {
     if (phase === 'waiting for approval') void tellWaiting(desk, handle)
     if (phase === 'fence: waiting for people')
       desk.out.line(`  waits for people who say that the old side is cut off:  muster fence ${workflowId} --statement TEXT`)
   }).catch(() => undefined)
+}
+
+/** Its parent says that it begins right before it does. */
+async function untilStarted(handle: WorkflowHandle): Promise<void> {
+  for (let look = 0; look < 60; look += 1) {
+    if (await handle.describe().catch(() => null)) return
+    await sleep(500)
+  }
 }
 
 async function tellWaiting(desk: Desk, handle: Parameters<typeof tellWhatToApprove>[1]): Promise<void> {

@@ -88,6 +88,10 @@ describe('scenario security-breach: somebody else may have ruled the host', func
     assert.match(guarded.stderr, /host "alpha" is under suspicion since 2001/)
     const lift = /--lift (\S+)/.exec(stderr)?.[1] as string
     const atHome = typedMuster(sites.installation.alpha, env.client)
+    const restored = await atHome.run('restore', 'shop', '--dry-run')
+    assert.equal(restored.exitCode, failures.WrongTarget.exitCode, restored.stderr)
+    assert.match(restored.stderr, /host "alpha" is under suspicion since 2001.*shop is not restored to it/s)
+    assert.match((await atHome.run('runbook', 'shop', 'database')).stderr, /does not count: .* key of alpha, which is under suspicion/s)
     assert.match((await atHome.run('scenario', 'security-breach', 'shop', '--lift', lift)).stderr, /--reason/)
     await atHome.good('scenario', 'security-breach', 'shop', '--lift', lift, '--reason', 'it was the auditors')
     assert.equal((await guardAtHome()).exitCode, 0)
@@ -200,6 +204,9 @@ describe('scenario security-breach: somebody else may have ruled the host', func
     const { exitCode, stderr } = await guardAtHome()
     assert.equal(exitCode, failures.NotActiveSite.exitCode)
     assert.match(stderr, /active at site "dr"/)
+    const back = await muster.run('scenario', 'security-breach', 'shop', '--at', since, '--suspect', 'beta', '--yes')
+    assert.equal(back.exitCode, failures.WrongTarget.exitCode, back.stderr)
+    assert.match(back.stderr, /host "alpha" of site primary, which is under suspicion itself/)
   })
 })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isStepDone } from '../../activities/site/breach/run-breach-command.ts'
 import { createSigningKey, createVerifier, loadSigner } from '../../adapters/crypto/signature.ts'
 import { createDirectoryStore } from '../../adapters/store/directory.ts'
 import type { Store } from '../../adapters/store/store.ts'
@@ -46,6 +47,26 @@ describe('one chain of control records over two stores', () => {
     await append(3)
     assert.deepEqual(await numbersIn(one), [1, 2, 3])
     assert.deepEqual(await numbersIn(two), [1, 2, 3])
+  })
+
+  it('names who signed a record, whatever that one says: a host under suspicion does no step of the answer', async () => {
+    const run = 'target/shop:1'
+    const step = 'rotate session-key'
+    await createSigningKey(join(folder, 'alpha'), 'alpha')
+    const alpha = await loadSigner(join(folder, 'alpha'))
+    const known = [
+      { publicKey: writer.signer.publicKey, name: 'beta', kinds: ['record'] as const },
+      { publicKey: alpha.publicKey, name: 'alpha', kinds: ['record'] as const },
+    ]
+    const shop = { ...writer, by: 'beta', verifier: createVerifier(known) }
+    await appendRecord(shop, 'shop', () => ({ kind: 'suspicion', run, since: '2026-11-21T02:14:00Z', hosts: ['alpha'], notedAt: '2026-11-21T03:00:00Z' }))
+    const forged = await appendRecord({ ...shop, signer: alpha }, 'shop', () => ({ kind: 'step-done', run, step }))
+    assert.equal(forged.length, 2)
+    const seen = (await readRecords(shop, 'shop')).records
+    assert.equal(seen.at(-1)?.by, 'alpha')
+    assert.equal(isStepDone(seen, run, step), false)
+    await appendRecord(shop, 'shop', () => ({ kind: 'step-done', run, step }))
+    assert.equal(isStepDone((await readRecords(shop, 'shop')).records, run, step), true)
   })
 
   it('is not broken where stores that were out in turn have grown apart: the longer goes on, the other stays readable', async () => {

@@ -44,7 +44,7 @@ describe('a restored PostgreSQL recovers in quarantine, holds and is promoted', 
       [true, true],
       JSON.stringify(results),
     )
-    await assert.rejects(withQuarantined(cluster.instance, quarantine, (client) => client.query('create table no (n int)')))
+    await assert.rejects(withQuarantined(cluster.instance, quarantine, (client) => client.query('create table public.no (n int)')))
 
     const [place] = await withQuarantined(
       cluster.instance,
@@ -138,7 +138,7 @@ describe('a restored PostgreSQL recovers in quarantine, holds and is promoted', 
   it('follows a timeline that was begun by an earlier recovery', async () => {
     const first = await rig.heldAt({ kind: 'time', time: rig.afterTwo })
     await promoteHeld(cluster.instance, first)
-    await withQuarantined(cluster.instance, first, (client) => client.query('begin read write; insert into marker values (20); commit'))
+    await withQuarantined(cluster.instance, first, (client) => client.query('begin read write; insert into public.marker values (20); commit'))
     await stopQuarantined(first)
     const walDirectory = await copyWal(cluster, 'wal-two')
     for (const name of (await readdir(join(first.directory, 'pg_wal'))).filter((entry) => entry.startsWith('00000002'))) {

@@ -89,7 +89,7 @@ describe('the server of a component is started, closed, opened and stopped', fun
     const facts = await startClosed(cluster.instance, place, { label: 'closed-test' })
     assert.equal(facts.inRecovery, false)
     const quarantine = closedQuarantine(cluster.instance, place)
-    await withQuarantined(cluster.instance, quarantine, (client) => client.query('create table if not exists written (n int)'))
+    await withQuarantined(cluster.instance, quarantine, (client) => client.query('create table if not exists public.written (n int)'))
     const { state, listener } = await observeServer(cluster.instance)
     assert.deepEqual([state, listener], ['running', 'none'])
     const { stdout } = await runTool('ss', ['-Hltn', `sport = :${cluster.port}`])

@@ -99,7 +99,7 @@ function copiesOf(cluster: TestCluster, backup: TestBackup, wal: string): Pick<R
     },
     markers: (quarantine) =>
       withQuarantined(instance, quarantine, async (client) => {
-        const { rows } = await client.query("select string_agg(n::text, ',' order by n) as all from marker")
+        const { rows } = await client.query("select string_agg(n::text, ',' order by n) as all from public.marker")
         return rows[0].all as string
       }),
     stopCopies: async () => {

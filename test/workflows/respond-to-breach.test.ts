@@ -213,6 +213,71 @@ describe('the answer to a breach', function () {
     assert.equal(written?.input.evidence.outcome, 'cancelled')
   })
 
+  it('is not held up by what a suspected host answers', async () => {
+    const refused = failing('PreconditionFailed', 'the data directory is gone')
+    const { play, handle, child } = await begin({ stopService: refused, stopDatabase: refused, saveTail: refused })
+    await open(child)
+    const { outcome, review } = (await handle.result()) as RespondToBreachResult
+    assert.equal(outcome, 'succeeded')
+    assert.ok(
+      review.some((line) => /failed: stop database on localhost: the data directory is gone/.test(line)),
+      review.join('; '),
+    )
+    assert.ok(play.calls('stopDatabase').length >= 2, 'though a service before it could not be stopped')
+  })
+
+  it('is isolated though no store takes the note, and goes no further without it', async () => {
+    const { play, handle } = await begin({ noteSuspicion: failing('StoreReadOnly', 'no store takes it') })
+    const { type, message } = await endOf(handle)
+    assert.equal(type, 'StoreReadOnly')
+    assert.match(message, /stays isolated/)
+    assert.ok(play.order('isolateHosts', 'stopDatabase').includes('isolateHosts'))
+    assert.ok(play.order('stopDatabase').includes('stopDatabase database'))
+    assert.equal(play.calls('takeForensicCopy').length + play.calls('examineCandidate').length, 0)
+  })
+
+  it('says where the system is when it is cancelled while it opens', async () => {
+    let opened = false
+    const openDatabase: Script['openDatabase'] = async (input, attempt) => {
+      opened = true
+      return untilCancelled()().catch(() => base.openDatabase(input, attempt))
+    }
+    const scopeMove: Script['scopeMove'] = (input, attempt) => (opened ? failing('WrongTarget', 'it is active at site dr')() : base.scopeMove(input, attempt))
+    const { play, handle, child } = await begin({ openDatabase, scopeMove })
+    await open(child)
+    await until('the opening', () => opened)
+    await handle.cancel()
+    await endOf(handle)
+    const told = play.calls('notifyPeople').map(({ input }) => input.notice)
+    const last = told.filter(({ procedure }) => procedure === 'respondToBreach').at(-1)
+    assert.match(last?.body ?? '', /is active at site dr now; the old side stays isolated/)
+  })
+
+  it('does not say that nothing is served where the records say that it has moved', async () => {
+    let began = false
+    const rotateByCommand: Script['rotateByCommand'] = () => {
+      began = true
+      return failing('PreconditionFailed', 'no')()
+    }
+    const scopeMove: Script['scopeMove'] = (input, attempt) => (began ? failing('WrongTarget', 'it is active at site dr')() : base.scopeMove(input, attempt))
+    const { handle, child } = await begin({ rotateByCommand, scopeMove, giveBack: failing('StoreReadOnly', 'no store takes it') })
+    await isThere(child)
+    await untilPhase(child, 'paused: rotate session-key')
+    await correct(child, { action: 'giveUp' })
+    const { message } = await endOf(handle)
+    assert.match(message, /is active at site dr now/)
+    assert.doesNotMatch(message, /nothing is served|go on: muster scenario/)
+  })
+
+  it('takes what was removed from a store for a bad candidate, and goes on', async () => {
+    const gone = failing('ObjectMissing', 'backups/shop/database/x is missing')
+    const { handle, child } = await begin({
+      planDrill: (input, attempt) => ('at' in input && input.at === '2026-11-21T02:13:59.999000Z' ? gone() : base.planDrill(input, attempt)),
+    })
+    await open(child)
+    assert.equal(((await handle.result()) as RespondToBreachResult).point, '2026-11-20T02:00:09.001000Z')
+  })
+
   it('runs under the id of its system alone', async () => {
     const { system } = stage.play(base, 'breach-other')
     const handle = await stage.start('respondToBreach', 'breach-of-mine', { system, since, hosts: ['localhost'] })

@@ -72,7 +72,10 @@ async function tryOne(context: BreachContext, candidate: Candidate, host: string
   }
 }
 
-/** What a candidate itself may be to blame for; anything else, such as a store that is out, says nothing about it. */
+/**
+ * What a candidate itself may be to blame for; anything else, such as a store that is out, says nothing about it. Whoever could
+ * write into the stores has perhaps changed or removed what belongs to it.
+ */
 const saysSomething: readonly string[] = [
   'CheckFailed',
   'RecoveryTargetUnreachable',
@@ -80,6 +83,11 @@ const saysSomething: readonly string[] = [
   'RestoreFailed',
   'BackupNotFound',
   'ChecksumMismatch',
+  'HostileArchive',
+  'KeyNotTrusted',
+  'ManifestInvalid',
+  'ObjectMissing',
+  'SignatureInvalid',
   'WalGap',
 ]
 

@@ -1,19 +1,26 @@
 /** Taking a system out of service where hosts are under suspicion, and keeping what they look like. Nothing of it is undone by a failure. */
+import type { TimeLimits } from '../../domain/time-limits.ts'
 import { onHost, onSite, promptOnHost } from '../activity-options.ts'
 import { failureOf, isFailure } from '../failure-of.ts'
 import { timed } from '../restore/context.ts'
 import { stopSource } from '../move/source.ts'
 import type { BreachContext } from './context.ts'
 
-/** Readers first: from here on nothing that the hosts sign counts. What cannot be isolated is told, and hinders nothing else. */
+/**
+ * Readers first: from here on nothing that the hosts sign counts. What cannot be isolated is told, and hinders nothing else.
+ * Stores that are out hold up no isolation; but without the note nothing is chosen, since what the hosts sign would count.
+ * @throws ApplicationFailure of the note, once everything is isolated
+ */
 export async function isolate(context: BreachContext): Promise<void> {
   const { plan, input, run, site } = context
   const { decision, scope } = plan
   const where = { system: input.system, configHash: decision.configHash, run }
   await timed(context, 'isolate', async () => {
-    await onSite(site, 'control', scope.limits).noteSuspicion.executeWithOptions({ summary: `note the suspicion of ${decision.suspects.join(', ')}` }, [
-      { ...where, since: decision.since, hosts: decision.suspects },
-    ])
+    const note = (limits: TimeLimits) =>
+      onSite(site, 'control', limits).noteSuspicion.executeWithOptions({ summary: `note the suspicion of ${decision.suspects.join(', ')}` }, [
+        { ...where, since: decision.since, hosts: decision.suspects },
+      ])
+    const noted = await note({ ...scope.limits, controlSeconds: Math.min(scope.limits.controlSeconds, firstNoteSeconds) }).then(() => true, notCancelled)
     await Promise.all([
       ...decision.isolate.map((name) =>
         told(context, `isolate: ${name}`, async () => {
@@ -24,7 +31,7 @@ export async function isolate(context: BreachContext): Promise<void> {
         }),
       ),
       told(context, 'stop what serves users', async () => {
-        const absent = await stopSource({
+        const { absent, problems } = await stopSource({
           ...context,
           scope,
           staysStopped: true,
@@ -32,9 +39,19 @@ export async function isolate(context: BreachContext): Promise<void> {
           plan: { limits: scope.limits, decision: { configHash: decision.configHash, target: { kind: 'latest' }, mode: 'move' } },
         })
         if (absent.length > 0) context.review.push(`no agent answered on ${absent.join(', ')}: nothing was stopped there`)
+        for (const problem of problems) tellFailed(context, problem)
       }),
     ])
+    if (!noted) await note(scope.limits)
   })
+}
+
+/** Whoever is there is not left on the network for longer than this because a store is out. */
+const firstNoteSeconds = 60
+
+function notCancelled(error: unknown): false {
+  if (!isFailure(error) || failureOf(error).type === 'Cancelled') throw error
+  return false
 }
 
 /** One after the other: the disks of a host are shared. */
@@ -76,8 +93,11 @@ async function told(context: BreachContext, what: string, work: () => Promise<vo
     await work()
   } catch (error) {
     if (!isFailure(error) || failureOf(error).type === 'Cancelled') throw error
-    const { message } = failureOf(error)
-    context.review.push(`failed: ${what}: ${message}`)
-    context.notices.send('alarm', 'critical', `${context.title}: ${what} failed`, `${message}\nDo it by hand.`)
+    tellFailed(context, `${what}: ${failureOf(error).message}`)
   }
+}
+
+function tellFailed({ review, notices, title }: BreachContext, line: string): void {
+  review.push(`failed: ${line}`)
+  notices.send('alarm', 'critical', `${title}: a step failed`, `${line}\nDo it by hand.`)
 }

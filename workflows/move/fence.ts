@@ -15,7 +15,7 @@ import { stopSource } from './source.ts'
 /** The run has no place any more where people gave the proof. @throws ApplicationFailure Timeout when nobody says in time that the old side is stopped */
 export async function fenceSource(context: MoveContext): Promise<FenceProof> {
   const move = moveOf(context)
-  const absent = await stopSource({ ...context, staysStopped: move.breach !== undefined })
+  const { absent, problems: failed } = await stopSource({ ...context, staysStopped: move.breach !== undefined })
   const at = () => new Date().toISOString()
   const believed = move.fence.includes('agents')
   if (absent.length === 0 && believed) return { by: 'agents', detail: `agents of site ${move.from} saw services and databases stopped`, at: at() }
@@ -26,6 +26,7 @@ export async function fenceSource(context: MoveContext): Promise<FenceProof> {
     const problems = [
       ...(absent.length === 0 ? [] : [`no agent answers on ${absent.join(', ')}`]),
       ...(believed ? [] : [`${move.breach?.suspects.join(', ') ?? 'the old side'} is under suspicion: what its agents say proves nothing`]),
+      ...failed,
     ]
     if (move.fence.includes('command')) {
       const proof = await byCommand(context, problems)

@@ -37,7 +37,7 @@ export async function makeMovePlan(
   )
   const [observations, source, dns] = await Promise.all([
     observeDestination(input.system, scope),
-    pinned ? null : lookAtSource(input.system, scope),
+    pinned ? null : lookAtSource(input.system, scope, [], input.breach === undefined),
     planRecords(site, procedure, input.system, scope),
   ])
   if (source && isPlanned(procedure)) refuseAbsent(procedure, input.system, source.absent)

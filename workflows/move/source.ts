@@ -28,9 +28,10 @@ export async function lookAtSource(
   system: string,
   scope: MoveScope,
   absent: readonly string[] = [],
+  believed = true,
 ): Promise<SourceSeen & { readonly absent: readonly string[] }> {
   const seen = await Promise.all(
-    sourceHosts(scope.source).map((host) => lookAtHost(system, absent.includes(host) ? { ...scope, limits: soon(scope.limits) } : scope, host)),
+    sourceHosts(scope.source).map((host) => lookAtHost(system, absent.includes(host) ? { ...scope, limits: soon(scope.limits) } : scope, host, believed)),
   )
   return {
     databases: seen.flatMap(({ databases }) => databases),
@@ -45,7 +46,7 @@ function soon(limits: TimeLimits): TimeLimits {
   return { ...limits, agentSeconds: Math.min(limits.agentSeconds, returnedSeconds) }
 }
 
-async function lookAtHost(system: string, scope: MoveScope, host: string): Promise<SourceSeen & { readonly absent: readonly string[] }> {
+async function lookAtHost(system: string, scope: MoveScope, host: string, believed: boolean): Promise<SourceSeen & { readonly absent: readonly string[] }> {
   try {
     const observed = await promptOnHost(host, 'control', scope.limits).observeTargets.executeWithOptions({ summary: `look at the old side on ${host}` }, [
       {
@@ -62,36 +63,60 @@ async function lookAtHost(system: string, scope: MoveScope, host: string): Promi
       absent: [],
     }
   } catch (error) {
-    if (!isFailure(error) || failureOf(error).type !== 'AgentAbsent') throw error
+    if (!isFailure(error) || !isNoAnswer(error, believed)) throw error
     return { databases: [], services: [], absent: [host] }
   }
 }
 
+/** Where its agents are not believed, whatever they fail with is no answer: who rules a host must not hold up the move away from it. */
+function isNoAnswer(error: unknown, believed: boolean): boolean {
+  const { type } = failureOf(error)
+  return type === 'AgentAbsent' || (!believed && type !== 'Cancelled')
+}
+
+/** Hosts whose agents did not answer, and what failed where they are not believed: of both nothing is proven. */
+export interface Stopped {
+  readonly absent: readonly string[]
+  readonly problems: readonly string[]
+}
+
 /**
  * Stops what can be reached of the old side, services in reverse order and then databases, and saves the tails. What ran is
- * started again when the move is rolled back.
- * @returns hosts whose agents did not answer: of them nothing is proven
+ * started again when the move is rolled back. Where a breach is answered, one step that fails hinders no other.
  */
-export async function stopSource(context: StopContext): Promise<readonly string[]> {
+export async function stopSource(context: StopContext): Promise<Stopped> {
   return timed(context, 'stop the old side', async () => {
-    const seen = await lookAtSource(context.input.system, context.scope, context.absent)
-    const gone = new Set(seen.absent)
+    const seen = await lookAtSource(context.input.system, context.scope, context.absent, !context.staysStopped)
+    const ended: Ended = { gone: new Set(seen.absent), problems: context.staysStopped ? [] : null }
     for (const { service } of context.scope.source.services) {
       const found = seen.services.find((one) => one.service === service)
-      if (found) await unlessGone(gone, found.host, () => stopService(context, found))
+      if (found) await unlessGone(ended, found.host, `stop ${service}`, () => stopService(context, found))
     }
-    await together(seen.databases.map((database) => () => unlessGone(gone, database.host, () => stopDatabase(context, database, database.host))))
-    return [...gone]
+    await together(
+      seen.databases.map(
+        (database) => () => unlessGone(ended, database.host, `stop ${database.component}`, () => stopDatabase(context, database, database.host)),
+      ),
+    )
+    return { absent: [...ended.gone], problems: ended.problems ?? [] }
   })
 }
 
-async function unlessGone(gone: Set<string>, host: string, stop: () => Promise<void>): Promise<void> {
+interface Ended {
+  readonly gone: Set<string>
+  /** Null where a failure is believed, and ends the run. */
+  readonly problems: string[] | null
+}
+
+async function unlessGone({ gone, problems }: Ended, host: string, what: string, stop: () => Promise<void>): Promise<void> {
   if (gone.has(host)) return
   try {
     await stop()
   } catch (error) {
-    if (!isFailure(error) || failureOf(error).type !== 'AgentAbsent') throw error
-    gone.add(host)
+    if (!isFailure(error)) throw error
+    const { type, message } = failureOf(error)
+    if (type === 'AgentAbsent') gone.add(host)
+    else if (problems !== null && type !== 'Cancelled') problems.push(`${what} on ${host}: ${message}`)
+    else throw error
   }
 }
 
@@ -106,8 +131,15 @@ async function stopService(context: StopContext, { service, host, state }: Servi
   await promptOnHost(host, 'control', limits).stopService.executeWithOptions({ summary: `stop the old ${service}` }, [where])
 }
 
+/** Who rules a host could fill its disk, or answer for ever: the tail of a life that is left is not worth the wait. */
+function brief(limits: TimeLimits): TimeLimits {
+  return { ...limits, transferSeconds: Math.min(limits.transferSeconds, doubtfulTailSeconds) }
+}
+
+const doubtfulTailSeconds = 900
+
 async function stopDatabase(context: StopContext, seen: DatabaseObservation, host: string): Promise<void> {
-  const { limits } = context.plan
+  const limits = context.staysStopped ? brief(context.plan.limits) : context.plan.limits
   const step = stepOf(context, sourceDecision(seen, host))
   const { component } = seen
   if (!context.staysStopped) {

@@ -1,6 +1,8 @@
 import type { InventoryItem } from '../../../domain/breach.ts'
 import { noBreachConfig } from '../../../domain/breach.ts'
+import { MusterError } from '../../../domain/failures.ts'
 import type { CheckResult } from '../../../domain/repository-format.ts'
+import { withinItsTime } from '../../bounded-command.ts'
 import { type Agent, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { variablesOf } from '../drill/smoke-drill.ts'
@@ -27,7 +29,8 @@ export interface ExamineCandidateStep {
  * Effect: the inventory, as a file of this host; what the scanners do to the copy, which is removed afterwards.
  * Idempotent: as the scanners are.
  * Heartbeat: each component and scanner.
- * Fails with: CheckFailed with the last words of the scanner that found something; CommandFailed where one cannot be run.
+ * Fails with: CheckFailed with the last words of the scanner that found something, or of one that did not end in time;
+ *   PreconditionFailed where one cannot be run.
  */
 export function examineCandidate(agent: Agent) {
   return async (step: ExamineCandidateStep, work: Work): Promise<{ readonly items: number; readonly checks: readonly CheckResult[] }> => {
@@ -42,12 +45,23 @@ export function examineCandidate(agent: Agent) {
     const env = await variablesOf(agent, step.restored)
     const checks: CheckResult[] = []
     for (const { name, command, timeoutSeconds } of step.scan ? scanners : []) {
-      work.progress({ phase: `scanner ${name}`, doneBytes: checks.length, totalBytes: null })
-      await agent.runSmokeCommand(command, { signal: work.signal, label: work.label, env, what: `scanner ${name}:`, timeoutSeconds })
+      const options = { signal: work.signal, label: work.label, env, what: `scanner ${name}:`, timeoutSeconds }
+      await withinItsTime(work, `scanner ${name}`, () => agent.runSmokeCommand(command, options)).catch((error: unknown) => {
+        throw verdictOf(error, name)
+      })
       checks.push({ name: `scanner ${name}`, value: null, ok: true, detail: 'found nothing' })
     }
     return { items: items.length, checks }
   }
+}
+
+/** What is not shown to be clean is not taken; a scanner that is not there says nothing, and no retry brings it. */
+export function verdictOf(error: unknown, name: string): unknown {
+  if (!(error instanceof MusterError)) return error
+  if (error.type === 'Timeout')
+    return new MusterError('CheckFailed', `scanner ${name}: ${error.message}: it is not shown that nothing is there`, { cause: error })
+  if (error.type !== 'CommandFailed') return error
+  return new MusterError('PreconditionFailed', `scanner ${name} cannot be run: ${error.message}`, { cause: error, hint: error.hint })
 }
 
 async function inventoryOf(agent: Agent, config: Parameters<Agent['instance']>[0], step: AnyStep, work: Work): Promise<readonly InventoryItem[]> {

@@ -1,4 +1,5 @@
 import { noBreachConfig } from '../../../domain/breach.ts'
+import { inOneLine } from '../../../domain/doubtful-text.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import { type Agent, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
@@ -39,7 +40,7 @@ export function findKnownPasswords(agent: Agent) {
     const { config } = await agent.config(step.configHash)
     const except = rolesOf(config, step).map(({ role }) => role)
     const roles = await agent.postgresql.loginRoles(await agent.instance(config, step.system, step.component), closedPlace(agent, step), except)
-    return { roles: roles.slice(0, 100) }
+    return { roles: [...roles.slice(0, 100).map((role) => inOneLine(role)), ...(roles.length > 100 ? [`${roles.length - 100} more`] : [])] }
   }
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ObjectSink, Progress } from '../../../adapters/component/component.ts'
@@ -6,10 +7,10 @@ import type { ComponentConfig } from '../../../domain/config.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import { backupId } from '../../../domain/object-keys.ts'
 import type { FilesManifest } from '../../../domain/repository-format.ts'
-import { createStagingSink, writeStaged } from '../../../repository/staging.ts'
+import { createStagingSink, sweepStaging, writeStaged } from '../../../repository/staging.ts'
 import { type Agent, componentOf, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
-import { runShort, stagingDirectory } from '../staging-place.ts'
+import { runShort, stagingDirectory, stagingName, stagingRoot } from '../staging-place.ts'
 
 export interface TakeForensicCopyInput {
   readonly system: string
@@ -24,7 +25,7 @@ export interface ForensicCopy {
   readonly entries: number
   readonly sizeBytes: number
   readonly stores: readonly string[]
-  /** Commands whose output could not be kept. */
+  /** Paths that are not there, and commands whose output could not be kept. */
   readonly problems: readonly string[]
 }
 
@@ -38,7 +39,7 @@ const collectSeconds = 120
  * Effect: a staging folder with `staged.json`, for `publishCopy`.
  * Idempotent: yes; each attempt has its own id and folder.
  * Heartbeat: `{ phase, doneBytes, totalBytes }`.
- * Fails with: SourceUnreadable where nothing is there, NothingToDo, DiskFull, CommandFailed.
+ * Fails with: SourceUnreadable where nothing is there, NothingToDo, NotEnoughSpace, CommandFailed.
  */
 export function takeForensicCopy(agent: Agent) {
   return async (input: TakeForensicCopyInput, work: Work): Promise<ForensicCopy> => {
@@ -49,12 +50,19 @@ export function takeForensicCopy(agent: Agent) {
     const backup = backupId(startedAt, 'forensic', runShort(work.runId), work.attempt)
     const directory = stagingDirectory(agent, input.system, as, backup)
     const collected = `${directory}-collected`
+    // What an attempt of this run left that died; another run's may be the only copy of it.
+    const mine = `-forensic-${runShort(work.runId)}-a`
+    await sweepStaging(stagingRoot(agent), agent.now(), (name) => !(name.startsWith(stagingName(input.system, as, '')) && name.includes(mine)))
     await mkdir(directory, { recursive: true, mode: 0o711 })
     await mkdir(collected, { recursive: true, mode: 0o700 })
     const options = { signal: work.signal, label: work.label }
     try {
-      const problems = await collect(agent, (systemOf(config, input.system).breach ?? noBreachConfig).collect, collected, work)
-      const paths = [...(await pathsOf(agent, component)), collected]
+      const asked = await pathsOf(agent, component)
+      const there = asked.filter((path) => existsSync(path))
+      if (there.length === 0) throw new MusterError('SourceUnreadable', `${asked.join(', ')} does not exist`)
+      const missing = asked.filter((path) => !there.includes(path)).map((path) => `${path} does not exist`)
+      const problems = [...missing, ...(await collect(agent, (systemOf(config, input.system).breach ?? noBreachConfig).collect, collected, work))]
+      const paths = [...there, collected]
       const sink = createStagingSink({ directory, system: input.system, component: as, backup }, agent.encryption(config), options)
       const source = { paths, exclude: [], allowUnreadable: ['**'], allowEmpty: true }
       const produced = await agent.files.produceTree(source, { stagingDirectory: directory }, sink as ObjectSink, {
@@ -87,11 +95,18 @@ export function takeForensicCopy(agent: Agent) {
       return { as, backup, entries, sizeBytes: objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), stores: component.stores, problems }
     } catch (error) {
       await rm(directory, { recursive: true, force: true })
-      throw error
+      throw withoutRetry(error, input.component)
     } finally {
       await rm(collected, { recursive: true, force: true })
     }
   }
+}
+
+/** Whoever was there may have filled the disk: the answer does not wait for it. */
+function withoutRetry(error: unknown, component: string): unknown {
+  const isFull = (error instanceof MusterError && error.type === 'DiskFull') || (error as NodeJS.ErrnoException | null)?.code === 'ENOSPC'
+  if (!isFull) return error
+  return new MusterError('NotEnoughSpace', `there is no room on this host for the forensic copy of ${component}: its disks are yours to copy`, { cause: error })
 }
 
 /** A database is its data directory and what of it lies elsewhere. */

@@ -57,6 +57,7 @@ export function planRestore(agent: Agent) {
     const system = systemOf(config, input.system)
     const state = await readState(agent, config, input.system)
     refuseOtherSite(agent, input, state)
+    refuseSuspects(system, input, state)
     const names = componentsOf(system, input)
     const expiresAt = expiryOf(input, system, agent.now())
     const plans: ComponentPlan[] = []
@@ -193,6 +194,21 @@ function refuseOtherSite({ site: here }: Agent, { procedure, system, move }: Pla
   if (procedure === 'drill' || !site) return
   const right = move?.from ?? here
   if (site.site !== right) throw new MusterError('NotActiveSite', `system "${system}" is active at site "${site.site}", not at "${right}"`)
+}
+
+/** What may be ruled by somebody else is not restored to; beside it, or in quarantine, what was there may still be looked at. */
+function refuseSuspects({ components, services }: SystemConfig, { procedure, system, into, components: only }: PlanRestoreInput, state: ControlState): void {
+  if (procedure === 'drill' || into) return
+  const hosts = [
+    ...Object.entries(components).flatMap(([name, { host }]) => (only === null || only.includes(name) ? [host] : [])),
+    ...services.map(({ host }) => host),
+  ]
+  const found = state.suspicions.find((one) => one.until === undefined && one.hosts.some((host) => hosts.includes(host)))
+  if (!found) return
+  const host = found.hosts.find((one) => hosts.includes(one))
+  throw new MusterError('WrongTarget', `host "${host}" is under suspicion since ${found.since}, as ${found.run} noted: ${system} is not restored to it`, {
+    hint: `made anew, or nothing came of it: muster scenario security-breach ${system} --lift ${found.run} [--rebuilt] --reason TEXT; else restore it elsewhere: --into DIR`,
+  })
 }
 
 /** More than the configured bound is lost only where who asked has said so; the decision that is approved says it too. */

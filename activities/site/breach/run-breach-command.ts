@@ -1,9 +1,11 @@
 import { type BreachCommand, noBreachConfig } from '../../../domain/breach.ts'
 import { foldRecords } from '../../../domain/control-state.ts'
 import { MusterError } from '../../../domain/failures.ts'
+import type { ControlRecord } from '../../../domain/repository-format.ts'
 import { appendRecord } from '../../../repository/control-records.ts'
 import { type Agent, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
+import { withinItsTime } from '../../bounded-command.ts'
 import { recordWriter } from '../../host/incarnations.ts'
 
 export interface BreachCommandInput {
@@ -19,7 +21,7 @@ export interface BreachCommandInput {
  *
  * Effect: what the command does.
  * Idempotent: as far as the command is; where the proof holds already, the command is not run.
- * Heartbeat: before the command.
+ * Heartbeat: while the command runs.
  * Fails with: UnknownName, CommandFailed with its last words, CheckFailed when the proof does not hold.
  */
 export function isolateHosts(agent: Agent) {
@@ -29,8 +31,7 @@ export function isolateHosts(agent: Agent) {
     const options = { signal: work.signal, label: work.label, timeoutSeconds: found.timeoutSeconds }
     const { proof } = found
     if (proof && (await holds(agent, proof, options))) return { proven: true }
-    work.progress({ phase: input.name, doneBytes: 0, totalBytes: null })
-    await agent.runCommand(found.command, options)
+    await withinItsTime(work, input.name, () => agent.runCommand(found.command, options))
     if (!proof) return { proven: false }
     if (!(await holds(agent, proof, options))) {
       throw new MusterError('CheckFailed', `"${input.name}" ended well, but its proof ${proof[0]} does not hold: the hosts may still be reached`, {
@@ -47,7 +48,7 @@ export function isolateHosts(agent: Agent) {
  *
  * Effect: what the command does, and a control record. A command that ended well right before its worker died is run again.
  * Idempotent: yes, once it is noted; as the command is before.
- * Heartbeat: before the command.
+ * Heartbeat: while the command runs.
  * Fails with: UnknownName, PreconditionFailed with its last words; RecordConflict, Unreachable.
  */
 export function rotateByCommand(agent: Agent) {
@@ -56,13 +57,18 @@ export function rotateByCommand(agent: Agent) {
     const found = named((systemOf(config, input.system).breach ?? noBreachConfig).rotate.commands, input, 'rotate.commands')
     const writer = await recordWriter(agent, config)
     const step = `rotate ${input.name}`
-    const isDone = (records: Parameters<typeof foldRecords>[0]) => foldRecords(records).stepsDone.some((one) => one.run === input.run && one.step === step)
+    const isDone = (records: readonly ControlRecord[]) => isStepDone(records, input.run, step)
     if (isDone(await appendRecord(writer, input.system, () => null))) return { was: 'done before' }
-    work.progress({ phase: input.name, doneBytes: 0, totalBytes: null })
-    await runOnce(agent, found, input, work)
+    await withinItsTime(work, input.name, () => runOnce(agent, found, input, work))
     await appendRecord(writer, input.system, (records) => (isDone(records) ? null : { kind: 'step-done', run: input.run, step }))
     return { was: 'done' }
   }
+}
+
+/** What a host under suspicion says of it counts for nothing: its key would save the intruder the rotation. */
+export function isStepDone(records: readonly ControlRecord[], run: string, step: string): boolean {
+  const suspects = foldRecords(records).suspicions.flatMap(({ hosts }) => hosts)
+  return records.some(({ by, body }) => body.kind === 'step-done' && body.run === run && body.step === step && !suspects.includes(by))
 }
 
 /** What a command that failed has half done, a person looks at before it runs another time. */

@@ -8,6 +8,7 @@ import { approversOf } from '../../../domain/approval.ts'
 import { sha256Hex } from '../../../repository/signed-document.ts'
 import { type Agent, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
+import { readState } from '../../host/restore/repository-view.ts'
 import { type MoveScope, scopeMove } from '../scope-move.ts'
 
 export interface ScopeBreachInput {
@@ -44,7 +45,9 @@ export function scopeBreach(agent: Agent) {
     const scope = await scopeMove(agent)({ system: input.system, procedure: 'failover', configHash: input.configHash }, work)
     const { config } = await agent.config(scope.configHash)
     const system = systemOf(config, input.system)
-    refuseHosts(config, input, scope)
+    const { suspicions } = await readState(agent, config, input.system)
+    const doubtful = suspicions.flatMap(({ until, hosts }) => (until === undefined ? hosts : []))
+    refuseHosts(config, input, scope, doubtful)
     const since = toMicros(input.since)
     if (isBefore(agent.now().toISOString(), since)) throw new MusterError('InvalidInput', `${since} is still to come: since when may somebody have been there?`)
     const breach = system.breach ?? noBreachConfig
@@ -91,14 +94,15 @@ function expiryOf({ expiresAt }: ScopeBreachInput, { restore }: SystemConfig, no
   return given < latest ? given : latest
 }
 
-function refuseHosts(config: Config, { system, hosts }: ScopeBreachInput, scope: MoveScope): void {
+/** @param doubtful hosts that an earlier answer has put under suspicion, and nobody has cleared */
+function refuseHosts(config: Config, { system, hosts }: ScopeBreachInput, scope: MoveScope, doubtful: readonly string[]): void {
   const known = Object.values(config.sites).flatMap((site) => site.hosts)
   const unknown = hosts.find((host) => !known.includes(host))
   if (unknown !== undefined) throw new MusterError('UnknownName', `there is no host "${unknown}"; there are: ${known.join(', ')}`)
-  const reached = scope.hosts.find((host) => hosts.includes(host))
+  const reached = scope.hosts.find((host) => hosts.includes(host) || doubtful.includes(host))
   if (reached !== undefined) {
     throw new MusterError('WrongTarget', `${system} would be restored to host "${reached}" of site ${scope.to}, which is under suspicion itself`, {
-      hint: 'give failover.components hosts that were never reached, or install new ones there; then: muster apply',
+      hint: `give failover.components hosts that were never reached, or install new ones there; then: muster apply. Of hosts made anew since: muster scenario security-breach ${system} --lift RUN --rebuilt --reason TEXT`,
     })
   }
 }

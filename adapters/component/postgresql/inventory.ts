@@ -13,7 +13,8 @@ import { withQuarantined } from './quarantined-connection.ts'
 
 type Found = Pick<InventoryItem, 'kind' | 'name' | 'fingerprint'>
 
-const userSchemas = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
+/** All schemas but those that end with their session: whoever may do everything can also write into the server's own. */
+const lastingSchemas = "n.nspname !~ '^pg_(toast_)?temp_'"
 
 /** Of the cluster: asked once. */
 const clusterQueries: readonly (readonly [InventoryKind, string])[] = [
@@ -21,7 +22,7 @@ const clusterQueries: readonly (readonly [InventoryKind, string])[] = [
     'role',
     `select r.rolname as name, concat_ws('|', r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolbypassrls, r.rolcanlogin, r.rolvaliduntil,
        md5(r.rolpassword), (select string_agg(g.rolname, ',' order by g.rolname) from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = r.oid)) as what
-     from pg_authid r where r.rolname !~ '^pg_'`,
+     from pg_authid r`,
   ],
   [
     'setting',
@@ -37,13 +38,13 @@ const databaseQueries: readonly (readonly [InventoryKind, string])[] = [
     'function',
     `select n.nspname || '.' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')' as name,
        concat_ws('|', p.prosrc, p.probin, l.lanname, p.prosecdef, p.proowner::regrole, array_to_string(p.proconfig, ',')) as what
-     from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang where ${userSchemas}`,
+     from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang where ${lastingSchemas}`,
   ],
   ['trigger', `select 'event ' || evtname as name, concat_ws('|', evtevent, evtfoid::regprocedure, evtenabled) as what from pg_event_trigger`],
   [
     'trigger',
     `select t.tgrelid::regclass || ' ' || t.tgname as name, concat_ws('|', t.tgfoid::regprocedure, t.tgenabled, t.tgtype) as what
-     from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace where not t.tgisinternal and ${userSchemas}`,
+     from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace where not t.tgisinternal and ${lastingSchemas}`,
   ],
 ]
 
@@ -79,7 +80,9 @@ async function cronOf(instance: PostgresqlInstance, at: Quarantine, database: st
     instance,
     at,
     async (client) => {
-      const { rows: there } = await client.query<{ yes: boolean }>(`select to_regclass('cron.job') is not null as yes`)
+      const { rows: there } = await client.query<{ yes: boolean }>(
+        `select exists (select from pg_class where oid = to_regclass('cron.job') and relkind in ('r', 'p')) as yes`,
+      )
       if (!there[0]?.yes) return []
       const { rows } = await client.query<{ name: string; what: string }>(
         `select 'job ' || jobid as name, concat_ws('|', schedule, command, username, database, active) as what from cron.job`,

@@ -4,6 +4,12 @@ import { type ConnectionTarget, withConnection } from './connection.ts'
 import type { PostgresqlInstance } from './instance.ts'
 import type { Quarantine } from './quarantine.ts'
 
+/**
+ * Said first, since the data may be an intruder's: a role or database can carry a search path by which a function or operator
+ * of theirs stands before the server's own, and would be run as the superuser.
+ */
+const ownFunctionsOnly = 'set search_path = pg_catalog, pg_temp'
+
 /** A database that every cluster has, at any moment of its life. */
 const alwaysThere = 'template1'
 
@@ -20,7 +26,11 @@ export async function withQuarantined<T>(
   where: { readonly database?: string } = {},
 ): Promise<T> {
   const at = { socketDirectory: quarantine.socketDirectory, port: quarantine.port }
-  return withConnection(instance, fn, { ...at, ...where, user: await superuserOf(instance, at) })
+  const own = async (client: pg.Client) => {
+    await client.query(ownFunctionsOnly)
+    return fn(client)
+  }
+  return withConnection(instance, own, { ...at, ...where, user: await superuserOf(instance, at) })
 }
 
 async function superuserOf(instance: PostgresqlInstance, at: ConnectionTarget): Promise<string> {
@@ -28,7 +38,7 @@ async function superuserOf(instance: PostgresqlInstance, at: ConnectionTarget): 
     withConnection(
       instance,
       async (client) => {
-        const { rows } = await client.query('select rolname from pg_roles where oid = 10')
+        const { rows } = await client.query('select rolname from pg_catalog.pg_roles where oid operator(pg_catalog.=) 10')
         return rows[0].rolname as string
       },
       { ...at, user, database: alwaysThere },
