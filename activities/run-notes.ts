@@ -16,7 +16,7 @@ export interface RunNote extends StepAhead {
 }
 
 /** Steps with which a run begins to change its system in place. */
-const changing: ReadonlySet<string> = new Set(['stopService', 'stopDatabase', 'runFence', 'takeOver', 'swapIn', 'changeDns', 'openDatabase'])
+const changing: ReadonlySet<string> = new Set(['isolateHosts', 'stopService', 'stopDatabase', 'runFence', 'takeOver', 'swapIn', 'changeDns', 'openDatabase'])
 
 export function changesInPlace({ activity, workflowId }: Pick<StepAhead, 'activity' | 'workflowId'>): boolean {
   return changing.has(activity) && workflowId.startsWith('target/')

@@ -66,7 +66,7 @@ export interface ApplyResult {
 export async function applyConfig(deps: ApplyDeps, dryRun: boolean): Promise<ApplyResult> {
   const hash = configHash(deps.config)
   if (dryRun) {
-    const schedules = deps.temporal ? await applySchedules(deps.temporal, await whereActive(deps), hash, false) : []
+    const schedules = deps.temporal ? await applySchedules(deps.temporal, await whereActive(deps), hash, false, deps.config) : []
     return { configHash: hash, stores: [], kits: [], agents: [], schedules }
   }
   const bytes = signDocument(deps.control, 'config', deps.config)
@@ -89,7 +89,13 @@ export async function applyConfig(deps: ApplyDeps, dryRun: boolean): Promise<App
   })
   // Runs that a schedule starts name the configuration: where an agent refused it, they would all fail there.
   const refused = agents.some(({ state }) => state === 'refused')
-  return { configHash: hash, stores, kits, agents, schedules: refused ? [] : await applySchedules(deps.temporal, await whereActive(deps), hash, true) }
+  return {
+    configHash: hash,
+    stores,
+    kits,
+    agents,
+    schedules: refused ? [] : await applySchedules(deps.temporal, await whereActive(deps), hash, true, deps.config),
+  }
 }
 
 /** Schedules are those of the site where each system is active. */

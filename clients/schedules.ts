@@ -40,9 +40,12 @@ export function schedulePrefix(config: Config): string {
   return `muster/${config.organisation.toLowerCase().replace(/[^a-z0-9]+/g, '-')}/`
 }
 
-/** Every schedule that the config asks for. */
-export function wantedSchedules(config: Config, configHash: string): readonly WantedSchedule[] {
-  return [...systemSchedules(config, configHash), ...archiveSchedules(config, configHash)]
+/**
+ * Every schedule that the config asks for.
+ * @param whole the same as it was applied, where `config` has a system at another site
+ */
+export function wantedSchedules(config: Config, configHash: string, whole: Config = config): readonly WantedSchedule[] {
+  return [...systemSchedules(config, configHash, whole), ...archiveSchedules(config, configHash)]
 }
 
 /** A site without hosts is where a store stands: nobody there archives. */
@@ -60,7 +63,7 @@ function archiveSchedules(config: Config, configHash: string): readonly WantedSc
   }))
 }
 
-function systemSchedules(config: Config, configHash: string): readonly WantedSchedule[] {
+function systemSchedules(config: Config, configHash: string, whole: Config): readonly WantedSchedule[] {
   return Object.entries(config.systems).flatMap(([system, { backups, components }]) => {
     const prefix = `${schedulePrefix(config)}${system}/`
     const site = siteOfSystem(config, system)
@@ -95,7 +98,7 @@ function systemSchedules(config: Config, configHash: string): readonly WantedSch
       ...drillSchedules(config, configHash, system, prefix),
       healthSchedule(configHash, system, site, prefix),
       ...standbySchedule(config, configHash, system, prefix),
-      ...probeSchedule(config, configHash, system, prefix),
+      ...probeSchedule(config, configHash, system, prefix, whole),
     ]
   })
 }
@@ -134,7 +137,7 @@ function standbySchedule(config: Config, configHash: string, system: string, pre
 }
 
 /** At a site that is not lost with the system; what was missed is not made up for. */
-function probeSchedule(config: Config, configHash: string, system: string, prefix: string): readonly WantedSchedule[] {
+function probeSchedule(config: Config, configHash: string, system: string, prefix: string, whole: Config): readonly WantedSchedule[] {
   const probes = config.systems[system]?.probes
   if (!probes) return []
   const every = `${probes.everySeconds}s`
@@ -146,7 +149,7 @@ function probeSchedule(config: Config, configHash: string, system: string, prefi
       every,
       zone: 'UTC',
       input: { system, configHash, requestedBy: 'schedule probe-system' },
-      site: watchingSite(config, system),
+      site: watchingSite(whole, system, siteOfSystem(config, system)),
       ...patience(parseSchedule(every)),
       catchupSeconds: 60,
     },
@@ -194,8 +197,14 @@ export function specHash(wanted: WantedSchedule): string {
 }
 
 /** Compares, and with `write` makes them equal. */
-export async function applySchedules(client: Client, config: Config, configHash: string, write: boolean): Promise<readonly ScheduleChange[]> {
-  const wanted = wantedSchedules(config, configHash)
+export async function applySchedules(
+  client: Client,
+  config: Config,
+  configHash: string,
+  write: boolean,
+  whole: Config = config,
+): Promise<readonly ScheduleChange[]> {
+  const wanted = wantedSchedules(config, configHash, whole)
   const prefix = schedulePrefix(config)
   const there = new Map<string, string | undefined>()
   for await (const schedule of client.schedule.list()) {
@@ -229,7 +238,8 @@ export async function moveSchedules(client: Client, system: string, site: string
     const handle = client.schedule.getHandle(scheduleId)
     const hash = configHashOf((await handle.describe()).action)
     if (hash === null) continue
-    const wanted = wantedSchedules(placedSystem(await configOf(hash), system, site), hash).find(({ id }) => id === scheduleId)
+    const whole = await configOf(hash)
+    const wanted = wantedSchedules(placedSystem(whole, system, site), hash, whole).find(({ id }) => id === scheduleId)
     if (!wanted || specHash(wanted) === typedSearchAttributes.get(specHashKey)) continue
     await updateSchedule(client, wanted)
     changed.push(scheduleId)

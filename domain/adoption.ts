@@ -92,7 +92,9 @@ export function judgeStanding(facts: StandingFacts): Standing {
   const { temporal, adoptedAt, unread } = facts
   const expected = facts.known.filter((run) => isExpected(run, facts))
   const runs = facts.known.flatMap((run) => judgeRun(run, facts, expected.includes(run)) ?? [])
-  const newest = expected.reduce<KnownRun | null>((best, one) => (best === null || progressOf(one) > progressOf(best) ? one : best), null)
+  // Of a run that is known from this Temporal alone, such as one that somebody has just started, nothing can be lost.
+  const noted = expected.filter(({ endedAt, begunAt, lastStepAt }) => endedAt !== null || begunAt !== null || lastStepAt !== null)
+  const newest = noted.reduce<KnownRun | null>((best, one) => (best === null || progressOf(one) > progressOf(best) ? one : best), null)
   const isNewestUnknown = newest !== null && stateOf(newest, facts) === 'unknown'
   return {
     temporal,

@@ -105,10 +105,13 @@ function mostContacts(told: readonly ToldReason[]): number {
   return Math.max(0, ...told.map(({ contacts = 0 }) => contacts))
 }
 
-/** The same trouble an hour later has other figures; that it has become worse is news. */
+/** The same trouble an hour later has other figures and times; that it has become worse is news, and `nas1` is not `nas2`. */
 export function keyOf({ word, component, text, key }: StandingReason): string {
-  return key ?? `${word}|${component ?? ''}|${text.replace(/\d+/g, '#')}`.slice(0, 300)
+  return key ?? `${word}|${component ?? ''}|${text.replace(times, '#').replace(figures, '#')}`.slice(0, 300)
 }
+
+const times = /\d{4}-\d\d-\d\d[T ][\d:.]+Z?/g
+const figures = /(?<![\w-])\d[\d.,]*/g
 
 export function textOf({ component, text }: Pick<Reason, 'component' | 'text'>): string {
   return component === null ? text : `${component}: ${text}`

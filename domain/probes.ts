@@ -78,6 +78,8 @@ export function countVerdict(before: ProbeRecord | null, verdict: ProbeVerdict, 
   const standing = before?.standing ?? null
   const overs = (before?.overs ?? []).filter((at) => secondsBetween(at, now) < daySeconds)
   if ((verdict === 'reachable' ? null : verdict) === standing) return { verdict, runs, since, standing, overs }
+  // That nobody can tell any more ends no loss.
+  if (standing === 'lost' && verdict === 'unknown') return { verdict, runs, since, standing, overs }
   // A loss is never said late.
   const needed = standing === null || verdict === 'lost' ? rule.failures : rule.failures * 2 ** Math.min(overs.length, mostDoublings)
   if (runs < needed) return { verdict, runs, since, standing, overs }
@@ -92,7 +94,8 @@ export function reasonOf(
   if (standing === null) return null
   const all = sightings.map(sightingText).join('; ')
   if (verdict !== standing) {
-    const text = `${check} was ${standing}, and is so no longer (${verdictText({ verdict, sightings, since, at })}): ${all}`
+    const now = verdict === 'reachable' ? 'and is so no longer' : 'and now this is not clear'
+    const text = `${check} was ${standing}, ${now} (${verdictText({ verdict, sightings, since, at })}): ${all}`
     return { key: `probe|${standing}`, component: null, word: standing === 'lost' ? 'not protected' : 'degraded', text, next: `muster status ${system}` }
   }
   const down = sightings.filter(({ sees }) => sees === 'down').length
@@ -128,10 +131,18 @@ export function verdictText({ verdict, sightings, since, at }: Pick<ProbeRecord,
   return `${words[verdict]}: reached from ${up} of ${sightings.length} vantage points, so for ${lasting}`
 }
 
-/** The site whose control work watches a system: never the one that may be lost, where there is another. */
-export function watchingSite(config: Config, system: string): string {
-  const active = siteOfSystem(config, system)
-  const { failover, probes } = config.systems[system] ?? {}
-  const sites = [...(failover ? [failover.to] : []), ...(probes?.from ?? []).map((host) => siteOfHost(config, host))]
-  return sites.find((site): site is string => site !== null && site !== active) ?? active
+/**
+ * The site whose control work watches a system: one that has no part in it, where there is one; else, at home, the one it fails over
+ * to. Away from home it watches itself: home was lost, and who waits for it sees nothing.
+ * @param whole as it was applied
+ * @param active where the system is
+ */
+export function watchingSite(whole: Config, system: string, active: string): string {
+  const home = siteOfSystem(whole, system)
+  const { failover, probes } = whole.systems[system] ?? {}
+  const sites = (probes?.from ?? []).map((host) => siteOfHost(whole, host))
+  const neutral = sites.find((site): site is string => site !== null && site !== home && site !== failover?.to)
+  if (neutral !== undefined) return neutral
+  if (active !== home) return active
+  return failover?.to ?? sites.find((site): site is string => site !== null && site !== home) ?? home
 }

@@ -181,7 +181,9 @@ async function fetchPiece(
   const written = parts.decompressToFile(plain.stream, path, only)
   const results = await Promise.allSettled([fed, decrypted.done, hashed, written])
   try {
-    const stop = results.find((one) => one.status === 'rejected')
+    const rejected = results.filter((one) => one.status === 'rejected')
+    // A stream that only followed another says nothing: whichever of them failed in its own words is the reason.
+    const stop = rejected.find(({ reason }) => reason instanceof MusterError) ?? rejected[0]
     // A changed object makes the tools fail in their own words; its hash says what really happened.
     const sameBytes =
       stop === undefined ? cipher.bytes() === object.sizeBytes && cipher.sha256() === object.sha256 : await isUnchanged(parts.store, object, only)

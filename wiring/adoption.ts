@@ -100,7 +100,7 @@ export async function schedulesHere(
 ): Promise<readonly ScheduleChange[]> {
   const secrets = createSecretResolver()
   const stores = Object.keys(config.stores).map((name) => createStore(config, name, secrets))
-  const changes = await applySchedules(client, await placedWhereActive(config, { stores, verifier }), hash, write)
+  const changes = await applySchedules(client, await placedWhereActive(config, { stores, verifier }), hash, write, config)
   return changes.filter(({ change }) => change !== 'keep')
 }
 

@@ -49,7 +49,7 @@ async function align(places: Places, client: Client, site: string, before: strin
   const systems = Object.fromEntries(Object.entries(config.systems).filter(([name]) => active.includes(name)))
   // Nobody serves the queues of another site here.
   const sites = Object.fromEntries(Object.entries(config.sites).filter(([name]) => name === site))
-  const changes = await applySchedules(client, { ...config, systems, sites }, hash, true)
+  const changes = await applySchedules(client, { ...config, systems, sites }, hash, true, whole)
   say(
     `schedules of ${active.length > 0 ? active.join(', ') : 'no system'}: ${changes.length > 0 ? changes.map(({ id, change }) => `${change} ${id}`).join(', ') : 'nothing to do'}`,
   )

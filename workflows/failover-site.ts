@@ -61,7 +61,8 @@ async function scopeOrEnd(input: FailoverSiteInput, board: ProgressBoard): Promi
     ])
     if (scope.systems.length > 0) return scope
     const why = scope.leftOut.map(({ system, why, detail }) => `${system}: ${why}, ${detail}`).join('; ')
-    throw fail('NothingToDo', `no system fails over from site ${input.site}${why && `: ${why}`}`)
+    const isUnknown = scope.leftOut.some((one) => one.why === 'unknown')
+    throw fail(isUnknown ? 'Unreachable' : 'NothingToDo', `no system fails over from site ${input.site}${why && `: ${why}`}`)
   } catch (error) {
     if (!isFailure(error)) throw error
     const outcome = isCancellation(error) ? 'cancelled' : 'failed'

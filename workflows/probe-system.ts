@@ -93,7 +93,7 @@ async function judge(system: string, scope: ProbeScope, before: ProbeRecord | nu
 }
 
 function untouched(before: ProbeRecord | null, at: string) {
-  return { runs: 1, since: at, standing: before?.standing ?? null, overs: before?.overs ?? [] }
+  return { runs: 0, since: at, standing: before?.standing ?? null, overs: before?.overs ?? [] }
 }
 
 /** An agent that is gone, or cannot look, has seen nothing. */

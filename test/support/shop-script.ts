@@ -367,7 +367,7 @@ export function shopScript(changes: Partial<Script> = {}): Script {
     }),
     replayTail: ({ untilLsn }) => ({ replayedLsn: untilLsn, lastCommitAt: '2026-11-21T02:20:00.000000Z' }),
     promoteAside: () => ({ timelineId: 2, forkLsn: '0/5000100', lastCommitAt: '2026-11-21T02:20:00.000000Z' }),
-    keepNewerFiles: () => ({ copied: 1, sizeBytes: 100, list: ['invoice.pdf'] }),
+    keepNewerFiles: () => ({ copied: 1, sizeBytes: 100 }),
     compareTree: ({ component, decision }) => ({
       component,
       host: 'localhost',

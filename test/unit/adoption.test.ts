@@ -61,6 +61,21 @@ describe('how a Temporal stands to what is known', () => {
     assert.equal(stand([backup], { backup: unknown }, { adoptedAt: '2026-11-20T02:09:59.999Z' }).held, true)
   })
 
+  it('stays lost when somebody starts a run there meanwhile: that one is known from this Temporal alone', () => {
+    const started: KnownRun = {
+      ...backup,
+      workflowId: 'target/mail',
+      runId: 'fresh',
+      system: 'mail',
+      startedAt: '2026-11-20T23:00:00.000Z',
+      endedAt: null,
+      outcome: null,
+    }
+    const running = runningSince('2026-11-20T23:00:05.000Z')
+    assert.equal(stand([restore, started], { restore: unknown, fresh: running }).held, true)
+    assert.equal(stand([restore, started], { restore: closed, fresh: running }).held, false)
+  })
+
   it('is rolled back where it shows as running what has ended; a worker that died after the evidence is nothing of that', () => {
     const old = stand([restore], { restore: runningSince('2026-11-20T10:20:00.000Z') })
     assert.deepEqual([old.held, old.needsPerson, found(old)], [true, true, [['restore', 'would-repeat', 'terminate', false]]])

@@ -74,6 +74,14 @@ describe('a verdict over several runs', () => {
     ])
   })
 
+  it('does not end a loss because nobody can tell any more', () => {
+    assert.deepEqual(run([...times(3, 'lost'), ...times(9, 'unknown')]).changes, [[2, 'lost']])
+    assert.deepEqual(run([...times(3, 'lost'), ...times(9, 'unknown'), ...times(3, 'reachable')]).changes, [
+      [2, 'lost'],
+      [14, null],
+    ])
+  })
+
   it('of a dispute becomes a loss without delay', () => {
     assert.deepEqual(run([...times(4, 'disputed'), ...times(3, 'lost')]).changes, [
       [2, 'disputed'],
@@ -156,8 +164,13 @@ systems:
     const wanted = wantedSchedules(config, 'a'.repeat(64)).filter(({ workflowType }) => workflowType === 'probeSystem')
     assert.deepEqual(
       wanted.map(({ id, every, site }) => [id, every, site]),
-      [['muster/kennel/shop/probe-system', '30s', 'dr']],
+      [['muster/kennel/shop/probe-system', '30s', 'office']],
     )
-    assert.equal(watchingSite(placedSystem(config, 'shop', 'dr'), 'shop'), 'primary')
+    assert.equal(watchingSite(config, 'shop', 'dr'), 'office')
+    const moved = wantedSchedules(placedSystem(config, 'shop', 'dr'), 'a'.repeat(64), config).find(({ workflowType }) => workflowType === 'probeSystem')
+    assert.equal(moved?.site, 'office')
+    const alone = parse('{ from: [app1, dr1], every: 30s, check: { service: web } }').config
+    assert.equal(watchingSite(alone, 'shop', 'primary'), 'dr')
+    assert.equal(watchingSite(alone, 'shop', 'dr'), 'dr', 'home was lost: nobody there would look')
   })
 })

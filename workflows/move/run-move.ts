@@ -165,6 +165,7 @@ async function move(procedure: MoveProcedure, input: MoveInput, turn: Turn, told
   try {
     return await carryOut(context, procedure, input, { desk, dossier, seen }, times)
   } catch (error) {
+    if (!context.saga.sealed) turn.leave()
     throw await giveUp(context, error, dossier)
   }
 }

@@ -2,7 +2,7 @@
  * The place that the failover of a system needs while it works, where a whole site fails over: given by the run that started
  * it, and given back while this one only waits for a person. Alone, a failover has its place from beginning to end.
  */
-import { CancellationScope, condition, defineSignal, getExternalWorkflowHandle, workflowInfo } from '@temporalio/workflow'
+import { CancellationScope, condition, defineSignal, getExternalWorkflowHandle, patched, workflowInfo } from '@temporalio/workflow'
 import type { TimeLimits } from '../../domain/time-limits.ts'
 import { isFailure } from '../failure-of.ts'
 import { GoOnInput, signalNames, type TurnInput } from '../messages.ts'
@@ -21,6 +21,8 @@ export interface Turn {
   takeNow(): void
   /** A branch that worked waits for a person, or has ended. */
   rest(): void
+  /** The run is taken back, which is light and may wait for days for an agent that is gone. */
+  leave(): void
 }
 
 export const waitsForTurn = 'waiting for its turn'
@@ -34,7 +36,9 @@ export function patienceSeconds({ agentSeconds }: TimeLimits): number {
 }
 
 /** Where nobody counts places. */
-export const ownTurn: Turn = { take: () => null, takeNow: () => undefined, rest: () => undefined }
+export const ownTurn: Turn = { take: () => null, takeNow: () => undefined, rest: () => undefined, leave: () => undefined }
+
+const mostPatienceSeconds = 1800
 
 /**
  * Asks again and again, so that a run whose parent was terminated meanwhile finds that out, and goes on alone.
@@ -65,9 +69,12 @@ export function turnOfParent(system: string, limits: () => TimeLimits): Turn {
     board?.phase(waitsForTurn)
     const since = Date.now()
     const { correctionSeconds } = limits()
-    while (!(await condition(() => held, `${patienceSeconds(limits())}s`))) {
+    let patience = patienceSeconds(limits())
+    while (!(await condition(() => held, `${patience}s`))) {
       if (Date.now() - since > correctionSeconds * 1000) throw fail('Timeout', `no place was given to ${system} within ${correctionSeconds} s`)
       tell({ number: asked, wants: 'place' })
+      // A run takes so many signals and no more.
+      patience = Math.min(patience * 2, Math.max(patience, mostPatienceSeconds))
     }
   }
   return {
@@ -86,6 +93,12 @@ export function turnOfParent(system: string, limits: () => TimeLimits): Turn {
       working -= 1
       if (working > 0) return
       held = false
+      tell({ number: (asked += 1), wants: 'nothing' })
+    },
+    leave() {
+      if (working === 0 || !patched('place-given-back-before-a-roll-back')) return
+      working = 0
+      held = true
       tell({ number: (asked += 1), wants: 'nothing' })
     },
   }

@@ -1,5 +1,5 @@
 /** How a restore ends that does not succeed: rolled back as far as that is possible, and told so. */
-import { CancellationScope, isCancellation } from '@temporalio/workflow'
+import { CancellationScope, isCancellation, patched, sleep } from '@temporalio/workflow'
 import type { RestorePlan } from '../../activities/host/restore/types.ts'
 import { failures } from '../../domain/failures.ts'
 import { whileUnanswered } from '../escalation.ts'
@@ -31,13 +31,34 @@ export async function giveUp(context: RestoreContext, error: unknown, dossier: D
 }
 
 /** Where what has to be undone waits for an agent, people are told, and one contact after the other. */
-function undo({ notices, saga, title }: RestoreContext, problem: PlainFailure): ReturnType<RestoreContext['saga']['compensate']> {
+function undo(context: RestoreContext, problem: PlainFailure): ReturnType<RestoreContext['saga']['compensate']> {
+  const { notices, saga, title } = context
   if (problem.type === 'AgentAbsent' && !saga.sealed) {
     const subject = `${title} needs an agent to roll back`
     const body = `${problem.message}\nWhat was stopped stays stopped until the agent returns: muster worker, on its host.`
     return whileUnanswered(notices, { event: 'alarm', severity: 'critical', subject, body }, () => saga.compensate())
   }
-  return saga.compensate()
+  return saga.pending > 0 && patched('told-of-a-slow-roll-back') ? undoTelling(context) : saga.compensate()
+}
+
+/** A compensation waits for an agent as long as it takes; whoever was there to see the run fail may not see that. */
+function undoTelling({ notices, saga, title, plan, run }: RestoreContext): ReturnType<RestoreContext['saga']['compensate']> {
+  return CancellationScope.nonCancellable(async () => {
+    const late = new CancellationScope()
+    const telling = late.run(async () => {
+      await sleep(2 * plan.limits.agentSeconds * 1000, { summary: 'until people are told that the roll back takes long' })
+      const body = `What was stopped stays stopped until it is done, and it may wait for an agent: muster worker, on its host.\nWhat it waits for: muster watch ${run.split(':')[0]}`
+      notices.send('alarm', 'critical', `${title} is not rolled back yet`, body)
+    })
+    telling.catch((error: unknown) => {
+      if (!isCancellation(error)) throw error
+    })
+    try {
+      return await saga.compensate()
+    } finally {
+      late.cancel()
+    }
+  })
 }
 
 function outcomeOf(error: unknown, problem: PlainFailure, end: { readonly opened: boolean; readonly undone: number; readonly broken: number }): Outcome {

@@ -106,8 +106,9 @@ async function compareMembers(agent: Agent, step: TreeStep, { index, members, ma
       },
       { signal: work.signal, label: work.label, onProgress: (progress) => work.progress(progress) },
     )
-    all.differences.push(...compared.differences)
-    all.lines.push(...inOrder(compared.differences).map((one) => differenceLine(one.path === fileName ? { ...one, path: rootPath } : one, root.goes)))
+    // One by one: as arguments, as many as a large tree has would not fit.
+    for (const one of compared.differences) all.differences.push(one)
+    for (const one of inOrder(compared.differences)) all.lines.push(differenceLine(one.path === fileName ? { ...one, path: rootPath } : one, root.goes))
     all.same += compared.same
     all.keptBytes += compared.keptBytes
     if (compared.passedBy > 0) tooMuch.push(`${compared.passedBy} sockets, fifos, devices or mounted filesystems in ${root.goes} are not compared`)

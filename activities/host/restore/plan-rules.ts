@@ -1,4 +1,5 @@
 /** Which rules of a tree apply to a restore: whether its backup was made on another host, and at which site. */
+import { MusterError } from '../../../domain/failures.ts'
 import { basename } from 'node:path'
 import type { Config, FilesComponentConfig } from '../../../domain/config.ts'
 import { siteOfHost } from '../../../domain/copies.ts'
@@ -42,6 +43,34 @@ function missingPaths(rules: TreeRules, { paths }: FilesComponentConfig, { membe
   const isOut = (path: string) =>
     rules.never.some((pattern) => matchesRoot(pattern, path) || (!pattern.includes('/') && compilePattern(pattern)(path, basename(path))))
   return paths.filter((path, index) => members[index]?.content === 'absent' && isOut(path))
+}
+
+/**
+ * A backup has its paths by number. Where one of them is another path of today's configuration, a path was removed or moved in it,
+ * and its files would come to a wrong place.
+ * @returns what is different and harms nothing: paths that were renamed @throws MusterError WrongTarget
+ */
+export function pathsOfBackup(
+  config: Config,
+  { system, component, paths }: { readonly system: string; readonly component: string; readonly paths: readonly string[] },
+  goesTo: readonly string[],
+): readonly string[] {
+  const sides = [config.systems[system]?.components[component], config.systems[system]?.failover?.components[component]].flatMap((one) =>
+    one?.type === 'files' ? [one.paths] : [],
+  )
+  const elsewhere = (path: string, at: number) =>
+    sides.some((known) => known.includes(path) && known[at] !== path) && !sides.some((known) => known[at] === path)
+  const wrong = paths.find(elsewhere)
+  if (wrong !== undefined || paths.length !== goesTo.length) {
+    const what =
+      wrong === undefined
+        ? `${paths.length} paths (${paths.join(', ')}), and ${goesTo.length} are configured`
+        : `${wrong}, which would come to ${goesTo[paths.indexOf(wrong)] ?? 'no path'}`
+    throw new MusterError('WrongTarget', `the backup of ${system}/${component} is from before its paths were changed: it has ${what}`, {
+      hint: `restore it beside and copy what is needed: --component ${component} --into DIR; then make a backup: muster backup ${system}`,
+    })
+  }
+  return paths.flatMap((path, at) => (sides.some((known) => known[at] === path) ? [] : [`${component}: its backup has ${path}, which comes to ${goesTo[at]}`]))
 }
 
 /** The paths of a component at home and at the other site. */

@@ -14,7 +14,7 @@ import type { Work } from '../../boundary.ts'
 import { sameLoss, treeLoss } from './losses.ts'
 import { refuseTooSmall, setAsideBytes } from './plan-figures.ts'
 import type { ComponentPlan } from './plan-restore.ts'
-import { planRules } from './plan-rules.ts'
+import { planRules, pathsOfBackup } from './plan-rules.ts'
 import type { PlanRestoreInput } from './types.ts'
 
 export interface TreePlanning {
@@ -41,6 +41,7 @@ export async function planTree(planning: TreePlanning): Promise<ComponentPlan> {
   if (input.back !== null) return planTreeBack(planning, input.back)
   const limit = limitOf(input, reached)
   const { manifest, storeName, warnings } = await chooseBackup(planning, limit, pinned)
+  const renamed = await renamedPaths(planning, manifest, pinned)
   const freeBytes = Math.min(...observation.members.map((one) => one.freeBytes))
   const aside = input.into ? 0 : asideBytes(observation, manifest.files.dataSizeBytes)
   const neededBytes = manifest.files.dataSizeBytes + aside
@@ -56,9 +57,20 @@ export async function planTree(planning: TreePlanning): Promise<ComponentPlan> {
     loss: treeLoss(planning, manifest, newerFiles),
     space: [{ path: observation.members[0]?.path ?? '', neededBytes, freeBytes }],
     tailSources: [],
-    warnings: [...warnings, ...ruled.warnings],
+    warnings: [...warnings, ...renamed, ...ruled.warnings],
     amount: { dataBytes: manifest.files.dataSizeBytes, walBytes: 0, copiedBytes: aside },
   }
+}
+
+/** Beside, each path comes into a folder of its own; of a planned move the backup is not made yet. */
+async function renamedPaths(
+  { agent, input, name, component }: TreePlanning,
+  { files }: FilesManifest,
+  pinned: FilesDecision | undefined,
+): Promise<readonly string[]> {
+  if (input.into || (isPlanned(input.procedure) && !pinned)) return []
+  const { whole } = await agent.config(input.configHash)
+  return pathsOfBackup(whole, { system: input.system, component: name, paths: files.paths }, component.paths)
 }
 
 function asideBytes({ members }: TreeObservation, newBytes: number): number {

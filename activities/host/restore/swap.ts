@@ -25,8 +25,8 @@ import type { AnyStep, DatabaseStep, SwappedIn, TreeStep } from './types.ts'
  * Fails with: SourceUnreadable, DiskFull.
  */
 export function keepNewerFiles(agent: Agent) {
-  return async (step: TreeStep, work: Work): Promise<{ readonly copied: number; readonly sizeBytes: number; readonly list: readonly string[] }> => {
-    if (step.decision.newerFiles === 'discard' || step.decision.only !== null || step.mode === 'back') return { copied: 0, sizeBytes: 0, list: [] }
+  return async (step: TreeStep, work: Work): Promise<{ readonly copied: number; readonly sizeBytes: number }> => {
+    if (step.decision.newerFiles === 'discard' || step.decision.only !== null || step.mode === 'back') return { copied: 0, sizeBytes: 0 }
     const { config } = await agent.config(step.configHash)
     const store = await agent.store(config, step.decision.fromStore)
     const deps = { verifier: await agent.verifier(config), cache: agent.cache }
@@ -36,7 +36,6 @@ export function keepNewerFiles(agent: Agent) {
     const target = step.target.kind === 'time' ? new Date(step.target.time) : ('latest' as const)
     let copied = 0
     let sizeBytes = 0
-    const list: string[] = []
     for (const [root, member] of treeMembers(agent, step).entries()) {
       // A tree that is lost has nothing newer to give.
       if (
@@ -64,10 +63,9 @@ export function keepNewerFiles(agent: Agent) {
       await index.remove()
       copied += newer.copied
       sizeBytes += newer.bytes
-      list.push(...newer.list)
     }
     await rm(stagingDirectory, { recursive: true, force: true })
-    return { copied, sizeBytes, list: list.slice(0, 20) }
+    return { copied, sizeBytes }
   }
 }
 

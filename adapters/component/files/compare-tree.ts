@@ -1,4 +1,5 @@
 import { lstat } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { MusterError } from '../../../domain/failures.ts'
 import { type ComparedRoot, type ComparedTree, compareRoot, type Difference, differencesRead } from '../../../domain/tree-difference.ts'
 import type { TreeEntry } from '../../../domain/tree-index.ts'
@@ -48,9 +49,20 @@ export async function compareTree(request: CompareRequest, options: WorkOptions 
   let bytes = 0
   const within = read.filter(([, { sizeBytes }]) => (bytes += sizeBytes) <= request.mostReadBytes)
   const files = within.map(([path, { sizeBytes }]) => ({ path, sizeBytes }))
-  const { hashes } = await hashFiles(request.directory, files, only(options, ['label', 'signal']))
+  const { hashes } = await hashStanding(request, files, only(options, ['label', 'signal']))
   const { same, keptBytes, differences } = compared
   return { same, keptBytes, passedBy, differences: [...differences, ...differencesRead(compared.toRead, hashes)] }
+}
+
+/** A root that is one file is read by its own name, which may be another than in the backup. */
+async function hashStanding({ directory, fileName }: CompareRequest, files: Parameters<typeof hashFiles>[1], options: Parameters<typeof hashFiles>[2]) {
+  if (fileName === null || files.length === 0) return hashFiles(directory, files, options)
+  const found = await hashFiles(
+    dirname(directory),
+    files.map((one) => ({ ...one, path: basename(directory) })),
+    options,
+  )
+  return { ...found, hashes: new Map([...found.hashes].map(([, hash]) => [fileName, hash])) }
 }
 
 function add<T>(names: Map<string, T>, path: string, one: T, { mostNames, directory }: CompareRequest): void {
