@@ -89,12 +89,13 @@ describe('signatures', () => {
     })
 
     it(`of a ${kind} by ssh-keygen -Y sign are accepted, and only as what they are`, async () => {
-      const verifier = createVerifier([{ publicKey, kinds: [kind] }])
+      const validFrom = '2026-01-01T00:00:00.000Z'
+      const verifier = createVerifier([{ publicKey, name: 'db1', kinds: [kind], validFrom }])
       const armor = await opensshSigns(signatureNamespaces[kind], keyFile)
-      assert.deepEqual(verifier.verify(kind, text, armor), { publicKey })
+      assert.deepEqual(verifier.verify(kind, text, armor), { publicKey, name: 'db1', validFrom })
       assert.equal(armor, signer.sign(kind, text), 'the same bytes as ours')
       const sha256 = await opensshSigns(signatureNamespaces[kind], keyFile, ['-O', 'hashalg=sha256'])
-      assert.deepEqual(verifier.verify(kind, text, sha256), { publicKey })
+      assert.deepEqual(verifier.verify(kind, text, sha256), { publicKey, name: 'db1', validFrom })
       const invalid = failsWith('SignatureInvalid', new RegExp(kind === 'recoveryKit' ? 'recovery kit' : kind))
       assert.throws(() => verifier.verify(kind, changedText, armor), invalid)
       for (const otherKind of kinds.filter((other) => other !== kind)) {
