@@ -9,8 +9,8 @@ import { readBegunMarks } from './begun-marks.ts'
 import { readChain } from './control-records.ts'
 import type { DocumentCache } from './document-cache.ts'
 import type { NamedPlace } from './put-everywhere.ts'
-import { openDocument } from './signed-document.ts'
 import { within } from './within.ts'
+import { readEvidenceAnywhere } from './read-evidence.ts'
 
 export interface KnownRunsDeps {
   readonly places: readonly NamedPlace[]
@@ -60,7 +60,7 @@ async function ofSystem(deps: KnownRunsDeps, system: string, unread: Set<string>
   const ended = new Set(all.flatMap((key) => parseEvidenceKey(key)?.run ?? []))
   const since = deps.since.toISOString()
   const [evidence, marks, moves] = await Promise.all([
-    Promise.all(newestKeys(all, deps).map((key) => readAnywhere(deps, keys.get(key) ?? [], key))),
+    Promise.all(newestKeys(all, deps).map((key) => readEvidenceAnywhere(deps, keys.get(key) ?? [], key))),
     Promise.all(deps.places.map((place) => asking(place, () => readBegunMarks(deps, place, system, since, ended)))),
     Promise.all(deps.movesOf.has(system) ? deps.places.map((place) => asking(place, () => movesIn(deps, place, system))) : []),
   ])
@@ -90,18 +90,6 @@ function newestKeys(sorted: readonly string[], { most, alsoRuns }: KnownRunsDeps
   }
   const also = sorted.filter((key) => alsoRuns.has(parseEvidenceKey(key)?.run ?? ''))
   return [...new Set([...sorted.slice(-most), ...[...byProcedure.values()].flatMap((some) => some.slice(-ofEachProcedure)), ...also])]
-}
-
-async function readAnywhere({ verifier, cache, secondsEach }: KnownRunsDeps, places: readonly NamedPlace[], key: string): Promise<Evidence | null> {
-  for (const { name, open } of places) {
-    try {
-      const bytes = await within(secondsEach, async () => cache.read(await open(), key), `store "${name}"`)
-      return openDocument<Evidence>(verifier, 'evidence', bytes, `${name}:${key}`).value
-    } catch (error) {
-      if (!(error instanceof MusterError)) throw error
-    }
-  }
-  return null
 }
 
 async function movesIn({ verifier }: KnownRunsDeps, place: NamedPlace, system: string): Promise<readonly SiteMove[]> {

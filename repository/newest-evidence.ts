@@ -5,8 +5,8 @@ import { MusterError } from '../domain/failures.ts'
 import { evidencePrefix, parseEvidenceKey } from '../domain/object-keys.ts'
 import type { DocumentCache } from './document-cache.ts'
 import type { NamedPlace } from './put-everywhere.ts'
-import { openDocument } from './signed-document.ts'
 import { within } from './within.ts'
+import { readEvidenceAnywhere } from './read-evidence.ts'
 
 export interface NewestEvidenceDeps {
   readonly places: readonly NamedPlace[]
@@ -49,7 +49,7 @@ export async function newestEvidence(deps: NewestEvidenceDeps, system: string, w
   const keys = [...new Set(wanted.flatMap((one) => newestOf([...found.keys()], one)))].sort().reverse()
   // A store that stopped answering half-way is asked last.
   const placesOf = (key: string) => [...(found.get(key) ?? [])].sort((a, b) => Number(unread.includes(a.name)) - Number(unread.includes(b.name)))
-  const read = await Promise.all(keys.map((key) => readAnywhere(deps, placesOf(key), key)))
+  const read = await Promise.all(keys.map((key) => readEvidenceAnywhere(deps, placesOf(key), key)))
   return { evidence: read.flatMap((one) => one ?? []), unread }
 }
 
@@ -84,16 +84,4 @@ function newestOf(keys: readonly string[], wanted: WantedEvidence): readonly str
     .filter((key) => isOf(key, wanted))
     .sort()
     .slice(-wanted.most)
-}
-
-async function readAnywhere({ verifier, cache, secondsEach }: NewestEvidenceDeps, places: readonly NamedPlace[], key: string): Promise<Evidence | null> {
-  for (const { name, open } of places) {
-    try {
-      const bytes = await within(secondsEach, async () => cache.read(await open(), key), `store "${name}"`)
-      return openDocument<Evidence>(verifier, 'evidence', bytes, `${name}:${key}`).value
-    } catch (error) {
-      if (!(error instanceof MusterError)) throw error
-    }
-  }
-  return null
 }

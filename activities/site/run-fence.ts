@@ -2,6 +2,7 @@ import { MusterError } from '../../domain/failures.ts'
 import type { FenceProof } from '../../domain/move.ts'
 import { type Agent, systemOf } from '../agent.ts'
 import type { Work } from '../boundary.ts'
+import { proofHolds } from './proof-holds.ts'
 
 /**
  * Stops a lost site by the configured command, which goes another way than through it, and sees that it is stopped.
@@ -18,27 +19,16 @@ export function runFence(agent: Agent) {
     if (!fence) throw new MusterError('InvalidInput', `no fence command is configured for system "${input.system}"`)
     const options = { signal: work.signal, label: work.label, timeoutSeconds: fence.timeoutSeconds }
     work.progress({ phase: 'proof', doneBytes: 0, totalBytes: null })
-    if (!(await holds(agent, fence.proof, options))) {
+    if (!(await proofHolds(agent, fence.proof, options))) {
       work.progress({ phase: 'command', doneBytes: 0, totalBytes: null })
       await agent.runCommand(fence.command, options)
       work.progress({ phase: 'proof', doneBytes: 0, totalBytes: null })
-      if (!(await holds(agent, fence.proof, options))) {
+      if (!(await proofHolds(agent, fence.proof, options))) {
         throw new MusterError('CheckFailed', `the fence command of system "${input.system}" ended well, but its proof ${fence.proof[0]} does not hold`, {
           hint: 'find out by another way whether the old side is stopped, then say so in writing: muster fence RUN',
         })
       }
     }
     return { by: 'command', detail: `${fence.proof[0]} holds, seen from site ${agent.site}`, at: agent.now().toISOString() }
-  }
-}
-
-async function holds(agent: Agent, words: readonly string[], options: Parameters<Agent['runCommand']>[1]): Promise<boolean> {
-  try {
-    await agent.runCommand(words, options)
-    return true
-  } catch (error) {
-    options.signal.throwIfAborted()
-    if (error instanceof MusterError && error.type === 'CommandFailed') return false
-    throw error
   }
 }

@@ -7,6 +7,7 @@ import { type Agent, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { withinItsTime } from '../../bounded-command.ts'
 import { recordWriter } from '../../host/incarnations.ts'
+import { proofHolds } from '../proof-holds.ts'
 
 export interface BreachCommandInput {
   readonly system: string
@@ -30,10 +31,10 @@ export function isolateHosts(agent: Agent) {
     const found = named((systemOf(config, input.system).breach ?? noBreachConfig).isolate, input, 'isolate')
     const options = { signal: work.signal, label: work.label, timeoutSeconds: found.timeoutSeconds }
     const { proof } = found
-    if (proof && (await holds(agent, proof, options))) return { proven: true }
+    if (proof && (await proofHolds(agent, proof, options))) return { proven: true }
     await withinItsTime(work, input.name, () => agent.runCommand(found.command, options))
     if (!proof) return { proven: false }
-    if (!(await holds(agent, proof, options))) {
+    if (!(await proofHolds(agent, proof, options))) {
       throw new MusterError('CheckFailed', `"${input.name}" ended well, but its proof ${proof[0]} does not hold: the hosts may still be reached`, {
         hint: 'take them off the network by hand',
       })
@@ -89,15 +90,4 @@ function named<T extends BreachCommand>(commands: readonly T[], { system, name }
   const found = commands.find((one) => one.name === name)
   if (!found) throw new MusterError('UnknownName', `breach.${list} of ${system} has no command "${name}"`)
   return found
-}
-
-async function holds(agent: Agent, words: readonly string[], options: Parameters<Agent['runCommand']>[1]): Promise<boolean> {
-  try {
-    await agent.runCommand(words, options)
-    return true
-  } catch (error) {
-    options.signal.throwIfAborted()
-    if (error instanceof MusterError && error.type === 'CommandFailed') return false
-    throw error
-  }
 }
