@@ -88,7 +88,7 @@ function mark(ok: boolean): string {
 /** Everything on the host's disks; what runs from them ends right after, as it would. */
 async function loseDisks({ places }: Stage): Promise<void> {
   const paths = lostPaths(places)
-  for (const path of paths.directories) await rm(path, { recursive: true, force: true })
+  for (const path of paths.directories) await removeWhileWritten(path)
   for (const path of paths.emptied) await emptyWhileWritten(path)
   // The shop's own process needs no disk: it goes on in memory, and says 503 until there is a database again.
   await endServers(places.base)
@@ -103,10 +103,15 @@ function lostPaths(places: DemoPlaces) {
   }
 }
 
+/** The host's agent still writes: it may make a file in a directory between the last look into it and its removal. */
+async function removeWhileWritten(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
+}
+
 /** A running server makes new files while its directory is removed. */
 async function emptyWhileWritten(directory: string): Promise<void> {
   for (let tries = 0; tries < 20; tries++) {
-    for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true }).catch(() => undefined)
+    for (const name of await readdir(directory)) await removeWhileWritten(join(directory, name)).catch(() => undefined)
     if ((await readdir(directory)).length === 0) return
   }
   throw new Error(`${directory} cannot be emptied`)
