@@ -1,6 +1,6 @@
 /** Starting runs, watching them, answering them. Ids are given here, so that one target has one run. */
 import { createHash, randomUUID } from 'node:crypto'
-import { type Client, type WorkflowExecutionDescription, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client'
+import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client'
 import { MusterError } from '../domain/failures.ts'
 import { siteFailoverId, targetId, type WorkflowType, type Paused, pausedQueryName } from '../workflows/messages.ts'
 
@@ -44,7 +44,8 @@ export async function startRun(client: Client, request: RunRequest): Promise<Wor
       ...(request.id === 'additive' && { workflowRunTimeout: '48 hours' }),
     })
   } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
+    // By its name: loading the class would load Temporal's client before anybody has asked for Temporal.
+    if (!(error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError')) throw error
     const { runId, memo } = await client.workflow.getHandle(workflowId).describe()
     const phase = typeof memo?.['phase'] === 'string' ? memo['phase'] : 'starting'
     throw new MusterError('LockHeld', `${workflowId} is already running (run ${runId}, at: ${phase})`, {

@@ -103,6 +103,9 @@ const rooms: readonly Room[] = [
 /** Only these import node:child_process: production code starts programs through adapters/process. */
 const spawners = ['adapters/process/', 'bench/', 'scripts/', 'test/', 'wiring/supervise.ts']
 
+/** All that the command line loads before it knows its verb: the rest would keep everybody waiting, and each service that a guard starts. */
+const loadedAtOnce = ['commander', 'pino', 'zod']
+
 /** What lies at the top beside the rooms. */
 const otherFolders = ['.ci', 'docs', 'examples']
 
@@ -119,6 +122,8 @@ interface Import {
   readonly target: string
   readonly kind: 'house' | 'package' | 'node'
   readonly typeOnly: boolean
+  /** `import()`: loaded when the line is reached. */
+  readonly onDemand: boolean
 }
 
 const sources = filesBelow('').filter((file) => file.endsWith('.ts'))
@@ -143,6 +148,19 @@ describe('the rooms of the house', () => {
       assert.equal(bad.map((one) => describeImport(room, one)).join('\n'), '')
     })
   }
+
+  it('let the command line start without what only some verbs need', () => {
+    const reached = new Set(['bin/muster.ts'])
+    const found = new Map<string, string>()
+    for (const file of reached) {
+      for (const one of imports.filter((each) => each.file === file && !each.typeOnly && !each.onDemand)) {
+        if (one.kind === 'house') reached.add(one.target)
+        if (one.kind === 'package' && !loadedAtOnce.includes(one.target)) found.set(one.target, `${file} imports ${one.target}`)
+      }
+    }
+    assert.deepEqual([...found.values()], [], 'load it in the verb that needs it: await import()')
+    assert.ok(reached.size > 100, 'the imports were followed')
+  })
 
   it('import only files that exist', () => {
     const broken = imports.filter((one) => one.kind === 'house' && !existsSync(join(root, one.target)))
@@ -254,12 +272,13 @@ function importsOf(file: string): Import[] {
   return [...text.matchAll(statement)].map((match) => {
     const [, typeKeyword, names = '', fixed, dynamic, typeMember] = match
     const specifier = fixed ?? dynamic ?? ''
+    const onDemand = dynamic !== undefined
     const line = text.slice(0, match.index).split('\n').length
     const typeOnly = typeKeyword !== undefined || typeMember !== undefined || /^\{(\s*type\s+\w+(\s+as\s+\w+)?\s*,?)+\s*\}$/.test(names)
     if (!specifier.startsWith('.')) {
-      return { file, line, target: specifier, typeOnly, kind: specifier.startsWith('node:') ? 'node' : 'package' }
+      return { file, line, target: specifier, typeOnly, onDemand, kind: specifier.startsWith('node:') ? 'node' : 'package' }
     }
-    return { file, line, target: normalize(join(dirname(file), specifier)), typeOnly, kind: 'house' }
+    return { file, line, target: normalize(join(dirname(file), specifier)), typeOnly, onDemand, kind: 'house' }
   })
 }
 

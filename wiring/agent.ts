@@ -3,14 +3,13 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Client } from '@temporalio/client'
 import type { Agent } from '../activities/agent.ts'
-import { componentOf, systemOf } from '../activities/agent.ts'
+import { systemOf } from '../activities/agent.ts'
 import { createStepAhead } from '../activities/step-ahead.ts'
 import { files } from '../adapters/component/files/files.ts'
 import { members } from '../adapters/component/member/members.ts'
-import type { PostgresqlInstance } from '../adapters/component/postgresql/instance.ts'
 import { postgresql } from '../adapters/component/postgresql/postgresql.ts'
 import { approvalVerifier } from '../adapters/crypto/approval-signature.ts'
-import { createAgeDecryption, createAgeEncryption } from '../adapters/crypto/age.ts'
+import { createAgeEncryption } from '../adapters/crypto/age.ts'
 import { loadSigner } from '../adapters/crypto/signature.ts'
 import { runSmokeCommand } from '../adapters/process/smoke-command.ts'
 import { endLabelled } from '../adapters/process/find-processes.ts'
@@ -28,7 +27,9 @@ import { placedAt } from '../domain/placement.ts'
 import { createLogger } from '../observability/logger.ts'
 import { createDocumentCache } from '../repository/document-cache.ts'
 import { createConfigKeeper } from './config-keeper.ts'
+import { decryptionOf } from './decryption.ts'
 import { createDns } from './dns.ts'
+import { instanceOf } from './instance.ts'
 import { createContactNotifiers, createNotifiers } from './notifiers.ts'
 import { musterVersion } from './package-root.ts'
 import { hostDirectory, keyFiles, type Places, shipperSocket } from './places.ts'
@@ -123,30 +124,6 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900,
     histories: temporal ? createTemporalHistories(temporal) : noHistories,
     replayKit: (code) => findReplayKit(places, code),
     now: () => new Date(),
-  }
-}
-
-/** The identity is a file on this host; it is never copied, and never in an input. */
-export async function decryptionOf(config: Config, identityFile: string | null) {
-  const reference = config.encryption.identity
-  if (identityFile === null && !reference.startsWith('file:'))
-    throw new MusterError('IdentityMissing', `encryption.identity must be file:/path, not ${reference}`)
-  const path = identityFile ?? reference.slice('file:'.length)
-  const text = await readFile(path, 'utf8').catch(() => null)
-  if (text === null) throw new MusterError('IdentityMissing', `the age identity ${path} cannot be read on this host`)
-  return createAgeDecryption(path)
-}
-
-export async function instanceOf(config: Config, system: string, component: string, directory: string): Promise<PostgresqlInstance> {
-  const found = componentOf(config, system, component)
-  if (found.type !== 'postgresql') throw new MusterError('InvalidInput', `${system}/${component} is not a PostgreSQL component`)
-  const { password } = found.connection
-  return {
-    system,
-    component,
-    config: found,
-    password: password === undefined ? null : await createSecretResolver().resolve(password),
-    runDirectory: join(directory, 'run', `${system}-${component}`),
   }
 }
 

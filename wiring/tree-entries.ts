@@ -8,7 +8,7 @@ import type { Config } from '../domain/config.ts'
 import type { FilesManifest } from '../domain/repository-format.ts'
 import type { TreeEntry } from '../domain/tree-index.ts'
 import { createBackupSource } from '../repository/read-backup.ts'
-import { decryptionOf } from './agent.ts'
+import { decryptionOf } from './decryption.ts'
 import { createStore } from './stores.ts'
 
 /** @throws MusterError IdentityMissing | ChecksumMismatch | ManifestInvalid; what the store throws */

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { DefaultLogger } from '@temporalio/worker'
 import { buildWorkflowBundle, type LoadedBundle } from '../workers/bundle.ts'
 import { packageRoot } from './package-root.ts'
 
@@ -12,6 +11,7 @@ export async function loadBundle(): Promise<LoadedBundle> {
 
 /** The bundle of exactly the code that runs here: from the sources it is built, whatever was built before. */
 export async function currentBundle(): Promise<LoadedBundle> {
-  const isBuilt = import.meta.url.endsWith('.js')
-  return isBuilt ? { codePath: join(packageRoot(), 'dist', 'workflow-bundle.js') } : buildWorkflowBundle(new DefaultLogger('ERROR'))
+  if (import.meta.url.endsWith('.js')) return { codePath: join(packageRoot(), 'dist', 'workflow-bundle.js') }
+  const { DefaultLogger } = await import('@temporalio/worker')
+  return buildWorkflowBundle(new DefaultLogger('ERROR'))
 }

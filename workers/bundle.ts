@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bundleWorkflowCode, type Logger } from '@temporalio/worker'
+import type { Logger } from '@temporalio/worker'
 
 const stubMap = Buffer.from('{"version":3,"file":"workflow-bundle.js","sources":[],"names":[],"mappings":""}').toString('base64')
 
@@ -46,7 +46,7 @@ export async function bundleHash(bundle: LoadedBundle): Promise<string> {
 
 export async function buildWorkflowBundle(logger?: Logger): Promise<WorkflowBundle> {
   const workflowsPath = modulePath('../workflows/index')
-  const { code } = await bundleWorkflowCode({
+  const { code } = await (await import('@temporalio/worker')).bundleWorkflowCode({
     workflowsPath,
     failureConverterPath: modulePath('./failure-converter'),
     ...(logger && { logger }),

@@ -1,6 +1,5 @@
 /** Notices by e-mail. */
 import { createHash } from 'node:crypto'
-import { createTransport } from 'nodemailer'
 import type { NotificationsConfig } from '../../domain/config.ts'
 import { MusterError } from '../../domain/failures.ts'
 import type { Notice, Notifier } from './notifier.ts'
@@ -21,6 +20,7 @@ export function createEmailNotifier(config: EmailConfig, resolve: Resolve): Noti
     channel: 'email',
     async notify(notice, signal) {
       throwIfCancelled(config, signal)
+      const { createTransport } = await import('nodemailer')
       const transport = createTransport(await transportOptions(config, resolve))
       try {
         throwIfCancelled(config, signal)

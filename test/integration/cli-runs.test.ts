@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -30,10 +29,10 @@ describe('the command line, as it is typed', function () {
   }
 
   function muster(words: readonly string[], readBytes = Number.POSITIVE_INFINITY): Promise<Typed> {
-    const script = new URL('../../bin/muster.ts', import.meta.url).pathname
+    const script = new URL('../../bin/muster', import.meta.url).pathname
     const { address } = env.connection.options
     const { MUSTER_CONFIG: _c, MUSTER_HOME: _h, MUSTER_KEYS: _k, ...inherited } = process.env
-    const child = spawn(process.execPath, ['--import', createRequire(import.meta.url).resolve('tsx'), script, ...words], {
+    const child = spawn(process.execPath, [script, ...words], {
       cwd: base,
       env: { ...inherited, TEMPORAL_ADDRESS: address },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -91,8 +90,8 @@ describe('the command line, as it is typed', function () {
 
   it('is whole in a pipe, however long it is and however late it is read', async () => {
     const word = 'x'.repeat(120_000)
-    const script = new URL('../../bin/muster.ts', import.meta.url).pathname
-    const words = [process.execPath, '--import', createRequire(import.meta.url).resolve('tsx'), script, '--json', word]
+    const script = new URL('../../bin/muster', import.meta.url).pathname
+    const words = [process.execPath, script, '--json', word]
     const { stdout } = await promisify(execFile)('sh', ['-c', '"$@" 2> /dev/null | (sleep 3; cat)', 'sh', ...words], { cwd: base, maxBuffer: 1e6 })
     const { error } = JSON.parse(stdout) as { readonly error: { readonly message: string } }
     assert.ok(error.message.includes(word))

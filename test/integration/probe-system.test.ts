@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import { createRequire } from 'node:module'
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,7 +16,7 @@ import { freePort } from '../support/free-port.ts'
 import { createInstallation, type Installation } from '../support/installation.ts'
 import { startTemporal, waitFor, workflowBundle } from '../support/rig.ts'
 
-const muster = ['--import', createRequire(import.meta.url).resolve('tsx'), join(import.meta.dirname, '..', '..', 'bin', 'muster.ts')]
+const muster = [join(import.meta.dirname, '..', '..', 'bin', 'muster')]
 
 describe('a system looked at from two sites, on real parts', function () {
   this.timeout(120_000)

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createRequire } from 'node:module'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
@@ -23,7 +22,7 @@ import { createInstallation, type Installation, twoHosts } from '../support/inst
 import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { startTemporal, waitFor, workflowBundle } from '../support/rig.ts'
 
-const muster = ['--import', createRequire(import.meta.url).resolve('tsx'), join(import.meta.dirname, '..', '..', 'bin', 'muster.ts')]
+const muster = [join(import.meta.dirname, '..', '..', 'bin', 'muster')]
 
 describe('a configuration reaches every host', function () {
   this.timeout(120_000)

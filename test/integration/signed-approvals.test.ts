@@ -7,7 +7,7 @@ import { failures } from '../../domain/failures.ts'
 import type { RestoreResult } from '../../workflows/messages.ts'
 import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
-const program = new URL('../../bin/muster.ts', import.meta.url).pathname
+const program = new URL('../../bin/muster', import.meta.url).pathname
 
 describe('a restore that two people sign', function () {
   this.timeout(120_000)
@@ -58,7 +58,7 @@ systems:
       MUSTER_USER: user,
       TEMPORAL_ADDRESS: String(env.connection.options.address),
     }
-    const run = runTool(process.execPath, ['--import', 'tsx', program, ...words], { cwd: new URL('../..', import.meta.url).pathname, env: variables })
+    const run = runTool(process.execPath, [program, ...words], { cwd: new URL('../..', import.meta.url).pathname, env: variables })
     return run.then(
       ({ stdout }) => ({ code: 0, out: stdout }),
       (error: unknown) => {

@@ -42,9 +42,9 @@ systems: { shop: { components: { uploads: { type: files, paths: [${base}/tree] }
   })
 
   function up(more: readonly string[] = ['--port', String(port), '--ui-port', String(uiPort)]) {
-    const script = new URL('../../bin/muster.ts', import.meta.url).pathname
+    const script = new URL('../../bin/muster', import.meta.url).pathname
     const env = { ...process.env, MUSTER_CONFIG: join(base, 'muster.yaml'), MUSTER_HOME: join(base, 'home'), MUSTER_KEYS: join(base, 'keys') }
-    const child = spawn(process.execPath, ['--import', 'tsx', script, 'up', ...more], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn(process.execPath, [script, 'up', ...more], { env, stdio: ['ignore', 'ignore', 'pipe'] })
     started.push(child)
     const said: string[] = []
     child.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString('utf8')))
