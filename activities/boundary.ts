@@ -2,11 +2,15 @@
  * The one boundary between activities and Temporal: beats, cancellation, the watchdog for work
  * that makes no progress, ending what an older attempt left running, and the translation of errors.
  */
+import { setMaxListeners } from 'node:events'
 import { Context } from '@temporalio/activity'
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import type { Progress } from '../adapters/component/component.ts'
 import { type FailureType, failures, MusterError } from '../domain/failures.ts'
 import { scrub } from '../observability/scrub.ts'
+
+/** Several lanes of one activity, each with several programs, listen for its end. More would be a leak. */
+const mostListeners = 100
 
 /** What an activity gets besides its input. */
 export interface Work {
@@ -74,6 +78,7 @@ export function atBoundary<I, O>(deps: BoundaryDeps, run: (input: I, work: Work)
     const label = labelOf(info.workflowExecution?.runId ?? info.activityId, info.activityId)
     const watchdog = createWatchdog(deps.noProgressSeconds)
     const signal = AbortSignal.any([context.cancellationSignal, watchdog.signal])
+    setMaxListeners(mostListeners, signal)
     let last: Progress | null = null
     const beatEveryMs = Math.max(100, (info.heartbeatTimeoutMs ?? 30_000) / 4)
     const beat = setInterval(() => context.heartbeat(last), beatEveryMs)
