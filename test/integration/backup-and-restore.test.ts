@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { BackupSystemResult } from '../../workflows/backup-system.ts'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
+import { databaseConfig } from '../support/database-config.ts'
 import { askPostgres } from '../support/ask-postgres.ts'
-import { createCluster, freePort, type TestCluster, serverUser } from '../support/postgres-cluster.ts'
+import { createCluster, freePort, type TestCluster } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
 describe('backup and restore of a database and a tree, nothing scripted', function () {
@@ -258,7 +259,6 @@ async function prepareTree(base: string): Promise<void> {
 }
 
 function yamlFor(base: string, cluster: TestCluster): string {
-  const { connection } = cluster.config
   return `
 organisation: Test
 stores:
@@ -269,13 +269,7 @@ systems:
   shop:
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${serverUser}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 1s }
+        ${databaseConfig(cluster)}
         checks: [{ sql: "select count(*) from markers", min: 1 }]
       uploads: { type: files, paths: [${base}/uploads], follows: database }
     restore: { commitAfter: 0 }

@@ -9,7 +9,8 @@ import { explain } from '../../clients/cli/output.ts'
 import { startRun } from '../../clients/runs.ts'
 import { failures } from '../../domain/failures.ts'
 import type { RestoreResult } from '../../workflows/messages.ts'
-import { createCluster, type TestCluster, serverUser } from '../support/postgres-cluster.ts'
+import { databaseConfig } from '../support/database-config.ts'
+import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { mountTmpfs } from '../support/mounts.ts'
 import { createRig, type Rig, startTemporal } from '../support/rig.ts'
 
@@ -273,7 +274,6 @@ async function prepareTree(base: string): Promise<void> {
 }
 
 function yamlFor(base: string, cluster: TestCluster): string {
-  const { connection } = cluster.config
   return `
 organisation: Test
 stores:
@@ -286,13 +286,7 @@ systems:
   shop:
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${serverUser}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 1s }
+        ${databaseConfig(cluster)}
       uploads: { type: files, paths: [${base}/uploads] }
     restore: { commitAfter: 0 }
 `

@@ -24,7 +24,8 @@ import { hostDirectory, shipperSocket } from '../../wiring/places.ts'
 import { createStore } from '../../wiring/stores.ts'
 import { treeEntries } from '../../wiring/tree-entries.ts'
 import { localTrust } from '../../wiring/trust.ts'
-import { createCluster, type TestCluster, serverUser } from '../support/postgres-cluster.ts'
+import { databaseConfig } from '../support/database-config.ts'
+import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { flipByte } from '../support/postgres-backup.ts'
 import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
@@ -354,7 +355,6 @@ async function prepareTree(base: string): Promise<void> {
 }
 
 function yamlFor(base: string, cluster: TestCluster): string {
-  const { connection } = cluster.config
   return `
 organisation: Test
 stores:
@@ -366,13 +366,7 @@ systems:
     objectives: { rpo: 5m }
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${serverUser}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 1s }
+        ${databaseConfig(cluster)}
       uploads: { type: files, paths: [${base}/uploads], follows: database }
     backups: [{ every: 'daily 02:00' }]
 `

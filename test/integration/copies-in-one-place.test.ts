@@ -3,7 +3,8 @@ import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { explain } from '../../clients/cli/output.ts'
-import { createCluster, type TestCluster, serverUser } from '../support/postgres-cluster.ts'
+import { databaseConfig } from '../support/database-config.ts'
+import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal } from '../support/rig.ts'
 import { type Mount, mountTmpfs } from '../support/mounts.ts'
 
@@ -77,7 +78,6 @@ async function prepareTree(base: string): Promise<void> {
 }
 
 function yamlFor(base: string, cluster: TestCluster): string {
-  const { connection } = cluster.config
   return `
 organisation: Test
 stores:
@@ -90,13 +90,7 @@ systems:
     copies: { required: { total: 2 } }
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${serverUser}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 1s }
+        ${databaseConfig(cluster)}
       uploads: { type: files, paths: [${base}/uploads] }
 `
 }

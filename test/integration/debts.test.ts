@@ -5,7 +5,8 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { ArchiveWalResult } from '../../workflows/archive-wal.ts'
 import type { BackupSystemResult } from '../../workflows/backup-system.ts'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
-import { createCluster, type TestCluster, serverUser } from '../support/postgres-cluster.ts'
+import { databaseConfig } from '../support/database-config.ts'
+import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal } from '../support/rig.ts'
 
 describe('a store that was out', function () {
@@ -86,7 +87,6 @@ async function prepareTree(base: string): Promise<void> {
 }
 
 function yamlFor(base: string, cluster: TestCluster): string {
-  const { connection } = cluster.config
   return `
 organisation: Test
 stores:
@@ -98,13 +98,7 @@ systems:
   shop:
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${serverUser}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 1s }
+        ${databaseConfig(cluster)}
       uploads: { type: files, paths: [${base}/uploads] }
     restore: { commitAfter: 0 }
 `

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { DrillResult } from '../../workflows/messages.ts'
+import { databaseConfig } from '../support/database-config.ts'
 import { contentOf } from '../support/content-of.ts'
-import { createCluster, serverUser, type TestCluster } from '../support/postgres-cluster.ts'
+import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
 interface Slot {
@@ -100,7 +101,6 @@ async function publish(publisher: TestCluster): Promise<string> {
 }
 
 function yamlFor(base: string, cluster: TestCluster): string {
-  const { connection } = cluster.config
   return `
 organisation: Test
 stores:
@@ -110,13 +110,7 @@ systems:
   shop:
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${serverUser}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 1s }
+        ${databaseConfig(cluster)}
         checks: [{ sql: "select count(*) from pg_stat_subscription, pg_subscription_rel", min: 1 }]
 `
 }

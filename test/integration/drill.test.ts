@@ -9,6 +9,7 @@ import type { Evidence } from '../../domain/evidence.ts'
 import { viewEvidence } from '../../repository/evidence-view.ts'
 import { noCache } from '../../repository/document-cache.ts'
 import type { DrillResult } from '../../workflows/messages.ts'
+import { databaseConfig } from '../support/database-config.ts'
 import { contentOf } from '../support/content-of.ts'
 import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal, workflowBundle } from '../support/rig.ts'
@@ -205,7 +206,6 @@ async function watchQuarantine(ended: Promise<unknown>): Promise<ReadonlySet<str
 }
 
 function yamlFor(base: string, cluster: TestCluster): string {
-  const { connection } = cluster.config
   return `
 organisation: Test
 stores:
@@ -217,13 +217,7 @@ systems:
     objectives: { rpo: 1h, rto: 10m }
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        ${cluster.config.runAs === undefined ? '' : `runAs: ${cluster.config.runAs}`}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 1s }
+        ${databaseConfig(cluster)}
         checks: [{ sql: "select count(*) from markers", min: 1 }]
       uploads: { type: files, paths: [${base}/uploads], follows: database }
     drills:

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { applySchedules } from '../../clients/schedules.ts'
 import type { MonitorHealthResult } from '../../workflows/messages.ts'
-import { createCluster, serverUser, type TestCluster } from '../support/postgres-cluster.ts'
+import { databaseConfig } from '../support/database-config.ts'
+import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
 describe('the health of a system, judged from its stores', function () {
@@ -82,7 +83,6 @@ describe('the health of a system, judged from its stores', function () {
 })
 
 function yamlFor(base: string, cluster: TestCluster): string {
-  const { connection } = cluster.config
   return `
 organisation: Test
 stores:
@@ -94,13 +94,7 @@ systems:
     objectives: { rpo: 5m }
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${serverUser}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 1s }
+        ${databaseConfig(cluster)}
       uploads: { type: files, paths: [${base}/uploads], follows: database }
     backups: [{ every: 'daily 02:00' }]
     drills: [{ kind: restore, every: 'monthly day 1 04:00' }]

@@ -4,9 +4,10 @@ import { basename, join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { runTool } from '../../adapters/process/run-tool.ts'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
+import { databaseConfig } from '../support/database-config.ts'
 import { type Mount, mountTmpfs } from '../support/mounts.ts'
 import { contentOf } from '../support/content-of.ts'
-import { createCluster, type TestCluster, serverUser } from '../support/postgres-cluster.ts'
+import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
 describe('restore of a database with a tablespace whose data directory is a mount point', function () {
@@ -167,7 +168,6 @@ async function moveOntoMount(cluster: TestCluster): Promise<Mount> {
 }
 
 function yamlFor(base: string, cluster: TestCluster, checks: string): string {
-  const { connection } = cluster.config
   return `
 organisation: Test
 stores:
@@ -177,13 +177,7 @@ systems:
   shop:
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${serverUser}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 1s }
+        ${databaseConfig(cluster)}
         ${checks ? `checks: ${checks}` : ''}
     restore: { commitAfter: 0 }
 `

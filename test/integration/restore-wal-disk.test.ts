@@ -7,6 +7,7 @@ import type { SafetyMember } from '../../domain/repository-format.ts'
 import { foldRecords } from '../../domain/control-state.ts'
 import { readChain } from '../../repository/control-records.ts'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
+import { databaseConfig } from '../support/database-config.ts'
 import { type Mount, mountTmpfs } from '../support/mounts.ts'
 import { createCluster, giveToCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal } from '../support/rig.ts'
@@ -254,7 +255,6 @@ async function moveWal(cluster: TestCluster, to: string): Promise<void> {
 }
 
 function yamlFor(base: string, cluster: TestCluster, checks: string): string {
-  const { connection, runAs } = cluster.config
   return `
 organisation: Test
 stores:
@@ -264,13 +264,7 @@ systems:
   shop:
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        ${runAs === undefined ? '' : `runAs: ${runAs}`}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 1s, reserve: 10MB }
+        ${databaseConfig(cluster, '1s, reserve: 10MB')}
         ${checks ? `checks: ${checks}` : ''}
     restore: { commitAfter: 0 }
 `

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
+import { databaseConfig } from '../support/database-config.ts'
 import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
 import { createRig, type Rig, startTemporal } from '../support/rig.ts'
 
@@ -78,13 +79,7 @@ systems:
   shop:
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${cluster.config.runAs ?? 'postgres'}
-        binDirectory: ${binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 60s }
+        ${databaseConfig(cluster, '60s')}
     services:
       api:
         type: command

@@ -2,7 +2,8 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
-import { createCluster, serverUser, type TestCluster } from './postgres-cluster.ts'
+import { databaseConfig } from './database-config.ts'
+import { createCluster, type TestCluster } from './postgres-cluster.ts'
 import { createRig, type Rig, startTemporal } from './rig.ts'
 import { type Muster, typedMuster } from './typed-muster.ts'
 
@@ -62,7 +63,6 @@ async function prepare(base: string): Promise<void> {
 }
 
 function yamlFor(base: string, cluster: TestCluster, checks: string): string {
-  const { connection } = cluster.config
   return `
 organisation: Test
 stores:
@@ -73,13 +73,7 @@ systems:
   shop:
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${serverUser}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 1s }
+        ${databaseConfig(cluster)}
         checks: ${checks}
       uploads: { type: files, paths: [${base}/uploads], follows: database }
     services:

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { bundleWorker } from './worker-bundle.ts'
 import { type FaultWorker, spawnFaultWorker } from './worker-process.ts'
+import { databaseConfig } from '../database-config.ts'
 import { saveReplayKit } from '../../../wiring/replay-kits.ts'
-import { createCluster, serverUser, type TestCluster } from '../postgres-cluster.ts'
+import { createCluster, type TestCluster } from '../postgres-cluster.ts'
 import { createRig, type Rig, startTemporal, workflowBundle } from '../rig.ts'
 
 export interface FaultRig {
@@ -63,7 +64,6 @@ async function prepare(base: string): Promise<void> {
 }
 
 function yamlFor(base: string, cluster: TestCluster): string {
-  const { connection } = cluster.config
   const state = `${base}/service.state`
   return `
 organisation: Test
@@ -76,13 +76,7 @@ systems:
   shop:
     components:
       database:
-        type: postgresql
-        dataDirectory: ${cluster.directory}
-        connection: { host: ${connection.host}, port: ${connection.port}, user: ${connection.user}, database: ${connection.database} }
-        runAs: ${serverUser}
-        binDirectory: ${cluster.config.binDirectory}
-        checkpoint: fast
-        wal: { shipEvery: 15s }
+        ${databaseConfig(cluster, '15s')}
         checks:
           - { sql: "select count(*) from markers", min: 1 }
           - { sql: "select case when pg_is_in_recovery() or not exists (select 1 from spoilt) then 1 else 0 end", min: 1 }
