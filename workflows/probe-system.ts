@@ -15,6 +15,7 @@ import type { ProbeScope } from '../activities/site/scope-probes.ts'
 import type { StandingReason } from '../domain/health-alarms.ts'
 import { countVerdict, type ProbeRecord, reasonOf, type Sighting, verdictOf, verdictText, withTimes } from '../domain/probes.ts'
 import { firstLimits } from '../domain/time-limits.ts'
+import { secondsBetween } from '../domain/times.ts'
 import { onSite, promptOnHost } from './activity-options.ts'
 import { tellOfAlarms } from './alarms.ts'
 import { failureOf, isFailure } from './failure-of.ts'
@@ -84,12 +85,14 @@ async function judge(system: string, scope: ProbeScope, before: ProbeRecord | nu
   if (scope.changing !== null || (verdict === 'reachable' && counted.standing !== null)) return record
   const told = await tell(system, record, reason, notices)
   if (counted.standing !== 'lost') return { ...record, preparedAt: null, told: await tellNotReady(system, told, null, notices) }
-  if (to === null || verdict !== 'lost' || record.preparedAt !== null) return { ...record, told }
+  const unheard = before?.unheard
+  const isEarly = unheard !== undefined && secondsBetween(unheard.at, at) < notices.tellAgainSeconds(unheard.tries)
+  if (to === null || verdict !== 'lost' || record.preparedAt !== null || isEarly) return { ...record, told, ...(unheard && { unheard }) }
   board.phase('preparing')
-  const prepared = await prepareFailover(system, to, scope, notices)
-  const ready = { ...record, preparedAt: prepared.problem === null ? at : null }
+  const { problem, reached } = await prepareFailover(system, to, scope, notices)
+  const ready = { ...record, preparedAt: reached ? at : null, ...(problem === null && !reached && { unheard: { tries: (unheard?.tries ?? 0) + 1, at } }) }
   board.probed(ready)
-  return { ...ready, told: await tellNotReady(system, told, prepared.problem, notices) }
+  return { ...ready, told: await tellNotReady(system, told, problem, notices) }
 }
 
 function untouched(before: ProbeRecord | null, at: string) {

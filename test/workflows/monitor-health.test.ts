@@ -120,6 +120,57 @@ describe('monitorHealth', function () {
     }
   })
 
+  it('tells again with the next look what reached nobody, until it has reached somebody; also that it is over', async () => {
+    const state: { reasons: readonly Reason[] } = { reasons: [unproven] }
+    const out: Script['notifyPeople'] = () => ({ delivered: ['log'], failed: [{ channel: 'email', problem: 'refused' }] })
+    const acting = play({ judgeHealth: (input, attempt) => judged(state.reasons)(input, attempt), notifyPeople: out })
+    const schedule = await scheduled(acting, 'unheard-health')
+    const events = () => notices(acting).map(([event]) => event)
+    try {
+      await once(schedule, 1)
+      await once(schedule, 2)
+      assert.deepEqual(events(), ['alarm', 'alarm'])
+      acting.change({ notifyPeople: () => ({ delivered: ['log', 'email'], failed: [] }) })
+      await once(schedule, 3)
+      await once(schedule, 4)
+      assert.deepEqual(events(), ['alarm', 'alarm', 'alarm'])
+      state.reasons = []
+      acting.change({ notifyPeople: out })
+      await once(schedule, 5)
+      acting.change({ notifyPeople: base.notifyPeople })
+      await once(schedule, 6)
+      await once(schedule, 7)
+      assert.deepEqual(events().slice(3), ['succeeded', 'succeeded'])
+    } finally {
+      await schedule.delete()
+    }
+  })
+
+  it('begins again with the first contact where no contact was reached, and nobody else either', async () => {
+    const turns = ['on call', 'lead'].map((role) => ({ role, escalateAfterSeconds: 3600 }))
+    const acting = play({
+      judgeHealth: async (input, attempt) => ({ ...(await judged([lost])(input, attempt)), contacts: turns }),
+      notifyPeople: () => ({ delivered: ['log'], failed: [{ channel: 'email (on call)', problem: 'refused' }], contacts: [] }),
+    })
+    const told = () => acting.calls('notifyPeople').map(({ input: { contacts, escalates } }) => [contacts, escalates ?? false])
+    const everybody = [
+      [[0], false],
+      [[1], true],
+    ]
+    const schedule = await scheduled(acting, 'unheard-contacts')
+    try {
+      await once(schedule, 1)
+      assert.deepEqual(told(), everybody)
+      acting.change({ notifyPeople: ({ contacts = [] }) => ({ delivered: ['log'], failed: [], contacts: contacts.map((contact) => ({ contact, role: '' })) }) })
+      await once(schedule, 2)
+      await once(schedule, 3)
+      // The first one was reached, and has an hour.
+      assert.deepEqual(told().slice(2), [[[0], false]])
+    } finally {
+      await schedule.delete()
+    }
+  })
+
   it('says that nobody looks when it cannot, and ends as cancelled when it is cancelled', async () => {
     const acting = play({ judgeHealth: failing('SecretMissing', 'there is no host key') })
     const end = await endOf(await start(acting))

@@ -5,7 +5,7 @@ import type { ProbeScope } from '../../activities/site/scope-probes.ts'
 import type { ProbeSystemResult } from '../../workflows/messages.ts'
 import { besideEachOther } from '../support/beside-each-other.ts'
 import { endOf, failing, openStage, type Play, type Script, type Stage } from '../support/scripted-activities.ts'
-import { shopScript } from '../support/shop-script.ts'
+import { shopScript, shortLimits } from '../support/shop-script.ts'
 
 const base = shopScript()
 const vantages = ['east', 'west', 'north']
@@ -172,6 +172,26 @@ describe('probeSystem', function () {
       ['succeeded', [0, 1], false],
     ])
     assert.equal(acting.calls('planRestore').length, 1, 'a failover is prepared once')
+  })
+
+  test('prepares again, with longer and longer pauses, as long as nobody heard of it, and tells the loss again', async () => {
+    const out: Script['notifyPeople'] = () => ({ delivered: ['log'], failed: [{ channel: 'email', problem: 'refused' }] })
+    const limits = { ...shortLimits, retrySeconds: 600 / 10 }
+    const acting = play({ probeService: notFrom(...vantages), scopeProbes: scope({ limits }), notifyPeople: out })
+    const prepared = () => notices(acting).filter(([, , subject]) => /is prepared$/.test(subject ?? '')).length
+    const alarms = () => notices(acting).length - prepared()
+    const counts: (readonly number[])[] = []
+    const sooner = () => acting.change({ scopeProbes: scope({ limits: shortLimits }) })
+    const heard = () => acting.change({ notifyPeople: base.notifyPeople })
+    // In the second run it is too early, in the third it is time, in the fourth somebody hears of it.
+    await scheduled(acting, [() => undefined, () => undefined, sooner, heard, () => undefined], () => void counts.push([alarms(), prepared()]))
+    assert.deepEqual(counts, [
+      [1, 1],
+      [2, 1],
+      [3, 2],
+      [4, 3],
+      [4, 3],
+    ])
   })
 
   test('leaves alone what a run has stopped on purpose', async () => {

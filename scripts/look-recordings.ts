@@ -1,0 +1,58 @@
+/** The recorded histories of what looks after a system on a schedule: `monitorHealth` and `probeSystem`. */
+import type { ProbeScope } from '../activities/site/scope-probes.ts'
+import { failing, type Script, untilCancelled } from '../test/support/scripted-activities.ts'
+import { shopScript } from '../test/support/shop-script.ts'
+import { cancelAt, type Recording, turns, unheard } from './recording.ts'
+
+const base = shopScript()
+const unproven = {
+  word: 'degraded',
+  component: null,
+  text: 'it was never proven: drills are configured and none has run',
+  next: 'muster drill shop',
+} as const
+const notReached: Script['probeService'] = () => ({ reached: false, detail: 'refuses connections' })
+const lookedAt =
+  (changes: Partial<ProbeScope> = {}): Script['scopeProbes'] =>
+  async (input, attempt) => ({ ...(await base.scopeProbes(input, attempt)), sites: ['dr', 'primary'], active: 'dr', ...changes })
+const judgedUnproven =
+  (contacts?: ReturnType<typeof turns>): Script['judgeHealth'] =>
+  async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), word: 'degraded', reasons: [unproven], ...(contacts && { contacts }) })
+
+export const lookRecordings: Readonly<Record<string, Recording>> = {
+  'monitorHealth.succeeded': {},
+  'monitorHealth.degraded': {
+    script: { judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), word: 'degraded', reasons: [unproven] }) },
+  },
+  'monitorHealth.degraded-not-ready': {
+    script: {
+      judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), failoverTo: 'primary' }),
+      scopeMove: failing('IdentityMissing', 'beta has no age identity'),
+    },
+  },
+  'monitorHealth.degraded-nobody-reached': {
+    script: {
+      judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), word: 'degraded', reasons: [unproven], contacts: turns(600) }),
+    },
+  },
+  'monitorHealth.degraded-unheard': { script: { judgeHealth: judgedUnproven(), notifyPeople: unheard } },
+  'monitorHealth.degraded-unheard-contacts': { script: { judgeHealth: judgedUnproven(turns(600)), notifyPeople: unheard } },
+  'monitorHealth.degraded-first-missed': {
+    script: {
+      judgeHealth: judgedUnproven(turns(600)),
+      notifyPeople: (input, attempt) =>
+        input.contacts?.includes(1) ? { delivered: ['log'], failed: [], contacts: [{ contact: 1, role: 'lead' }] } : unheard(input, attempt),
+    },
+  },
+  'monitorHealth.failed': { script: { judgeHealth: failing('SecretMissing', 'there is no host key') } },
+  'monitorHealth.cancelled': { script: { judgeHealth: untilCancelled() }, meanwhile: cancelAt('judgeHealth') },
+  'probeSystem.succeeded': {},
+  'probeSystem.degraded-lost': { script: { probeService: notReached, scopeProbes: lookedAt({ warm: true }) } },
+  'probeSystem.degraded-not-ready': {
+    script: { probeService: notReached, scopeProbes: lookedAt(), scopeMove: failing('IdentityMissing', 'beta has no age identity') },
+  },
+  'probeSystem.degraded-unheard': { script: { probeService: notReached, scopeProbes: lookedAt(), notifyPeople: unheard } },
+  'probeSystem.degraded-unknown': { script: { scopeProbes: lookedAt({ hosts: ['gone'] }) } },
+  'probeSystem.failed': { script: { scopeProbes: failing('InvalidInput', 'system "shop" has no vantage points') } },
+  'probeSystem.cancelled': { script: { probeService: untilCancelled() }, meanwhile: cancelAt('probeService') },
+}
