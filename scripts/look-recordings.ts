@@ -45,6 +45,7 @@ export const lookRecordings: Readonly<Record<string, Recording>> = {
     },
   },
   'monitorHealth.failed': { script: { judgeHealth: failing('SecretMissing', 'there is no host key') } },
+  'monitorHealth.failed-unheard': { script: { judgeHealth: failing('SecretMissing', 'there is no host key'), notifyPeople: unheard } },
   'monitorHealth.cancelled': { script: { judgeHealth: untilCancelled() }, meanwhile: cancelAt('judgeHealth') },
   'probeSystem.succeeded': {},
   'probeSystem.degraded-lost': { script: { probeService: notReached, scopeProbes: lookedAt({ warm: true }) } },
@@ -54,5 +55,6 @@ export const lookRecordings: Readonly<Record<string, Recording>> = {
   'probeSystem.degraded-unheard': { script: { probeService: notReached, scopeProbes: lookedAt(), notifyPeople: unheard } },
   'probeSystem.degraded-unknown': { script: { scopeProbes: lookedAt({ hosts: ['gone'] }) } },
   'probeSystem.failed': { script: { scopeProbes: failing('InvalidInput', 'system "shop" has no vantage points') } },
+  'probeSystem.failed-unheard': { script: { scopeProbes: failing('ConfigInvalid', 'there is no such config'), notifyPeople: unheard } },
   'probeSystem.cancelled': { script: { probeService: untilCancelled() }, meanwhile: cancelAt('probeService') },
 }

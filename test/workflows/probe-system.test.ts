@@ -201,10 +201,30 @@ describe('probeSystem', function () {
     assert.deepEqual(acting.calls('scopeMove'), [])
   })
 
-  test('says once that nobody looks', async () => {
-    const acting = play({ scopeProbes: failing('ConfigInvalid', 'there is no such config') })
-    await scheduled(acting, [() => undefined, () => undefined], () => undefined)
-    assert.deepEqual(notices(acting), [['failed', 'critical', `nobody looks whether ${acting.system} can be reached`]])
+  test('says once that nobody looks, tells the next contact while it lasts, and says once that it looks again', async () => {
+    const contacts = ['on call', 'lead'].map((role) => ({ role, escalateAfterSeconds: 0.001 }))
+    const works = scope({ contacts })
+    const acting = play({
+      scopeProbes: works,
+      notifyPeople: ({ contacts: asked = [] }) => ({ delivered: ['log', 'email'], failed: [], contacts: asked.map((contact) => ({ contact, role: '' })) }),
+    })
+    const fails = () => acting.change({ scopeProbes: failing('ConfigInvalid', 'there is no such config') })
+    const mended = () => acting.change({ scopeProbes: works })
+    const counts: number[] = []
+    await scheduled(acting, [mended, fails, fails, fails, mended, mended], () => void counts.push(notices(acting).length))
+    assert.deepEqual(counts, [0, 1, 2, 2, 3, 3])
+    const title = `nobody looks whether ${acting.system} can be reached: there is no such config`
+    assert.deepEqual(
+      notices(acting).map(([event, severity]) => [event, severity]),
+      [
+        ['alarm', 'critical'],
+        ['alarm', 'critical'],
+        ['succeeded', 'info'],
+      ],
+    )
+    assert.ok(notices(acting)[0]?.[2]?.startsWith(title) && notices(acting)[1]?.[2]?.includes(title))
+    assert.deepEqual(acting.calls('notifyPeople')[1]?.input.contacts, [1])
+    assert.equal(notices(acting)[2]?.[2], `whether ${acting.system} can be reached is looked at again`)
     const alone = play({ scopeProbes: failing('InvalidInput', 'system "shop" has no vantage points') })
     assert.equal((await endOf(await stage.start('probeSystem', `probe/${++runs}`, { system: alone.system }))).type, 'InvalidInput')
   })
