@@ -19,6 +19,10 @@ const judgedUnproven =
   (contacts?: ReturnType<typeof turns>): Script['judgeHealth'] =>
   async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), word: 'degraded', reasons: [unproven], ...(contacts && { contacts }) })
 
+const judgedWell: Script['judgeHealth'] = async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), contacts: turns(600) })
+const blind = failing('SecretMissing', 'there is no host key')
+const unscoped = failing('ConfigInvalid', 'there is no such config')
+
 export const lookRecordings: Readonly<Record<string, Recording>> = {
   'monitorHealth.succeeded': {},
   'monitorHealth.degraded': {
@@ -46,6 +50,8 @@ export const lookRecordings: Readonly<Record<string, Recording>> = {
   },
   'monitorHealth.failed': { script: { judgeHealth: failing('SecretMissing', 'there is no host key') } },
   'monitorHealth.failed-unheard': { script: { judgeHealth: failing('SecretMissing', 'there is no host key'), notifyPeople: unheard } },
+  'monitorHealth.failed-again': { after: [{ judgeHealth: judgedWell }, { judgeHealth: blind }, { judgeHealth: blind }], script: { judgeHealth: blind } },
+  'monitorHealth.succeeded-looks-again': { after: [{ judgeHealth: judgedWell }, { judgeHealth: blind }], script: { judgeHealth: judgedWell } },
   'monitorHealth.cancelled': { script: { judgeHealth: untilCancelled() }, meanwhile: cancelAt('judgeHealth') },
   'probeSystem.succeeded': {},
   'probeSystem.degraded-lost': { script: { probeService: notReached, scopeProbes: lookedAt({ warm: true }) } },
@@ -56,5 +62,11 @@ export const lookRecordings: Readonly<Record<string, Recording>> = {
   'probeSystem.degraded-unknown': { script: { scopeProbes: lookedAt({ hosts: ['gone'] }) } },
   'probeSystem.failed': { script: { scopeProbes: failing('InvalidInput', 'system "shop" has no vantage points') } },
   'probeSystem.failed-unheard': { script: { scopeProbes: failing('ConfigInvalid', 'there is no such config'), notifyPeople: unheard } },
+  'probeSystem.failed-again': { after: [{ scopeProbes: unscoped }], script: { scopeProbes: unscoped } },
+  'probeSystem.succeeded-looks-again': { after: [{ scopeProbes: unscoped }], script: {} },
+  'probeSystem.degraded-heard-at-last': {
+    after: [{ probeService: notReached, scopeProbes: lookedAt(), notifyPeople: unheard }],
+    script: { probeService: notReached, scopeProbes: lookedAt(), notifyPeople: base.notifyPeople },
+  },
   'probeSystem.cancelled': { script: { probeService: untilCancelled() }, meanwhile: cancelAt('probeService') },
 }

@@ -30,6 +30,7 @@ import { madeAfterStop } from '../domain/move.ts'
 import { database, ruledUploads, shopBackupPlan, shopDrillPlan, shopRestorePlan, shopScript, shortLimits } from '../test/support/shop-script.ts'
 import { lookRecordings } from './look-recordings.ts'
 import { cancelAt, type Recording, roles, turns, unheard } from './recording.ts'
+import { runInTurn } from './run-in-turn.ts'
 
 /** Stands in many events; says nothing about the machine. */
 const recorder = 'muster-recorder'
@@ -338,7 +339,12 @@ async function record(stage: Stage, name: string, recording: Recording): Promise
   const ofNone = ofSite ? 'failover-site/first' : type === 'archiveHistories' ? 'archive-histories' : 'install-config'
   const id = recording.id ?? (restores ? 'target/shop' : ofSystem ? `${type}/shop/1` : ofNone)
   const about = ofSite ? { site: 'first' } : ofSystem ? { system: 'shop' } : {}
-  const handle = await stage.start(type, id, { ...about, requestedBy: 'alice', ...recording.input })
+  const input = { ...about, requestedBy: 'alice', ...recording.input }
+  if (recording.after) {
+    const scripts = [...recording.after, recording.script].map((one) => ({ ...base, ...one }))
+    return void (await keep(stage, name, id, await runInTurn(stage, play, { type, workflowId: id, input }, scripts)))
+  }
+  const handle = await stage.start(type, id, input)
   current = stage
   await recording.meanwhile?.(handle, play)
   await handle.result().catch(() => undefined)
@@ -357,8 +363,8 @@ async function childOf(play: Play): Promise<WorkflowHandle> {
 }
 
 /** @returns the run's id */
-async function keep(stage: Stage, name: string, id: string): Promise<string> {
-  const { runId } = await stage.client.workflow.getHandle(id).describe()
+async function keep(stage: Stage, name: string, id: string, run?: string): Promise<string> {
+  const { runId } = await stage.client.workflow.getHandle(id, run).describe()
   const history = await stage.client.workflow.getHandle(id, runId).fetchHistory()
   const { events } = JSON.parse(historyToJSON(history)) as { events: readonly object[] }
   // One event a line: a change can be read.

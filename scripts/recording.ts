@@ -11,6 +11,8 @@ export interface Recording {
   readonly meanwhile?: (handle: WorkflowHandle, play: Play) => Promise<unknown>
   /** Name under which the history of the system's own failover is kept, of the failover of its site. */
   readonly child?: string
+  /** Scripts of the runs of its schedule before this one. */
+  readonly after?: readonly Partial<Script>[]
 }
 
 /** Cancels a run as soon as the step has begun. */
