@@ -19,7 +19,10 @@ export const limitsSchema = z
     copy: limit('copySeconds', 'Copying to one store before the copy becomes a debt.'),
     agent: limit('agentSeconds', 'Until an agent takes urgent work.'),
     retry: limit('retrySeconds', 'First pause before a retry; doubles up to sixteen times this.'),
-    notify: limit('notifySeconds', 'Delivery of one notification.'),
+    notify: limit(
+      'notifySeconds',
+      'Delivery of one notification. Each channel has half of it, at most 30 s, so that a slow one takes nothing from the others.',
+    ),
     correction: limit('correctionSeconds', 'Until a paused run gives up waiting for a person.'),
     failoversPerHost: z
       .int()

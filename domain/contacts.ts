@@ -27,3 +27,20 @@ export function turnsOf(config: Config, system: string): readonly ContactTurn[] 
 export function asksForPerson({ event, severity }: { readonly event: string; readonly severity: string }): boolean {
   return event === 'alarm' || event === 'approval-needed' || ((event === 'failed' || event === 'rolled-back') && severity === 'critical')
 }
+
+/** Which channels took a notice, and which contacts it reached. */
+export interface Delivery {
+  readonly delivered: readonly string[]
+  readonly failed: readonly { readonly channel: string }[]
+  readonly contacts?: readonly unknown[]
+}
+
+/** Nobody reads the log at night: it counts for reached only where no other channel is configured. */
+export function hasReached({ delivered, failed, contacts = [] }: Delivery): boolean {
+  if (contacts.length > 0 || delivered.some(isRead)) return true
+  return delivered.length > 0 && !failed.some(({ channel }) => isRead(channel))
+}
+
+function isRead(channel: string): boolean {
+  return channel !== 'log'
+}

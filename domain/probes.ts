@@ -37,6 +37,8 @@ export interface ProbeRecord {
   readonly told: readonly ToldReason[]
   /** When a failover was prepared for what stands; null where it was not, or not yet. */
   readonly preparedAt: string | null
+  /** That it was prepared has reached nobody so far: how often that was tried, and when last. Absent where it did, and in older results. */
+  readonly unheard?: { readonly tries: number; readonly at: string }
   /** Where the system was active; for when no store says so. */
   readonly active: string
 }

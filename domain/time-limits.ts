@@ -34,3 +34,8 @@ export const defaultTimeLimits: TimeLimits = {
 
 /** Of the first look of a run, in which no configuration has a say yet: short, so that a dead worker is soon missed. */
 export const firstLimits: TimeLimits = { ...defaultTimeLimits, heartbeatSeconds: 10 }
+
+/** Until a notice that reached nobody is tried again: a minute by default, twice as long each time, at most an hour. @param tries so far */
+export function tellAgainSeconds({ retrySeconds }: Pick<TimeLimits, 'retrySeconds'>, tries: number): number {
+  return retrySeconds * Math.min(10 * 2 ** (tries - 1), 600)
+}

@@ -8,6 +8,7 @@ import { controlWriter, outranks } from '../domain/control-state.ts'
 import { MusterError } from '../domain/failures.ts'
 import { recordKey, recordPrefix } from '../domain/object-keys.ts'
 import type { ControlBody, ControlRecord } from '../domain/repository-format.ts'
+import { limitedStore, type SmallObjectStore } from './limited-store.ts'
 import { documentLimitBytes, openDocument, signDocument } from './signed-document.ts'
 
 const noPrevious = '0'.repeat(64)
@@ -21,7 +22,7 @@ export interface RecordChain {
 }
 
 /** Reads and proves one store's chain. @throws MusterError ManifestInvalid when a link is missing */
-export async function readChain(store: Store, system: string, verifier: Verifier): Promise<RecordChain> {
+export async function readChain(store: SmallObjectStore, system: string, verifier: Verifier): Promise<RecordChain> {
   const records: ControlRecord[] = []
   const documents: Buffer[] = []
   let head = noPrevious
@@ -51,24 +52,38 @@ export interface ControlRecordsDeps {
   /** In the order of the configuration; those that do not answer are left out of a write and caught up later. */
   readonly stores: readonly Store[]
   readonly verifier: Verifier
+  /** Longest wait for one answer of one store; 30 s where it is not said. */
+  readonly secondsEach?: number
 }
 
 /**
  * The chain that counts: of the site that took over last, then the longest, and of equals the one of the store that stands first.
- * Stores that do not answer are skipped; when none answers the last error is thrown.
+ * Stores are read beside each other. Those that do not answer are skipped; when none answers the last error is thrown.
  */
 export async function readRecords(deps: ControlRecordsDeps, system: string): Promise<RecordChain> {
   const { best } = await readAll(deps, system)
   return best
 }
 
+interface StoredChain {
+  readonly store: SmallObjectStore
+  readonly chain: RecordChain
+}
+
+/** One store that hangs must not hold up what the others know. */
+const answerSeconds = 30
+
 async function readAll(deps: ControlRecordsDeps, system: string) {
   let best: RecordChain | null = null
   let lastError: unknown = new MusterError('Unreachable', `no store of system "${system}" is configured on this host`)
-  const chains: { store: Store; chain: RecordChain }[] = []
-  for (const store of deps.stores) {
+  const chains: StoredChain[] = []
+  const limited = deps.stores.map((store) => limitedStore(store, deps.secondsEach ?? answerSeconds))
+  const reading = limited.map((store) => readChain(store, system, deps.verifier))
+  // One that fails while another is waited for is looked at in its turn.
+  await Promise.allSettled(reading)
+  for (const [index, store] of limited.entries()) {
     try {
-      const chain = await readChain(store, system, deps.verifier)
+      const chain = (await reading[index]) as RecordChain
       chains.push({ store, chain })
       if (!best || outranks(chain.records, best.records)) best = chain
     } catch (error) {
@@ -119,7 +134,7 @@ export async function appendRecord(
 }
 
 /** Gives stores that were out the records they lack; a store that fails again stays behind until the next write. */
-async function catchUp(chains: readonly { store: Store; chain: RecordChain }[], best: RecordChain, system: string): Promise<void> {
+async function catchUp(chains: readonly StoredChain[], best: RecordChain, system: string): Promise<void> {
   for (const { store, chain } of chains.filter((one) => leadsTo(one.chain, best))) {
     for (let n = chain.records.length; n < best.documents.length; n++) {
       if (!(await putQuietly(store, recordKey(system, n + 1), best.documents[n] as Buffer))) break
@@ -136,7 +151,7 @@ function leadsTo({ documents }: RecordChain, best: RecordChain): boolean {
   return last === undefined || (best.documents[documents.length - 1]?.equals(last) ?? false)
 }
 
-async function putQuietly(store: Store, key: string, bytes: Buffer): Promise<boolean> {
+async function putQuietly(store: SmallObjectStore, key: string, bytes: Buffer): Promise<boolean> {
   try {
     await store.putBytes(key, bytes)
     return true

@@ -10,11 +10,9 @@
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ProbeScope } from '../activities/site/scope-probes.ts'
 import type { WorkflowHandle } from '@temporalio/client'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import {
-  type ActivityName,
   failing,
   failingTimes,
   noSystem,
@@ -30,28 +28,15 @@ import {
 import { attestBy, fencedBy, fromStandby, oldSide, oldSideGone } from '../test/support/move-script.ts'
 import { madeAfterStop } from '../domain/move.ts'
 import { database, ruledUploads, shopBackupPlan, shopDrillPlan, shopRestorePlan, shopScript, shortLimits } from '../test/support/shop-script.ts'
+import { lookRecordings } from './look-recordings.ts'
+import { cancelAt, type Recording, roles, turns, unheard } from './recording.ts'
+import { runInTurn } from './run-in-turn.ts'
 
 /** Stands in many events; says nothing about the machine. */
 const recorder = 'muster-recorder'
 const folder = join(import.meta.dirname, '..', 'test', 'replay', 'histories')
 const base = shopScript()
 const broken = failing('CheckFailed', 'max(created_at) of orders is too old')
-
-interface Recording {
-  readonly script?: Partial<Script>
-  readonly input?: Readonly<Record<string, unknown>>
-  /** Of the run; the right one of the workflow otherwise. */
-  readonly id?: string
-  /** What people do while it runs. */
-  readonly meanwhile?: (handle: WorkflowHandle, play: Play) => Promise<unknown>
-  /** Name under which the history of the system's own failover is kept, of the failover of its site. */
-  readonly child?: string
-}
-
-const cancelAt = (activity: ActivityName) => async (handle: WorkflowHandle, play: Play) => {
-  await until(activity, () => play.calls(activity).length > 0)
-  await handle.cancel()
-}
 
 const correctAt =
   (phase: string, ...inputs: readonly object[]) =>
@@ -92,13 +77,6 @@ const [plannedDatabase, plannedUploads] = shopBackupPlan().waves.flat()
 if (!plannedDatabase || !plannedUploads) throw new Error('the plan of the shop has a database and a tree')
 const heldJustNow: Script['holdAtTarget'] = () => ({ replayedLsn: '0/4000100', lastCommitAt: new Date(Date.now() - 5000).toISOString().replace('Z', '000Z') })
 const everyAgent = { hosts: ['localhost'], sites: ['primary'], documents: Buffer.from('signed documents').toString('base64') }
-const roles = ['on call', 'lead', 'head']
-/** The second contact after so long, the third never. */
-const turns = (seconds: number) => roles.map((role, index) => ({ role, escalateAfterSeconds: index === 0 ? seconds : 600 }))
-const notReached: Script['probeService'] = () => ({ reached: false, detail: 'refuses connections' })
-const lookedAt =
-  (changes: Partial<ProbeScope> = {}): Script['scopeProbes'] =>
-  async (input, attempt) => ({ ...(await base.scopeProbes(input, attempt)), sites: ['dr', 'primary'], active: 'dr', ...changes })
 const toName = { to: { name: 'before-migration' } }
 
 const moves = ['failover', 'failback', 'switchover']
@@ -219,6 +197,17 @@ const recordings: Readonly<Record<string, Recording>> = {
       await handle.executeUpdate('approve', { args: [{ plan: (await handle.describe()).memo?.['plan'], person: 'bob' }] })
     },
   },
+  'restoreSystem.succeeded-told-again': {
+    script: {
+      planRestore: shopRestorePlan({ approvals: { count: 1 } }),
+      notifyPeople: (input, attempt) => (input.notice.event === 'approval-needed' ? unheard(input, attempt) : base.notifyPeople(input, attempt)),
+    },
+    meanwhile: async (handle, play) => {
+      await until('the third try', () => play.calls('notifyPeople').filter(({ input: { notice } }) => notice.event === 'approval-needed').length === 3)
+      await untilPhase(handle, 'waiting for approval')
+      await handle.executeUpdate('approve', { args: [{ plan: (await handle.describe()).memo?.['plan'], person: 'bob' }] })
+    },
+  },
   'restoreSystem.expired': { script: { planRestore: shopRestorePlan({ approvals: { count: 1 }, expirySeconds: 0.1 }) } },
   'restoreSystem.plan-failed': { script: { planRestore: failing('BackupNotFound', 'there is no backup of shop/database') } },
   'restoreSystem.plan-changed': {
@@ -326,23 +315,7 @@ const recordings: Readonly<Record<string, Recording>> = {
   },
   'archiveHistories.failed': { script: { archiveRuns: failing('SecretMissing', 'there is no host key') } },
   'archiveHistories.cancelled': { script: { archiveRuns: untilCancelled() }, meanwhile: cancelAt('archiveRuns') },
-  'monitorHealth.succeeded': {},
-  'monitorHealth.degraded': {
-    script: { judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), word: 'degraded', reasons: [unproven] }) },
-  },
-  'monitorHealth.degraded-not-ready': {
-    script: {
-      judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), failoverTo: 'primary' }),
-      scopeMove: failing('IdentityMissing', 'beta has no age identity'),
-    },
-  },
-  'monitorHealth.degraded-nobody-reached': {
-    script: {
-      judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), word: 'degraded', reasons: [unproven], contacts: turns(600) }),
-    },
-  },
-  'monitorHealth.failed': { script: { judgeHealth: failing('SecretMissing', 'there is no host key') } },
-  'monitorHealth.cancelled': { script: { judgeHealth: untilCancelled() }, meanwhile: cancelAt('judgeHealth') },
+  ...lookRecordings,
   'refreshStandby.succeeded': {},
   'refreshStandby.succeeded-seeded': {
     script: { planStandby: async (input, attempt) => ({ ...(await base.planStandby(input, attempt)), seeds: true }) },
@@ -352,23 +325,8 @@ const recordings: Readonly<Record<string, Recording>> = {
   },
   'refreshStandby.failed': { script: { planStandby: failing('BackupNotFound', 'nothing of "database" was ever backed up') } },
   'refreshStandby.cancelled': { script: { catchUpStandby: untilCancelled() }, meanwhile: cancelAt('catchUpStandby') },
-  'probeSystem.succeeded': {},
-  'probeSystem.degraded-lost': { script: { probeService: notReached, scopeProbes: lookedAt({ warm: true }) } },
-  'probeSystem.degraded-not-ready': {
-    script: { probeService: notReached, scopeProbes: lookedAt(), scopeMove: failing('IdentityMissing', 'beta has no age identity') },
-  },
-  'probeSystem.degraded-unknown': { script: { scopeProbes: lookedAt({ hosts: ['gone'] }) } },
-  'probeSystem.failed': { script: { scopeProbes: failing('InvalidInput', 'system "shop" has no vantage points') } },
-  'probeSystem.cancelled': { script: { probeService: untilCancelled() }, meanwhile: cancelAt('probeService') },
   'installConfig.cancelled': { input: everyAgent, script: { installConfig: untilCancelled() }, meanwhile: cancelAt('installConfig') },
 }
-
-const unproven = {
-  word: 'degraded',
-  component: null,
-  text: 'it was never proven: drills are configured and none has run',
-  next: 'muster drill shop',
-} as const
 
 async function record(stage: Stage, name: string, recording: Recording): Promise<void> {
   const [type = ''] = name.split('.')
@@ -381,7 +339,12 @@ async function record(stage: Stage, name: string, recording: Recording): Promise
   const ofNone = ofSite ? 'failover-site/first' : type === 'archiveHistories' ? 'archive-histories' : 'install-config'
   const id = recording.id ?? (restores ? 'target/shop' : ofSystem ? `${type}/shop/1` : ofNone)
   const about = ofSite ? { site: 'first' } : ofSystem ? { system: 'shop' } : {}
-  const handle = await stage.start(type, id, { ...about, requestedBy: 'alice', ...recording.input })
+  const input = { ...about, requestedBy: 'alice', ...recording.input }
+  if (recording.after) {
+    const scripts = [...recording.after, recording.script].map((one) => ({ ...base, ...one }))
+    return void (await keep(stage, name, id, await runInTurn(stage, play, { type, workflowId: id, input }, scripts)))
+  }
+  const handle = await stage.start(type, id, input)
   current = stage
   await recording.meanwhile?.(handle, play)
   await handle.result().catch(() => undefined)
@@ -400,8 +363,8 @@ async function childOf(play: Play): Promise<WorkflowHandle> {
 }
 
 /** @returns the run's id */
-async function keep(stage: Stage, name: string, id: string): Promise<string> {
-  const { runId } = await stage.client.workflow.getHandle(id).describe()
+async function keep(stage: Stage, name: string, id: string, run?: string): Promise<string> {
+  const { runId } = await stage.client.workflow.getHandle(id, run).describe()
   const history = await stage.client.workflow.getHandle(id, runId).fetchHistory()
   const { events } = JSON.parse(historyToJSON(history)) as { events: readonly object[] }
   // One event a line: a change can be read.

@@ -5,15 +5,18 @@
  *  2. readiness  the plan of a failover is made at the other site and thrown away: what stands in its way is known before
  *  3. alarm      what is new, what is over, once a day what is still so, and to the next contact what nobody has mended
  *
- * Additive: nothing to undo. What people were told of comes from the result of the schedule's last run.
+ * Additive: nothing to undo. What people were told of comes from the result of the schedule's last run, or from its failure.
  */
 import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow'
 import type { Health } from '../activities/site/judge-health.ts'
+import type { ContactTurn } from '../domain/contacts.ts'
 import { textOf, type ToldReason } from '../domain/health-alarms.ts'
 import type { ProtectionWord, Reason } from '../domain/protection.ts'
 import { defaultTimeLimits } from '../domain/time-limits.ts'
 import { onSite } from './activity-options.ts'
+import type { Look } from './alarm-notices.ts'
 import { tellOfAlarms } from './alarms.ts'
+import { isFailedLook, leftByLooks, tellOfFailedLook, tellThatItLooksAgain } from './failed-look.ts'
 import { failureOf, isFailure } from './failure-of.ts'
 import { type MonitorHealthInput, monitorHealthMessage } from './messages.ts'
 import { makeMovePlan } from './move/plan.ts'
@@ -31,6 +34,8 @@ export interface MonitorHealthResult {
   readonly reasons: readonly Reason[]
   /** What people know of. */
   readonly told: readonly ToldReason[]
+  /** Who is told after whom, for a next run that cannot find out; absent where nobody is. */
+  readonly contacts?: readonly ContactTurn[]
 }
 
 /** Longer than a plan takes; a site that is slower than that is not ready. */
@@ -41,7 +46,9 @@ export const monitorHealth = procedure('monitorHealth', monitorHealthMessage, as
   const site = siteOfQueue()
   const configHash = input.configHash ?? null
   const about = { configHash, system: input.system, procedure: 'monitorHealth' }
-  let notices = createNotices(site, defaultTimeLimits, about)
+  const last = workflowInfo().lastResult as Partial<MonitorHealthResult> | undefined
+  const left = leftByLooks(last)
+  let notices = createNotices(site, defaultTimeLimits, { ...about, contacts: left.contacts })
   try {
     board.phase('judging')
     const health = await onSite(site).judgeHealth.executeWithOptions({ summary: `how well ${input.system} is protected` }, [
@@ -52,21 +59,23 @@ export const monitorHealth = procedure('monitorHealth', monitorHealthMessage, as
     const reasons = [...health.reasons, ...(await readiness(input, health))]
     const word = reasons.some((one) => one.word === 'not protected') ? 'not protected' : reasons.length > 0 ? 'degraded' : 'protected'
     board.note([word, ...reasons.map((one) => `${textOf(one)} → ${one.next}`)])
-    const told = await tellPeople(input.system, word, reasons, notices)
+    const before = (last?.told ?? []).filter((one) => !isFailedLook(one))
+    const told = await tellPeople(input.system, word, { before, reasons }, notices)
+    const stillBelieved = await tellThatItLooksAgain(notices, left, `${input.system} is looked after again`)
     const outcome: Outcome = word === 'protected' ? 'succeeded' : 'degraded'
     end(board, outcome)
     await notices.settled()
-    const { lostNowSeconds, lastProvenAt } = health
-    return { system: input.system, outcome, word, lostNowSeconds, lastProvenAt, reasons, told }
+    const { lostNowSeconds, lastProvenAt, contacts } = health
+    return { system: input.system, outcome, word, lostNowSeconds, lastProvenAt, reasons, told: [...told, ...stillBelieved], ...(contacts && { contacts }) }
   } catch (error) {
     if (!isFailure(error)) throw error
     end(board, isCancellation(error) ? 'cancelled' : 'failed')
-    await CancellationScope.nonCancellable(async () => {
-      const body = `${failureOf(error).message}\nWhether it is protected is not known: muster status ${input.system}`
-      if (!isCancellation(error)) notices.send('failed', 'critical', `nobody looks after ${input.system}`, body)
+    throw await CancellationScope.nonCancellable(async () => {
+      const said = { title: `nobody looks after ${input.system}`, unknown: 'whether it is protected is not known', next: `muster status ${input.system}` }
+      const failure = isCancellation(error) ? error : await tellOfFailedLook(notices, left, error, said)
       await notices.settled()
+      return failure
     })
-    throw error
   }
 })
 
@@ -94,8 +103,7 @@ function notReady(system: string, site: string, text: string): Reason {
   return { word: 'degraded', component: null, text: `a failover to ${site} is not ready: ${text}`, next: `muster failover ${system} --plan` }
 }
 
-function tellPeople(system: string, word: ProtectionWord, reasons: readonly Reason[], notices: Notices): Promise<readonly ToldReason[]> {
-  const last = workflowInfo().lastResult as Partial<MonitorHealthResult> | undefined
+function tellPeople(system: string, word: ProtectionWord, look: Pick<Look, 'before' | 'reasons'>, notices: Notices): Promise<readonly ToldReason[]> {
   const title = `${system} is ${word}`
-  return tellOfAlarms(notices, { before: last?.told ?? [], reasons, title, overTitle: `${title}${reasons.length > 0 ? '' : ' again'}` })
+  return tellOfAlarms(notices, { ...look, title, overTitle: `${title}${look.reasons.length > 0 ? '' : ' again'}` })
 }

@@ -4,8 +4,8 @@
  */
 import { CancellationScope, workflowInfo } from '@temporalio/workflow'
 import type { NotifyPeopleInput, NotifyPeopleResult } from '../activities/site/notify-people.ts'
-import { asksForPerson, type ContactTurn } from '../domain/contacts.ts'
-import type { TimeLimits } from '../domain/time-limits.ts'
+import { asksForPerson, type ContactTurn, hasReached } from '../domain/contacts.ts'
+import { tellAgainSeconds, type TimeLimits } from '../domain/time-limits.ts'
 import { onSite } from './activity-options.ts'
 import { failureOf } from './failure-of.ts'
 
@@ -37,6 +37,8 @@ export interface NoticeText {
 /** What became of a notice, in words for the next who is told. */
 export interface Told {
   readonly at: string
+  /** Whether anybody knows: a channel that somebody reads took it, or there is none but the log. */
+  readonly reached: boolean
   /** Places of the contacts that were reached. */
   readonly contacts: readonly number[]
   /** `on call by email`, or why it was not delivered. */
@@ -51,6 +53,8 @@ export interface Notices {
   escalate(notice: NoticeText, contact: number): Promise<Told>
   /** Who is told after whom; empty where nobody is. */
   readonly turns: readonly ContactTurn[]
+  /** Until what reached nobody is tried again, after so many tries. */
+  tellAgainSeconds(tries: number): number
   /** Waits for what was sent; @returns what could not be delivered. */
   settled(): Promise<readonly Undelivered[]>
   /** What was delivered so far, in the order it was sent. */
@@ -89,6 +93,7 @@ export function createNotices(site: string, limits: TimeLimits, about: About): N
   }
   return {
     turns,
+    tellAgainSeconds: (tries) => tellAgainSeconds(limits, tries),
     send(event, severity, subject, body) {
       const notice = { event, severity, subject, body }
       void post(notice, withInvolved(notice, []))
@@ -123,9 +128,10 @@ async function notify(
   }
 }
 
-function toldOf({ at, delivered, failed, contacts = [] }: NotifyPeopleResult & { readonly at: string }): Told {
+function toldOf(result: NotifyPeopleResult & { readonly at: string }): Told {
+  const { at, delivered, failed, contacts = [] } = result
   const who = contacts.map(({ role }) => role).join(', ') || 'nobody among the contacts'
   const by = delivered.length > 0 ? ` by ${delivered.join(', ')}` : ''
   const not = failed.map(({ channel, problem }) => `; not by ${channel}: ${problem}`).join('')
-  return { at, contacts: contacts.map(({ contact }) => contact), text: `${at} ${who}${by}${not}` }
+  return { at, reached: hasReached(result), contacts: contacts.map(({ contact }) => contact), text: `${at} ${who}${by}${not}` }
 }

@@ -11,8 +11,15 @@ import { planLines } from './restore/summary.ts'
 /** Longer than a plan takes. */
 const planSeconds = 300
 
-/** Tells people what a failover would do, and what to type. @returns why it could not be planned; null where it could */
-export async function prepareFailover(system: string, to: string, scope: ProbeScope, notices: Notices): Promise<{ readonly problem: string | null }> {
+export interface Prepared {
+  /** Why it could not be planned; null where it could. */
+  readonly problem: string | null
+  /** Whether people know of the plan. */
+  readonly reached: boolean
+}
+
+/** Tells people what a failover would do, and what to type. */
+export async function prepareFailover(system: string, to: string, scope: ProbeScope, notices: Notices): Promise<Prepared> {
   const { configHash } = scope
   try {
     const standby = scope.warm ? await refresh(system, to, configHash) : []
@@ -30,11 +37,16 @@ export async function prepareFailover(system: string, to: string, scope: ProbeSc
       ...(made.plan.notWarm ?? []),
       ...standby,
     ]
-    await notices.tell({ event: 'alarm', severity: 'critical', subject: `a failover of ${system} to ${to} is prepared`, body: body.join('\n') })
-    return { problem: null }
+    const { reached } = await notices.tell({
+      event: 'alarm',
+      severity: 'critical',
+      subject: `a failover of ${system} to ${to} is prepared`,
+      body: body.join('\n'),
+    })
+    return { problem: null, reached }
   } catch (error) {
     if (!isFailure(error) || (isCancellation(error) && CancellationScope.current().consideredCancelled)) throw error
-    return { problem: isCancellation(error) ? `no plan in ${planSeconds / 60} min` : failureOf(error).message }
+    return { problem: isCancellation(error) ? `no plan in ${planSeconds / 60} min` : failureOf(error).message, reached: false }
   }
 }
 

@@ -10,13 +10,16 @@
  * It never starts a failover: a person does. Additive: nothing to undo. What earlier runs saw comes from the result of the
  * schedule's last run; where that is lost with Temporal, it is counted anew.
  */
-import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow'
+import { CancellationScope, isCancellation, patched, workflowInfo } from '@temporalio/workflow'
 import type { ProbeScope } from '../activities/site/scope-probes.ts'
+import type { ContactTurn } from '../domain/contacts.ts'
 import type { StandingReason } from '../domain/health-alarms.ts'
 import { countVerdict, type ProbeRecord, reasonOf, type Sighting, verdictOf, verdictText, withTimes } from '../domain/probes.ts'
 import { firstLimits } from '../domain/time-limits.ts'
+import { secondsBetween } from '../domain/times.ts'
 import { onSite, promptOnHost } from './activity-options.ts'
 import { tellOfAlarms } from './alarms.ts'
+import { isFailedLook, leftByLooks, tellOfFailedLook, tellThatItLooksAgain } from './failed-look.ts'
 import { failureOf, isFailure } from './failure-of.ts'
 import { type ProbeSystemInput, probeSystemMessage } from './messages.ts'
 import { createNotices, type Notices } from './notices.ts'
@@ -28,6 +31,8 @@ import { siteOfQueue } from './queues.ts'
 export interface ProbeSystemResult extends ProbeRecord {
   readonly system: string
   readonly outcome: Outcome
+  /** Who is told after whom, for a next run that cannot find out; absent where nobody is. */
+  readonly contacts?: readonly ContactTurn[]
 }
 
 /** Longer than the longest look. */
@@ -37,35 +42,46 @@ const notReadyKey = 'probe|not-ready'
 export const probeSystem = procedure('probeSystem', probeSystemMessage, async (input: ProbeSystemInput): Promise<ProbeSystemResult> => {
   const board = createProgressBoard('probeSystem', input.system)
   const about = { configHash: input.configHash ?? null, system: input.system, procedure: 'probeSystem' }
-  let notices = createNotices(siteOfQueue(), firstLimits, about)
+  const last = (workflowInfo().lastResult as ProbeSystemResult | undefined) ?? null
+  const left = leftByLooks(last)
+  let notices = createNotices(siteOfQueue(), firstLimits, { ...about, contacts: left.contacts })
   try {
     board.phase('looking')
     const scope = await onSite(siteOfQueue(), 'control', firstLimits).scopeProbes.executeWithOptions({ summary: `from where ${input.system} is looked at` }, [
       { system: input.system, configHash: input.configHash ?? null },
     ])
     notices = createNotices(siteOfQueue(), scope.limits, { ...about, contacts: scope.contacts })
-    const before = (workflowInfo().lastResult as ProbeSystemResult | undefined) ?? null
+    const before = last && { ...last, told: last.told.filter((one) => !isFailedLook(one)) }
     const record = await judge(input.system, scope, before, board, notices)
+    const stillBelieved = await tellThatItLooksAgain(notices, left, `whether ${input.system} can be reached is looked at again`)
     const outcome: Outcome = record.verdict === 'reachable' ? 'succeeded' : 'degraded'
     board.phase(outcome)
     board.outcome(outcome)
     await notices.settled()
-    return { system: input.system, outcome, ...record }
+    const { contacts } = scope
+    return { system: input.system, outcome, ...record, told: [...record.told, ...stillBelieved], ...(contacts && { contacts }) }
   } catch (error) {
     if (!isFailure(error)) throw error
     const outcome: Outcome = isCancellation(error) ? 'cancelled' : 'failed'
     board.phase(outcome)
     board.outcome(outcome)
-    await CancellationScope.nonCancellable(async () => {
-      // Once, and not with every minute in which it goes on.
-      const isNew = workflowInfo().lastFailure === undefined
-      const body = `${failureOf(error).message}\nWhether it can be reached is not known: muster status ${input.system}`
-      if (outcome === 'failed' && isNew) notices.send('failed', 'critical', `nobody looks whether ${input.system} can be reached`, body)
+    throw await CancellationScope.nonCancellable(async () => {
+      const failure = outcome === 'failed' ? await tellThatNobodyLooks(input.system, error, left, notices) : error
       await notices.settled()
+      return failure
     })
-    throw error
   }
 })
+
+async function tellThatNobodyLooks(system: string, error: unknown, left: ReturnType<typeof leftByLooks>, notices: Notices): Promise<unknown> {
+  const title = `nobody looks whether ${system} can be reached`
+  const next = `muster status ${system}`
+  if (patched('a-look-that-fails-stands')) return tellOfFailedLook(notices, left, error, { title, unknown: 'whether it can be reached is not known', next })
+  // Runs that began before told it with the first that failed, and never again.
+  const body = `${failureOf(error).message}\nWhether it can be reached is not known: ${next}`
+  if (workflowInfo().lastFailure === undefined) notices.send('failed', 'critical', title, body)
+  return error
+}
 
 async function judge(system: string, scope: ProbeScope, before: ProbeRecord | null, board: ProgressBoard, notices: Notices): Promise<ProbeRecord> {
   const active = scope.active ?? before?.active ?? scope.sites[0] ?? siteOfQueue()
@@ -84,12 +100,14 @@ async function judge(system: string, scope: ProbeScope, before: ProbeRecord | nu
   if (scope.changing !== null || (verdict === 'reachable' && counted.standing !== null)) return record
   const told = await tell(system, record, reason, notices)
   if (counted.standing !== 'lost') return { ...record, preparedAt: null, told: await tellNotReady(system, told, null, notices) }
-  if (to === null || verdict !== 'lost' || record.preparedAt !== null) return { ...record, told }
+  const unheard = before?.unheard
+  const isEarly = unheard !== undefined && secondsBetween(unheard.at, at) < notices.tellAgainSeconds(unheard.tries)
+  if (to === null || verdict !== 'lost' || record.preparedAt !== null || isEarly) return { ...record, told, ...(unheard && { unheard }) }
   board.phase('preparing')
-  const prepared = await prepareFailover(system, to, scope, notices)
-  const ready = { ...record, preparedAt: prepared.problem === null ? at : null }
+  const { problem, reached } = await prepareFailover(system, to, scope, notices)
+  const ready = { ...record, preparedAt: reached ? at : null, ...(problem === null && !reached && { unheard: { tries: (unheard?.tries ?? 0) + 1, at } }) }
   board.probed(ready)
-  return { ...ready, told: await tellNotReady(system, told, prepared.problem, notices) }
+  return { ...ready, told: await tellNotReady(system, told, problem, notices) }
 }
 
 function untouched(before: ProbeRecord | null, at: string) {

@@ -81,6 +81,21 @@ export function fail(type: FailureType, message: string, cause?: unknown, outcom
   })
 }
 
+/** The failure that ends the run, with what the next run of its schedule has to know. */
+export function failureLeaving(error: unknown, left: object): unknown {
+  const failure = asFailure(error)
+  if (!(failure instanceof ApplicationFailure)) return failure
+  const { type, message, cause, details } = failure
+  const [first, ...more] = details ?? []
+  return ApplicationFailure.create({
+    ...(typeof type === 'string' && { type }),
+    message,
+    nonRetryable: true,
+    details: [{ ...(first as object | undefined), ...left }, ...more],
+    ...(cause && { cause }),
+  })
+}
+
 /** A failed activity or child ends the run with its own type and message, not with "Activity task failed". */
 function asFailure(error: unknown): unknown {
   if (error instanceof MusterError) return fail(error.type, `${error.message}; ${error.hint}`)

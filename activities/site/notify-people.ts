@@ -1,6 +1,8 @@
 import type { Notice, Notifier } from '../../adapters/notifier/notifier.ts'
 import type { ContactChannel, ContactConfig } from '../../domain/config.ts'
 import { asksForPerson, contactsOf } from '../../domain/contacts.ts'
+import { defaultTimeLimits } from '../../domain/time-limits.ts'
+import { within } from '../../repository/within.ts'
 import type { Agent } from '../agent.ts'
 import type { Work } from '../boundary.ts'
 
@@ -27,13 +29,17 @@ interface Message {
   readonly notifier: Notifier
 }
 
+/** For one channel with its three tries: one that says a word now and then would keep what the others answered from being known. */
+const channelSeconds = 30
+
 /**
  * Tells people on every configured channel, and the contacts whose turn it is on theirs, beside each other.
  *
  * Effect: one message per channel.
  * Idempotent: no; a retry after a lost answer may repeat a message, which is better than none.
  * Heartbeat: the channel being told.
- * Fails with: nothing of its own: a channel that fails is tried three times and then reported in the result.
+ * Fails with: nothing of its own: a channel that fails is tried three times, for at most 30 s (or half of `limits.notify`), and then
+ *   reported in the result.
  */
 export function notifyPeople(agent: Agent) {
   return async (input: NotifyPeopleInput, work: Work): Promise<NotifyPeopleResult> => {
@@ -43,11 +49,12 @@ export function notifyPeople(agent: Agent) {
     const turns = turnsOf(contactsOf(config, notice.system), input)
     const own = await Promise.all(turns.map(async ({ contact }) => ownMessages(contact, await agent.contactNotifiers(config, contact), shared)))
     const messages = [...shared.map((notifier): Message => ({ name: notifier.channel, notifier })), ...own.flat()]
+    const seconds = Math.min(channelSeconds, (config.limits ?? defaultTimeLimits).notifySeconds / 2)
     const problems = await Promise.all(
-      messages.map(async ({ name, notifier }) => {
-        const problem = await tryThrice(() => notifier.notify(notice, work.signal), work.signal)
-        work.progress({ phase: name, doneBytes: 0, totalBytes: null })
-        return { channel: name, problem }
+      messages.map(async (message) => {
+        const problem = await tellWithin(seconds, message, notice, work.signal)
+        work.progress({ phase: message.name, doneBytes: 0, totalBytes: null })
+        return { channel: message.name, problem }
       }),
     )
     const delivered = problems.flatMap(({ channel, problem }) => (problem === null ? [channel] : []))
@@ -79,6 +86,24 @@ function isReached({ channels }: ContactConfig, own: readonly Message[], deliver
   return own.some(({ name }) => delivered.includes(name)) || channels.some((channel) => typeof channel === 'string' && delivered.includes(channel))
 }
 
+/** @returns why it was not delivered; null where it was */
+async function tellWithin(seconds: number, { name, notifier }: Message, notice: Notice, signal: AbortSignal): Promise<string | null> {
+  const limit = new AbortController()
+  const both = AbortSignal.any([signal, limit.signal])
+  try {
+    return await within(seconds, () => tryThrice(() => notifier.notify(notice, both), both), name)
+  } catch (error) {
+    signal.throwIfAborted()
+    return problemOf(error)
+  } finally {
+    limit.abort()
+  }
+}
+
+function problemOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 async function tryThrice(send: () => Promise<void>, signal: AbortSignal): Promise<string | null> {
   let problem = ''
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -87,7 +112,7 @@ async function tryThrice(send: () => Promise<void>, signal: AbortSignal): Promis
       return null
     } catch (error) {
       signal.throwIfAborted()
-      problem = error instanceof Error ? error.message : String(error)
+      problem = problemOf(error)
       if (attempt < 2) await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt))
     }
   }

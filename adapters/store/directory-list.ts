@@ -1,8 +1,8 @@
 /** Walks a folder as if it were a flat space of keys, in the order of their bytes. */
 import type { Dirent } from 'node:fs'
-import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError } from '../../domain/failures.ts'
+import { filesAt } from './answering-files.ts'
 import { isAbsent } from './directory-failures.ts'
 import { compareBytewise, isReserved } from './object-key.ts'
 import type { ObjectStat } from './store.ts'
@@ -30,10 +30,12 @@ async function* walk(root: string, folder: string, prefix: string): AsyncGenerat
 
 /** Names directly below a folder as keys; a folder's ends in `/`, which is also how it sorts among the others. */
 async function keysIn(root: string, folder: string): Promise<string[]> {
-  const entries = await readdir(join(root, folder), { withFileTypes: true }).catch((error: unknown) => {
-    if (isAbsent(error)) return [] as Dirent[]
-    throw error
-  })
+  const entries = await filesAt(root)
+    .entries(join(root, folder))
+    .catch((error: unknown) => {
+      if (isAbsent(error)) return [] as Dirent[]
+      throw error
+    })
   const keys: string[] = []
   for (const entry of entries) {
     if (folder === '' && isReserved(entry.name)) continue
@@ -46,10 +48,12 @@ async function keysIn(root: string, folder: string): Promise<string[]> {
 
 /** Null when there is no such object. Errors other than absence are thrown as they are. */
 export async function statObject(root: string, key: string): Promise<ObjectStat | null> {
-  const facts = await lstat(join(root, key)).catch((error: unknown) => {
-    if (isAbsent(error)) return null
-    throw error
-  })
+  const facts = await filesAt(root)
+    .lstat(join(root, key))
+    .catch((error: unknown) => {
+      if (isAbsent(error)) return null
+      throw error
+    })
   if (facts?.isSymbolicLink()) throw linkFound(root, key)
   if (!facts?.isFile()) return null
   return { key, sizeBytes: facts.size, modifiedAt: facts.mtime.toISOString(), takenAt: facts.ctime.toISOString() }

@@ -1,8 +1,8 @@
 /** The root of a directory store: there, and on a mount of its own where the config says so. */
-import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DirectoryStoreConfig } from '../../domain/config.ts'
 import { MusterError } from '../../domain/failures.ts'
+import { filesAt } from './answering-files.ts'
 import { explain, isAbsent } from './directory-failures.ts'
 
 export interface DirectoryRoot {
@@ -20,7 +20,7 @@ export interface DirectoryRoot {
 export async function createDirectoryStoreRoot(config: DirectoryStoreConfig): Promise<void> {
   if (config.mountRequired) return
   try {
-    await mkdir(config.path, { recursive: true, mode: 0o700 })
+    await filesAt(config.path).mkdir(config.path, { recursive: true, mode: 0o700 })
   } catch (error) {
     throw await explain(error, config.path, 'making the folder', true)
   }
@@ -28,7 +28,8 @@ export async function createDirectoryStoreRoot(config: DirectoryStoreConfig): Pr
 
 /** @throws MusterError StoreNotMounted; Unreachable when there is no folder; what explain() says */
 export async function findRoot(config: DirectoryStoreConfig): Promise<DirectoryRoot> {
-  const facts = await stat(config.path).catch(async (error: unknown) => {
+  const files = filesAt(config.path)
+  const facts = await files.stat(config.path).catch(async (error: unknown) => {
     if (!isAbsent(error)) throw await explain(error, config.path, 'looking for the root', false)
     if (config.mountRequired) throw notMounted(config.path)
     throw new MusterError('Unreachable', `the store's folder ${config.path} is not there`, {
@@ -38,7 +39,7 @@ export async function findRoot(config: DirectoryStoreConfig): Promise<DirectoryR
   })
   if (!facts.isDirectory()) throw new MusterError('PreconditionFailed', `${config.path} is not a folder`)
   if (config.mountRequired) {
-    const parent = await stat(join(config.path, '/') + '..')
+    const parent = await files.stat(join(config.path, '/') + '..')
     if (parent.dev === facts.dev) throw notMounted(config.path)
   }
   return { path: config.path, device: facts.dev, inode: facts.ino }

@@ -1,8 +1,9 @@
 /** Create-only, durable writes into a folder: by link(2), which makes a name only where there is none. */
 import { createHash } from 'node:crypto'
-import { type FileHandle, constants, link, lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { type FileHandle, constants, lstat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MusterError } from '../../domain/failures.ts'
+import { filesAt } from './answering-files.ts'
 import { codeOf } from './directory-failures.ts'
 import { type DirectoryRoot, notMounted } from './directory-root.ts'
 import { temporaryFolder } from './object-key.ts'
@@ -45,14 +46,14 @@ async function linkSource(root: DirectoryRoot, key: string, file: PutFile, sourc
   await verifySource(source, file, options)
   await source.sync()
   await makeParents(root, key)
-  const outcome = await linkNew(file.path, join(root.path, key), facts.ino).catch((error: unknown) => {
+  const outcome = await linkNew(root, file.path, join(root.path, key), facts.ino).catch((error: unknown) => {
     if (cannotLink.has(codeOf(error))) return null
     throw error
   })
   if (outcome !== 'created') return outcome
-  const linked = await lstat(join(root.path, key))
+  const linked = await filesAt(root.path).lstat(join(root.path, key))
   if (linked.ino !== facts.ino || linked.dev !== facts.dev) {
-    await rm(join(root.path, key))
+    await filesAt(root.path).rm(join(root.path, key))
     throw new MusterError('ChecksumMismatch', `${file.path} was replaced while it was copied`)
   }
   const now = new Date()
@@ -79,29 +80,32 @@ async function copySource(root: DirectoryRoot, key: string, file: PutFile, sourc
 
 async function createByCopy(root: DirectoryRoot, key: string, write: (copy: FileHandle) => Promise<void>): Promise<PutOutcome> {
   const folder = join(root.path, temporaryFolder)
-  await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
-    if (codeOf(error) !== 'EEXIST') throw error
-  })
-  await removeLeftovers(folder, key)
+  await filesAt(root.path)
+    .mkdir(folder, { mode: 0o700 })
+    .catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error
+    })
+  await removeLeftovers(root, folder, key)
   const name = reserveTemporaryName(key)
   const temporary = join(folder, name)
   try {
     const inode = await writeTemporary(root, temporary, write)
     await makeParents(root, key)
-    const outcome = await linkNew(temporary, join(root.path, key), inode).catch((error: unknown) => {
+    const outcome = await linkNew(root, temporary, join(root.path, key), inode).catch((error: unknown) => {
       throw cannotLink.has(codeOf(error)) ? withoutLinks(root, error) : error
     })
     await flushNames(root, key)
     return outcome
   } finally {
-    await rm(temporary, { force: true })
-    releaseTemporaryName(name)
+    await filesAt(root.path)
+      .rm(temporary, { force: true })
+      .finally(() => releaseTemporaryName(name))
   }
 }
 
 /** @returns the inode of the flushed file */
 async function writeTemporary(root: DirectoryRoot, path: string, write: (copy: FileHandle) => Promise<void>): Promise<number> {
-  const copy = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
+  const copy = await filesAt(root.path).open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
   try {
     const facts = await copy.stat()
     // the store may have been unmounted since it was looked for: then this is the empty mount point
@@ -120,20 +124,20 @@ function withoutLinks(root: DirectoryRoot, cause: unknown): MusterError {
   return new MusterError('PreconditionFailed', `no hard link can be made in the store at ${root.path}: ${codeOf(cause)}`, { cause, hint })
 }
 
-async function removeLeftovers(folder: string, key: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (isLeftover(name, key)) await rm(join(folder, name), { force: true })
+async function removeLeftovers(root: DirectoryRoot, folder: string, key: string): Promise<void> {
+  for (const name of await filesAt(root.path).names(folder)) {
+    if (isLeftover(name, key)) await filesAt(root.path).rm(join(folder, name), { force: true })
   }
 }
 
 /** A file server may repeat a request whose answer was lost: a name that is there already can be the one just made. */
-async function linkNew(from: string, to: string, inode: number): Promise<PutOutcome> {
+async function linkNew(root: DirectoryRoot, from: string, to: string, inode: number): Promise<PutOutcome> {
   try {
-    await link(from, to)
+    await filesAt(root.path).link(from, to)
     return 'created'
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
-    const there = await lstat(to)
+    const there = await filesAt(root.path).lstat(to)
     return there.ino === inode ? 'created' : 'exists'
   }
 }
@@ -142,10 +146,10 @@ async function linkNew(from: string, to: string, inode: number): Promise<PutOutc
 async function confirmSame(root: DirectoryRoot, key: string, file: PutFile, options: TransferOptions): Promise<PutOutcome> {
   const path = join(root.path, key)
   const changed = (what: string) => new MusterError('ChecksumMismatch', `${key} is already in the store at ${root.path} with other content: ${what}`)
-  const facts = await lstat(path)
+  const facts = await filesAt(root.path).lstat(path)
   if (!facts.isFile()) throw changed('it is not a file')
   if (facts.size !== file.sizeBytes) throw changed(`${facts.size} bytes, not ${file.sizeBytes}`)
-  const there = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  const there = await filesAt(root.path).open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
     const hash = createHash('sha256')
     let compared = 0
@@ -166,29 +170,33 @@ async function confirmSame(root: DirectoryRoot, key: string, file: PutFile, opti
 }
 
 async function isThere(root: DirectoryRoot, key: string): Promise<boolean> {
-  return lstat(join(root.path, key)).then(
-    () => true,
-    (error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return false
-      throw error
-    },
-  )
+  return filesAt(root.path)
+    .lstat(join(root.path, key))
+    .then(
+      () => true,
+      (error: unknown) => {
+        if (codeOf(error) === 'ENOENT') return false
+        throw error
+      },
+    )
 }
 
 async function makeParents(root: DirectoryRoot, key: string): Promise<void> {
   // not recursive from the root's parent on: a root that went away must not be made again
   const names = key.split('/').slice(0, -1)
   for (let depth = 1; depth <= names.length; depth += 1) {
-    await mkdir(join(root.path, ...names.slice(0, depth)), { mode: 0o700 }).catch((error: unknown) => {
-      if (codeOf(error) !== 'EEXIST') throw error
-    })
+    await filesAt(root.path)
+      .mkdir(join(root.path, ...names.slice(0, depth)), { mode: 0o700 })
+      .catch((error: unknown) => {
+        if (codeOf(error) !== 'EEXIST') throw error
+      })
   }
 }
 
 /** Flushes the folder of a key and each one above it: any of them may be new, made by this put or by one that died. */
 async function flushNames(root: DirectoryRoot, key: string): Promise<void> {
   for (let folder = dirname(key); ; folder = dirname(folder)) {
-    const handle = await open(join(root.path, folder), 'r')
+    const handle = await filesAt(root.path).open(join(root.path, folder), 'r')
     try {
       await handle.sync()
     } catch (error) {

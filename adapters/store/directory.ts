@@ -1,10 +1,11 @@
 /** The store that is a folder: a local disk, or a NAS that the host has mounted. */
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import { type FileHandle, access, constants, lstat, open, readdir, rm, statfs } from 'node:fs/promises'
+import { constants, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DirectoryStoreConfig } from '../../domain/config.ts'
 import { MusterError } from '../../domain/failures.ts'
+import { type AnsweringFiles, filesAt } from './answering-files.ts'
 import { explain, isAbsent } from './directory-failures.ts'
 import { listFolder, statObject } from './directory-list.ts'
 import { type DirectoryRoot, findRoot, proveSameRoot } from './directory-root.ts'
@@ -20,19 +21,22 @@ export { createDirectoryStoreRoot } from './directory-root.ts'
 
 /**
  * A store in a folder of this host. Keys are paths below it; nothing is opened before the first call.
- * Every call throws MusterError StoreNotMounted, or Unreachable where the folder is not there.
+ * Every call throws MusterError StoreNotMounted, or Unreachable where the folder is not there, or where its file system hangs:
+ * after 20 s, and then at once until it has answered.
  */
-export function createDirectoryStore(name: string, config: DirectoryStoreConfig): Store {
-  return new DirectoryStore(name, config)
+export function createDirectoryStore(name: string, config: DirectoryStoreConfig, options: { readonly answerSeconds?: number } = {}): Store {
+  return new DirectoryStore(name, config, filesAt(config.path, options.answerSeconds))
 }
 
 class DirectoryStore implements Store {
   readonly name: string
   private readonly config: DirectoryStoreConfig
+  private readonly files: AnsweringFiles
 
-  constructor(name: string, config: DirectoryStoreConfig) {
+  constructor(name: string, config: DirectoryStoreConfig, files: AnsweringFiles) {
     this.name = name
     this.config = config
+    this.files = files
   }
 
   async putFile(key: string, file: PutFile, options: TransferOptions = {}): Promise<PutOutcome> {
@@ -87,7 +91,7 @@ class DirectoryStore implements Store {
   async remove(key: string): Promise<void> {
     checkKey(key)
     await this.at(`removing ${key}`, true, async (root) => {
-      await rm(join(root.path, key)).catch((error: unknown) => {
+      await this.files.rm(join(root.path, key)).catch((error: unknown) => {
         if (!isAbsent(error)) throw error
       })
       await proveSameRoot(this.config, root)
@@ -96,7 +100,7 @@ class DirectoryStore implements Store {
 
   async sweepUnfinished(prefix: string, before: Date): Promise<number> {
     checkPrefix(prefix)
-    return this.at(`sweeping ${prefix}`, true, (root) => sweep(join(root.path, temporaryFolder), prefix, before))
+    return this.at(`sweeping ${prefix}`, true, (root) => sweep(this.files, join(root.path, temporaryFolder), prefix, before))
   }
 
   async place(): Promise<string> {
@@ -107,9 +111,9 @@ class DirectoryStore implements Store {
     let reached: { readonly freeBytes: number; readonly place: string } | null = null
     try {
       const root = await findRoot(this.config)
-      const facts = await statfs(root.path)
+      const facts = await this.files.statfs(root.path)
       reached = { freeBytes: facts.bavail * facts.bsize, place: await placeOf(root) }
-      await access(root.path, constants.R_OK | constants.W_OK | constants.X_OK)
+      await this.files.access(root.path, constants.R_OK | constants.W_OK | constants.X_OK)
       if (options.write) await this.tryWriting()
       return { reachable: true, writable: true, ...reached, problem: null }
     } catch (error) {
@@ -130,7 +134,7 @@ class DirectoryStore implements Store {
     return this.at(`reading ${key}`, false, async (root) => {
       // not blocking: a pipe in the place of an object must not hold the caller
       const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-      const handle = await open(join(root.path, key), flags).catch(async (error: unknown) => {
+      const handle = await this.files.open(join(root.path, key), flags).catch(async (error: unknown) => {
         if (!isAbsent(error)) throw error
         await proveSameRoot(this.config, root)
         throw missing(key, this.name)
@@ -154,24 +158,24 @@ class DirectoryStore implements Store {
 }
 
 async function placeOf(root: DirectoryRoot): Promise<string> {
-  const source = await networkSource(root.path)
+  const source = await networkSource(root.path, filesAt(root.path).realpath)
   return source === null ? `device:${root.device}` : `network:${source}`
 }
 
-async function sweep(folder: string, prefix: string, before: Date): Promise<number> {
-  const names = await readdir(folder).catch((error: unknown) => {
+async function sweep(files: AnsweringFiles, folder: string, prefix: string, before: Date): Promise<number> {
+  const names = await files.names(folder).catch((error: unknown) => {
     if (isAbsent(error)) return []
     throw error
   })
   let swept = 0
   for (const name of names) {
     if (!mayBeBelow(name, prefix)) continue
-    const facts = await lstat(join(folder, name)).catch((error: unknown) => {
+    const facts = await files.lstat(join(folder, name)).catch((error: unknown) => {
       if (isAbsent(error)) return null
       throw error
     })
     if (!facts || facts.mtime >= before) continue
-    await rm(join(folder, name), { force: true })
+    await files.rm(join(folder, name), { force: true })
     swept += 1
   }
   return swept

@@ -19,8 +19,8 @@ const served = new Set([
 ])
 
 /** Such as `nas:/export/backup`; null for what lies on this host, or where the host does not say. */
-export async function networkSource(path: string): Promise<string | null> {
-  const [mounts, real] = await Promise.all([readFile('/proc/self/mountinfo', 'utf8').catch(() => ''), realpath(path)])
+export async function networkSource(path: string, follow: (path: string) => Promise<string> = realpath): Promise<string | null> {
+  const [mounts, real] = await Promise.all([readFile('/proc/self/mountinfo', 'utf8').catch(() => ''), follow(path)])
   return networkSourceIn(mounts, real)
 }
 

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { mkdir, rename } from 'node:fs/promises'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { isStepDone } from '../../activities/site/breach/run-breach-command.ts'
 import { createSigningKey, createVerifier, loadSigner } from '../../adapters/crypto/signature.ts'
 import { createDirectoryStore } from '../../adapters/store/directory.ts'
+import { createS3Store } from '../../adapters/store/s3.ts'
 import type { Store } from '../../adapters/store/store.ts'
 import { appendRecord, readChain, readRecords } from '../../repository/control-records.ts'
 import type { RecordWriter } from '../../repository/incarnations.ts'
-import { directoryConfig, makeFolder, removeFolder } from '../support/store-labs.ts'
+import { directoryConfig, makeFolder, removeFolder, s3Config } from '../support/store-labs.ts'
 
 describe('one chain of control records over two stores', () => {
   let folder: string
@@ -39,6 +41,28 @@ describe('one chain of control records over two stores', () => {
       await rename(join(folder, `${name}.away`), join(folder, name))
     }
   }
+
+  it('is read and goes on beside a store that takes what is asked and never answers', async () => {
+    const sockets = new Set<Socket>()
+    const silent = createServer((socket) => void sockets.add(socket.on('error', () => undefined)))
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    try {
+      const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+      const secret = async () => ({ accessKeyId: 'test', secretAccessKey: 'test' })
+      const hangs = createS3Store('hangs', s3Config({ region: 'us-east-1' }, endpoint), { read: secret, write: secret })
+      const stores = [hangs, one, two]
+      await append(1)
+      const besides = { ...writer, stores, secondsEach: 0.5 }
+      assert.equal((await readRecords(besides, '_installation')).records.length, 1)
+      await appendRecord(besides, '_installation', () => ({ kind: 'config', configHash: 'ab'.repeat(32), number: 2 }))
+      assert.deepEqual(await numbersIn(one), [1, 2])
+      assert.deepEqual(await numbersIn(two), [1, 2])
+      assert.ok(sockets.size > 0, 'it was asked')
+    } finally {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => silent.close(resolve))
+    }
+  })
 
   it('is brought up to date in a store that was out', async () => {
     await append(1)

@@ -13,7 +13,7 @@ export function directoryConfig(path: string, mountRequired = false): DirectoryS
   return { type: 'directory', path, mountRequired, hosts: ['localhost'], site: 'primary' }
 }
 
-export function s3Config(server: S3Server, endpoint: string): S3StoreConfig {
+export function s3Config(server: Pick<S3Server, 'region'>, endpoint: string): S3StoreConfig {
   const credentials = { read: 'env:READ', write: 'env:WRITE' }
   const { region } = server
   return { type: 's3', bucket: 'muster', region, prefix: 'prod', endpoint, forcePathStyle: true, credentials, hosts: ['localhost'], site: 'primary' }

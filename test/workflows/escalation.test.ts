@@ -24,6 +24,10 @@ const reaching =
 const turns = (...seconds: readonly number[]): readonly ContactTurn[] =>
   seconds.map((escalateAfterSeconds, index) => ({ role: roles[index] ?? '', escalateAfterSeconds }))
 
+function millisecondsOf(span: { readonly seconds?: unknown; readonly nanos?: number | null } | null | undefined): number {
+  return Number(span?.seconds ?? 0) * 1000 + (span?.nanos ?? 0) / 1e6
+}
+
 describe('contacts of a run that waits for a person', function () {
   this.timeout(60_000)
   let stage: Stage
@@ -120,6 +124,30 @@ describe('contacts of a run that waits for a person', function () {
     const timers = (events ?? []).filter((event) => event.timerStartedEventAttributes)
     assert.equal(timers.length, 1, 'the expiry of the plan')
   })
+
+  for (const contacts of [[], turns(long), turns(long, long)]) {
+    test(`tells again what reached nobody, with longer and longer pauses, until it has reached somebody (${contacts.length} contacts)`, async () => {
+      let tries = 0
+      const fourth: Script['notifyPeople'] = (input, attempt) => {
+        const isReached = input.notice.event !== 'approval-needed' || (!input.escalates && ++tries > 3)
+        return isReached ? reaching()(input, attempt) : { delivered: ['log'], failed: [{ channel: 'email', problem: 'refused' }], contacts: [] }
+      }
+      const one = play({ approvals: { count: 1 }, contacts }, { notifyPeople: fourth })
+      const handle = await start(one)
+      const asked = () => one.calls('notifyPeople').filter(({ input }) => input.notice.event === 'approval-needed' && !input.escalates)
+      await until('the fourth try', () => asked().length === 4)
+      assert.match(asked()[2]?.input.notice.body ?? '', /nobody among the contacts by log; not by email: refused/)
+      const { events = [] } = await handle.fetchHistory()
+      const pauses = (events ?? []).flatMap(({ timerStartedEventAttributes: timer }) => (timer ? [millisecondsOf(timer.startToFireTimeout)] : []))
+      assert.deepEqual(
+        pauses.filter((pause) => pause < 10_000),
+        [200, 400, 800],
+      )
+      await approve(handle)
+      await handle.result()
+      assert.equal(asked().length, 4)
+    })
+  }
 
   test('says how to go on with a run that paused for correction', async () => {
     const one = play({ contacts: turns(0.1, long) }, { protectAgain: failingTimes(1, 'NotProtected', 'offsite does not answer', base.protectAgain) })

@@ -120,11 +120,107 @@ describe('monitorHealth', function () {
     }
   })
 
+  it('tells again with the next look what reached nobody, until it has reached somebody; also that it is over', async () => {
+    const state: { reasons: readonly Reason[] } = { reasons: [unproven] }
+    const out: Script['notifyPeople'] = () => ({ delivered: ['log'], failed: [{ channel: 'email', problem: 'refused' }] })
+    const acting = play({ judgeHealth: (input, attempt) => judged(state.reasons)(input, attempt), notifyPeople: out })
+    const schedule = await scheduled(acting, 'unheard-health')
+    const events = () => notices(acting).map(([event]) => event)
+    try {
+      await once(schedule, 1)
+      await once(schedule, 2)
+      assert.deepEqual(events(), ['alarm', 'alarm'])
+      acting.change({ notifyPeople: () => ({ delivered: ['log', 'email'], failed: [] }) })
+      await once(schedule, 3)
+      await once(schedule, 4)
+      assert.deepEqual(events(), ['alarm', 'alarm', 'alarm'])
+      state.reasons = []
+      acting.change({ notifyPeople: out })
+      await once(schedule, 5)
+      acting.change({ notifyPeople: base.notifyPeople })
+      await once(schedule, 6)
+      await once(schedule, 7)
+      assert.deepEqual(events().slice(3), ['succeeded', 'succeeded'])
+    } finally {
+      await schedule.delete()
+    }
+  })
+
+  it('begins again with the first contact where no contact was reached, and nobody else either', async () => {
+    const turns = ['on call', 'lead'].map((role) => ({ role, escalateAfterSeconds: 3600 }))
+    const acting = play({
+      judgeHealth: async (input, attempt) => ({ ...(await judged([lost])(input, attempt)), contacts: turns }),
+      notifyPeople: () => ({ delivered: ['log'], failed: [{ channel: 'email (on call)', problem: 'refused' }], contacts: [] }),
+    })
+    const told = () => acting.calls('notifyPeople').map(({ input: { contacts, escalates } }) => [contacts, escalates ?? false])
+    const everybody = [
+      [[0], false],
+      [[1], true],
+    ]
+    const schedule = await scheduled(acting, 'unheard-contacts')
+    try {
+      await once(schedule, 1)
+      assert.deepEqual(told(), everybody)
+      acting.change({ notifyPeople: ({ contacts = [] }) => ({ delivered: ['log'], failed: [], contacts: contacts.map((contact) => ({ contact, role: '' })) }) })
+      await once(schedule, 2)
+      await once(schedule, 3)
+      // The first one was reached, and has an hour.
+      assert.deepEqual(told().slice(2), [[[0], false]])
+    } finally {
+      await schedule.delete()
+    }
+  })
+
+  it('tells a look that fails once, then the next contact as long as it fails, and once that it works again', async () => {
+    const turns = ['on call', 'lead'].map((role) => ({ role, escalateAfterSeconds: 0.001 }))
+    const works: Script['judgeHealth'] = async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), contacts: turns })
+    const acting = play({
+      judgeHealth: works,
+      notifyPeople: ({ contacts = [] }) => ({ delivered: ['log', 'email'], failed: [], contacts: contacts.map((contact) => ({ contact, role: '' })) }),
+    })
+    const told = () => acting.calls('notifyPeople').map(({ input: { contacts, escalates, notice } }) => [notice.event, contacts, escalates ?? false])
+    const schedule = await scheduled(acting, 'failing-look')
+    try {
+      await once(schedule, 1)
+      acting.change({ judgeHealth: failing('SecretMissing', 'there is no host key') })
+      for (const count of [2, 3, 4]) await once(schedule, count)
+      assert.deepEqual(told(), [
+        ['alarm', [0], false],
+        ['alarm', [1], true],
+      ])
+      assert.match(notices(acting)[1]?.[2] ?? '', /^unanswered since 20\S+Z: nobody looks after shop-\d+: there is no host key/)
+      acting.change({ judgeHealth: works })
+      for (const count of [5, 6]) await once(schedule, count)
+      assert.deepEqual(told().slice(2), [['succeeded', [0, 1], false]])
+      assert.deepEqual(notices(acting)[2]?.slice(1), ['info', `${acting.system} is looked after again`])
+    } finally {
+      await schedule.delete()
+    }
+  })
+
+  it('tells a look that fails again as long as nobody heard of it', async () => {
+    const acting = play({
+      judgeHealth: failing('SecretMissing', 'there is no host key'),
+      notifyPeople: () => ({ delivered: ['log'], failed: [{ channel: 'email', problem: 'refused' }] }),
+    })
+    const schedule = await scheduled(acting, 'unheard-look')
+    try {
+      await once(schedule, 1)
+      acting.change({ notifyPeople: base.notifyPeople })
+      for (const count of [2, 3]) await once(schedule, count)
+      assert.equal(notices(acting).length, 2)
+    } finally {
+      await schedule.delete()
+    }
+  })
+
   it('says that nobody looks when it cannot, and ends as cancelled when it is cancelled', async () => {
     const acting = play({ judgeHealth: failing('SecretMissing', 'there is no host key') })
     const end = await endOf(await start(acting))
     assert.deepEqual([end.type, end.message], ['SecretMissing', 'there is no host key'])
-    assert.deepEqual(notices(acting), [['failed', 'critical', `nobody looks after ${acting.system}`]])
+    const why = 'there is no host key; whether it is protected is not known'
+    assert.deepEqual(notices(acting), [['alarm', 'critical', `nobody looks after ${acting.system}: ${why}`]])
+    assert.equal(acting.calls('notifyPeople')[0]?.input.notice.body, `${why}\n  → muster status ${acting.system}`)
     const waiting = play({ judgeHealth: untilCancelled() })
     const handle = await start(waiting)
     await until('the judgement', () => waiting.calls('judgeHealth').length > 0)

@@ -5,7 +5,7 @@ import type { ProbeScope } from '../../activities/site/scope-probes.ts'
 import type { ProbeSystemResult } from '../../workflows/messages.ts'
 import { besideEachOther } from '../support/beside-each-other.ts'
 import { endOf, failing, openStage, type Play, type Script, type Stage } from '../support/scripted-activities.ts'
-import { shopScript } from '../support/shop-script.ts'
+import { shopScript, shortLimits } from '../support/shop-script.ts'
 
 const base = shopScript()
 const vantages = ['east', 'west', 'north']
@@ -174,6 +174,26 @@ describe('probeSystem', function () {
     assert.equal(acting.calls('planRestore').length, 1, 'a failover is prepared once')
   })
 
+  test('prepares again, with longer and longer pauses, as long as nobody heard of it, and tells the loss again', async () => {
+    const out: Script['notifyPeople'] = () => ({ delivered: ['log'], failed: [{ channel: 'email', problem: 'refused' }] })
+    const limits = { ...shortLimits, retrySeconds: 600 / 10 }
+    const acting = play({ probeService: notFrom(...vantages), scopeProbes: scope({ limits }), notifyPeople: out })
+    const prepared = () => notices(acting).filter(([, , subject]) => /is prepared$/.test(subject ?? '')).length
+    const alarms = () => notices(acting).length - prepared()
+    const counts: (readonly number[])[] = []
+    const sooner = () => acting.change({ scopeProbes: scope({ limits: shortLimits }) })
+    const heard = () => acting.change({ notifyPeople: base.notifyPeople })
+    // In the second run it is too early, in the third it is time, in the fourth somebody hears of it.
+    await scheduled(acting, [() => undefined, () => undefined, sooner, heard, () => undefined], () => void counts.push([alarms(), prepared()]))
+    assert.deepEqual(counts, [
+      [1, 1],
+      [2, 1],
+      [3, 2],
+      [4, 3],
+      [4, 3],
+    ])
+  })
+
   test('leaves alone what a run has stopped on purpose', async () => {
     const acting = play({ probeService: notFrom(...vantages), scopeProbes: scope({ changing: 'target/shop at: swap' }) })
     const { verdict, standing } = await look(acting)
@@ -181,10 +201,30 @@ describe('probeSystem', function () {
     assert.deepEqual(acting.calls('scopeMove'), [])
   })
 
-  test('says once that nobody looks', async () => {
-    const acting = play({ scopeProbes: failing('ConfigInvalid', 'there is no such config') })
-    await scheduled(acting, [() => undefined, () => undefined], () => undefined)
-    assert.deepEqual(notices(acting), [['failed', 'critical', `nobody looks whether ${acting.system} can be reached`]])
+  test('says once that nobody looks, tells the next contact while it lasts, and says once that it looks again', async () => {
+    const contacts = ['on call', 'lead'].map((role) => ({ role, escalateAfterSeconds: 0.001 }))
+    const works = scope({ contacts })
+    const acting = play({
+      scopeProbes: works,
+      notifyPeople: ({ contacts: asked = [] }) => ({ delivered: ['log', 'email'], failed: [], contacts: asked.map((contact) => ({ contact, role: '' })) }),
+    })
+    const fails = () => acting.change({ scopeProbes: failing('ConfigInvalid', 'there is no such config') })
+    const mended = () => acting.change({ scopeProbes: works })
+    const counts: number[] = []
+    await scheduled(acting, [mended, fails, fails, fails, mended, mended], () => void counts.push(notices(acting).length))
+    assert.deepEqual(counts, [0, 1, 2, 2, 3, 3])
+    const title = `nobody looks whether ${acting.system} can be reached: there is no such config`
+    assert.deepEqual(
+      notices(acting).map(([event, severity]) => [event, severity]),
+      [
+        ['alarm', 'critical'],
+        ['alarm', 'critical'],
+        ['succeeded', 'info'],
+      ],
+    )
+    assert.ok(notices(acting)[0]?.[2]?.startsWith(title) && notices(acting)[1]?.[2]?.includes(title))
+    assert.deepEqual(acting.calls('notifyPeople')[1]?.input.contacts, [1])
+    assert.equal(notices(acting)[2]?.[2], `whether ${acting.system} can be reached is looked at again`)
     const alone = play({ scopeProbes: failing('InvalidInput', 'system "shop" has no vantage points') })
     assert.equal((await endOf(await stage.start('probeSystem', `probe/${++runs}`, { system: alone.system }))).type, 'InvalidInput')
   })
