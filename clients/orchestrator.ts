@@ -58,6 +58,19 @@ export async function openRuns(client: Client, systems: readonly string[]): Prom
   return [...found.values()]
 }
 
+/** Whether it has a run that worked on a system and is over; true too where it does not answer that. @throws what Temporal's client throws */
+export async function listsClosedRuns(client: Client): Promise<boolean> {
+  const types = [...workingProcedures].map((type) => `'${type}'`).join(', ')
+  try {
+    for await (const _ of client.workflow.list({ query: `ExecutionStatus != 'Running' AND TaskQueue = 'muster' AND WorkflowType IN (${types})`, pageSize: 1 }))
+      return true
+    return false
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error
+    return true
+  }
+}
+
 function systemOf(workflowId: string): string | null {
   return /^target\/([^/]+)$/.exec(workflowId)?.[1] ?? null
 }

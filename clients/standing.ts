@@ -9,7 +9,7 @@ import { newestAdoption } from '../repository/adoptions.ts'
 import { endedByAudit } from '../repository/audited-ends.ts'
 import type { DocumentCache } from '../repository/document-cache.ts'
 import { knownRuns } from '../repository/known-runs.ts'
-import { describeOrchestrator, openRuns, type OpenRun, seeRuns } from './orchestrator.ts'
+import { describeOrchestrator, listsClosedRuns, openRuns, type OpenRun, seeRuns } from './orchestrator.ts'
 
 export interface StandingDeps {
   readonly client: Client
@@ -32,7 +32,11 @@ export async function gatherStanding(deps: StandingDeps): Promise<Standing> {
   const { client, config, verifier, cache, now, secondsEach, most } = deps
   const systems = Object.keys(config.systems)
   const places = Object.keys(config.stores).map((name) => ({ name, open: () => deps.store(name) }))
-  const [{ temporal, retentionSeconds }, open] = await Promise.all([describeOrchestrator(client), openRuns(client, systems)])
+  const [{ temporal, retentionSeconds }, open, listsClosed] = await Promise.all([
+    describeOrchestrator(client),
+    openRuns(client, systems),
+    listsClosedRuns(client),
+  ])
   const [{ runs, moves, unread }, adoption, audited] = await Promise.all([
     knownRuns(
       {
@@ -53,7 +57,7 @@ export async function gatherStanding(deps: StandingDeps): Promise<Standing> {
   ])
   const known = mergeRuns([...runs, ...deps.notes, ...audited, ...open.map(asKnown)])
   const seen = await seeRuns(client, known)
-  return judgeStanding({ temporal, adoptedAt: adoption?.until ?? null, known, seen, moves, now, retentionSeconds, unread })
+  return judgeStanding({ temporal, adoptedAt: adoption?.until ?? null, known, seen, moves, now, retentionSeconds, unread, listsClosed })
 }
 
 function asKnown(run: OpenRun): KnownRun {

@@ -65,6 +65,8 @@ export interface Standing {
   readonly runs: readonly JudgedRun[]
   /** Stores that did not answer. */
   readonly unread: readonly string[]
+  /** Whether workers have worked for it already: it has runs that ended, or that came to a step. */
+  readonly hasWorked: boolean
 }
 
 export interface SiteMove {
@@ -83,6 +85,8 @@ export interface StandingFacts {
   /** For how long Temporal keeps runs that have closed. */
   readonly retentionSeconds: number
   readonly unread: readonly string[]
+  /** Whether it lists a run that has closed. */
+  readonly listsClosed: boolean
 }
 
 /** Temporal removes a run some time after it may. */
@@ -103,6 +107,8 @@ export function judgeStanding(facts: StandingFacts): Standing {
     needsPerson: runs.some((run) => run.needsPerson || (run.todo === 'terminate' && changesInPlace(run))),
     runs: [...runs].sort((a, b) => (progressOf(a) > progressOf(b) ? -1 : 1)),
     unread,
+    // One that somebody has just started, and nobody has worked on yet, says nothing.
+    hasWorked: facts.listsClosed || [...facts.seen.values()].some(({ state, reachedAt }) => state === 'closed' || reachedAt !== null),
   }
 }
 

@@ -33,6 +33,7 @@ function stand(known: readonly KnownRun[], seen: Readonly<Record<string, Omit<Se
     now: new Date('2026-11-21T00:00:00Z'),
     retentionSeconds: 30 * day,
     unread: [],
+    listsClosed: false,
     ...more,
   })
 }
