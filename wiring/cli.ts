@@ -22,6 +22,7 @@ import { examine } from './doctor.ts'
 import { guardHere } from './guard.ts'
 import { lookAtStores } from './guard-look.ts'
 import { guardUnits } from './guard-units.ts'
+import { heldBackHere } from './held-here.ts'
 import { initialise } from './init.ts'
 import { loadKitEnvironment } from './kit-environment.ts'
 import { openRepository } from './open-repository.ts'
@@ -156,6 +157,7 @@ function createDesk(places: Places, json: boolean, temporal: Desk['temporal']): 
     },
     adopting: async () => adoptingHere(places, await temporal()),
     standing: () => standingOrNull(places, temporal),
+    heldBack: (options) => heldBackHere(places, temporal, options),
     canApply: () => hasControlKey(places),
     init: (options) => initialise(places, options),
     openRepository: (options) => openRepository(places, options),

@@ -18,6 +18,7 @@ import type { Places } from '../../wiring/places.ts'
 import { registerSearchAttributes } from '../../workers/search-attributes.ts'
 import { createWorkers, runWorkers } from '../../workers/worker.ts'
 import { createInstallation, type Installation } from '../support/installation.ts'
+import { createMusterUp } from '../support/muster-up.ts'
 import { startTemporal, waitFor, workflowBundle } from '../support/rig.ts'
 
 describe('a Temporal that does not know what was done, with two sites', function () {
@@ -220,6 +221,20 @@ describe('a Temporal that does not know what was done, with two sites', function
     await staysHeld(installation.beta, 'beta', sixth, words)
     await staysHeld(installation.beta, 'beta', sixth, null)
     assert.deepEqual(await adoptions(sixth), [])
+  })
+
+  it('is told to who fails over --offline beside it, and starts nothing there', async () => {
+    const up = await createMusterUp(installation.beta)
+    await up.start()
+    try {
+      const { code, stdout, stderr } = await up.run('--json', 'failover', 'shop', '--offline', '--plan')
+      assert.equal(code, 74, stdout + stderr)
+      assert.match(stdout, /workers are held back since .*: this Temporal was lost or rolled back: it does not know a run that was changing a system/)
+      assert.match(stdout, /nothing was started/)
+      assert.equal((await up.client.workflow.count()).count, 0)
+    } finally {
+      await up.stop()
+    }
   })
 })
 
