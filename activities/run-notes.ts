@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type KnownRun, workingProcedures } from '../domain/adoption.ts'
+import { type KnownRun, siteOfRun, workingProcedures } from '../domain/adoption.ts'
 import type { StepAhead } from './boundary.ts'
 
 export interface RunNote extends StepAhead {
@@ -23,7 +23,7 @@ export function changesInPlace({ activity, workflowId }: Pick<StepAhead, 'activi
 }
 
 export function isNoted({ procedure, workflowId, runId, system }: StepAhead): boolean {
-  return workingProcedures.has(procedure) && system !== null && runId !== '' && !workflowId.startsWith('plan/')
+  return workingProcedures.has(procedure) && (system ?? siteOfRun(workflowId)) !== null && runId !== '' && !workflowId.startsWith('plan/')
 }
 
 const kept = 40
@@ -55,7 +55,17 @@ export async function readNotes(place: HostedNotes): Promise<readonly RunNote[]>
 }
 
 export function knownByNote({ workflowId, runId, procedure, system, scheduledAt, firstAt, begunAt }: RunNote): KnownRun {
-  return { workflowId, runId, system: system ?? '', procedure, startedAt: firstAt, endedAt: null, outcome: null, begunAt, lastStepAt: scheduledAt }
+  return {
+    workflowId,
+    runId,
+    system: system ?? siteOfRun(workflowId) ?? '',
+    procedure,
+    startedAt: firstAt,
+    endedAt: null,
+    outcome: null,
+    begunAt,
+    lastStepAt: scheduledAt,
+  }
 }
 
 /** One that was changing a system is kept longer than others. */

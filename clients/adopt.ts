@@ -47,7 +47,9 @@ export async function adopt({ client, standing, writer, by, reason, lookedAt }: 
   if (lookedAt !== null) refuseNotLookedAt(standing, lookedAt)
   const terminated = standing.runs.filter(({ todo }) => todo === 'terminate')
   for (const run of terminated) await terminate(client, run, by)
-  const until = standing.runs.map(progressOf).reduce((newest, at) => (at > newest ? at : newest), writer.now().toISOString())
+  // By the clocks of those runs, not of who adopts: a run that comes after this must not seem to have come before.
+  const [first = writer.now().toISOString(), ...others] = standing.runs.map(progressOf)
+  const until = others.reduce((newest, at) => (at > newest ? at : newest), first)
   const runs = standing.runs.map(({ workflowId, runId, todo, needsPerson }): AdoptedRun => {
     const decided = needsPerson && lookedAt !== null ? 'looked-at' : todo === 'terminate' ? 'terminated' : 'accepted'
     return { workflowId, runId, decided }

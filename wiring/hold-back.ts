@@ -13,7 +13,7 @@ import type { Standing } from '../domain/adoption.ts'
 import type { Config } from '../domain/config.ts'
 import { MusterError } from '../domain/failures.ts'
 import { createLogger } from '../observability/logger.ts'
-import { newestAdoption } from '../repository/adoptions.ts'
+import { countAdoptions } from '../repository/adoptions.ts'
 import { schedulesHere, standingHere, writerHere } from './adoption.ts'
 import { createHoldBackNotices } from './hold-back-notices.ts'
 import type { SentBy } from './offline.ts'
@@ -36,6 +36,7 @@ const everyMs = 1500
 /** Everything is looked at again so often: runs may have been ended by hand, stores may answer again. */
 const wholeEveryMs = 20_000
 const storeSeconds = 5
+const mostDoubts = 10
 
 /** Returns when work may be taken, or when told to stop. @throws what Temporal's client throws; MusterError of trust */
 export async function holdBack(deps: HoldBackDeps): Promise<void> {
@@ -46,6 +47,11 @@ export async function holdBack(deps: HoldBackDeps): Promise<void> {
     const standing = await lookOrNull(deps, log)
     if (standing !== null && standing.unread.length > 0)
       log.warn({ unread: standing.unread, held: standing.held }, 'stores did not answer: judged from the others and from the notes of this host')
+    if (standing !== null && standing.doubts.length > 0)
+      log.warn(
+        { doubts: standing.doubts.slice(0, mostDoubts), more: Math.max(0, standing.doubts.length - mostDoubts) },
+        'what hosts under suspicion signed was not counted',
+      )
     if (standing === null || !standing.held) return released(deps, told !== '', log)
     const why = heldText(standing)
     const mayAdopt = await whyByItself(deps, standing)
@@ -87,8 +93,9 @@ async function whyByItself(deps: HoldBackDeps, standing: Standing): Promise<stri
   const sent = await whySent(deps, standing)
   if (sent !== null) return sent
   const { whole } = await agent.config(null)
-  // A store that is out may have the mark of a run that was cut off.
-  if (isOneSite(whole) && !standing.needsPerson && standing.unread.length === 0) return 'there is one site, and no run was past its first irreversible step'
+  // A store that is out may have the mark of a run that was cut off; so may be what does not count.
+  if (isOneSite(whole) && !standing.needsPerson && standing.unread.length + standing.doubts.length === 0)
+    return 'there is one site, and no run was past its first irreversible step'
   return null
 }
 
@@ -142,12 +149,11 @@ async function released(deps: HoldBackDeps, wasHeld: boolean, log: Log): Promise
   process.stderr.write('not held back any more\n')
 }
 
-async function untilSomethingChanged({ agent, signal }: HoldBackDeps, { temporal, adoptedAt }: Standing): Promise<void> {
+async function untilSomethingChanged({ agent, signal }: HoldBackDeps, { temporal, adoptions }: Standing): Promise<void> {
   const { whole } = await agent.config(null)
   const places = Object.keys(whole.stores).map((name) => ({ name, open: () => agent.store(whole, name) }))
-  const deps = { places, verifier: await agent.verifier(whole), secondsEach: storeSeconds }
   for (let waited = 0; waited < wholeEveryMs && !signal.aborted; waited += everyMs) {
     await sleep(everyMs, undefined, { signal }).catch(() => undefined)
-    if (((await newestAdoption(deps, temporal))?.until ?? null) !== adoptedAt) return
+    if ((await countAdoptions({ places, secondsEach: storeSeconds }, temporal)) > adoptions) return
   }
 }

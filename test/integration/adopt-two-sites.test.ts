@@ -9,7 +9,10 @@ import { loadSigner } from '../../adapters/crypto/signature.ts'
 import { describeOrchestrator } from '../../clients/orchestrator.ts'
 import type { BegunMark, ControlRecord } from '../../domain/repository-format.ts'
 import { storeBegunMark } from '../../repository/begun-marks.ts'
-import { adoptingHere } from '../../wiring/adoption.ts'
+import { readAppliedConfig } from '../../wiring/applied-config.ts'
+import { localTrust } from '../../wiring/trust.ts'
+import { appendRecord } from '../../repository/control-records.ts'
+import { adoptingHere, writerHere } from '../../wiring/adoption.ts'
 import { createAgent } from '../../wiring/agent.ts'
 import { holdBack } from '../../wiring/hold-back.ts'
 import { keyFiles } from '../../wiring/places.ts'
@@ -221,6 +224,26 @@ describe('a Temporal that does not know what was done, with two sites', function
     await staysHeld(installation.beta, 'beta', sixth, words)
     await staysHeld(installation.beta, 'beta', sixth, null)
     assert.deepEqual(await adoptions(sixth), [])
+  })
+
+  it('is not judged by what a host under suspicion has signed since: that is told', async () => {
+    const writer = await writerHere(
+      installation.alpha,
+      (await readAppliedConfig(installation.alpha, (await localTrust(installation.alpha)).verifier, null)).config,
+    )
+    const at = new Date().toISOString()
+    await appendRecord(writer, 'shop', () => ({ kind: 'suspicion', run: 'target/shop:1', since: at, hosts: ['alpha'], notedAt: at }))
+    await cutOff('44444444-0000-4000-8000-000000000004')
+    const { standing } = await adoptingHere(installation.beta, sixth.client)
+    assert.ok(
+      standing.runs.some(({ runId }) => runId.startsWith('22222222')),
+      'from before the moment',
+    )
+    assert.ok(!standing.runs.some(({ runId }) => runId.startsWith('44444444')))
+    assert.match(
+      standing.doubts.join('\n'),
+      /^mark of restoreSystem of shop \(run 44444444-.*\) does not count: .* by the key of alpha, which is under suspicion since/,
+    )
   })
 
   it('is told to who fails over --offline beside it, and starts nothing there', async () => {
