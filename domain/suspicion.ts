@@ -37,3 +37,8 @@ export function suspectText(suspicions: readonly Suspicion[], signed: SignedBy):
   const doubt = doubtText(suspicions, signed)
   return doubt && `${doubt}: no recovery point`
 }
+
+/** What takes a suspicion back, for a person to type. @param run as the suspicion names it */
+export function liftCommand(system: string, run: string): string {
+  return `muster scenario security-breach ${system} --lift ${run} --reason TEXT`
+}
