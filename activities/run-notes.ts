@@ -1,11 +1,10 @@
 /**
- * What this host last did for each run: a small file for each, written before the step is done. It is how a host knows that
+ * What this host last did for each run: a small file for each, with a line for each step, written before the step is done. It is how a host knows that
  * the Temporal it works for has forgotten a run, or remembers less of it than was done, also while no store answers.
  */
-import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type KnownRun, workingProcedures } from '../domain/adoption.ts'
+import { type KnownRun, siteOfRun, workingProcedures } from '../domain/adoption.ts'
 import type { StepAhead } from './boundary.ts'
 
 export interface RunNote extends StepAhead {
@@ -23,7 +22,7 @@ export function changesInPlace({ activity, workflowId }: Pick<StepAhead, 'activi
 }
 
 export function isNoted({ procedure, workflowId, runId, system }: StepAhead): boolean {
-  return workingProcedures.has(procedure) && system !== null && runId !== '' && !workflowId.startsWith('plan/')
+  return workingProcedures.has(procedure) && (system ?? siteOfRun(workflowId)) !== null && runId !== '' && !workflowId.startsWith('plan/')
 }
 
 const kept = 40
@@ -32,19 +31,28 @@ export interface HostedNotes {
   readonly hostDirectory: string
 }
 
-/** @returns the note as it stands now, and whether it is the first of this run that says that it changes the system */
+/**
+ * Appends the step to what is noted of its run: steps beside each other, and other processes of the host, write no note over another.
+ * May be repeated: the same step is noted once.
+ * @returns the note as it stands now, and whether this is the step with which the run began to change the system
+ */
 export async function noteStep(place: HostedNotes, step: StepAhead): Promise<{ readonly note: RunNote; readonly begins: boolean }> {
-  const before = await readNote(place, step.runId)
-  const begins = changesInPlace(step) && (before?.begunAt ?? null) === null
-  const newest = before && before.scheduledAt > step.scheduledAt ? before : step
-  const note: RunNote = { ...newest, firstAt: before?.firstAt ?? step.scheduledAt, begunAt: before?.begunAt ?? (begins ? step.scheduledAt : null) }
-  await mkdir(folder(place), { recursive: true, mode: 0o711 })
-  const path = fileOf(place, step.runId)
-  const temporary = `${path}.${randomBytes(4).toString('hex')}`
-  await writeFile(temporary, JSON.stringify(note), { mode: 0o600, flush: begins })
-  await rename(temporary, path)
-  if (before === null) await forgetOld(place)
-  return { note, begins }
+  const before = await readLines(place, step.runId)
+  const changes = changesInPlace(step)
+  const line: RunNote = { ...step, firstAt: step.scheduledAt, begunAt: changes ? step.scheduledAt : null }
+  if (!before.some((one) => isSame(one, step))) {
+    await mkdir(folder(place), { recursive: true, mode: 0o711 })
+    // One write at the end of the file is one for every process. A line of its own, whatever a crash has left before it.
+    await writeFile(fileOf(place, step.runId), `\n${JSON.stringify(line)}\n`, { mode: 0o600, flag: 'a', flush: changes })
+  }
+  if (before.length === 0) await forgetOld(place)
+  const lines = await readLines(place, step.runId)
+  const first = lines.find(({ begunAt }) => begunAt !== null)
+  return { note: addedUp(lines) ?? line, begins: changes && (first === undefined || isSame(first, step)) }
+}
+
+function isSame(one: StepAhead, other: StepAhead): boolean {
+  return one.activity === other.activity && one.scheduledAt === other.scheduledAt
 }
 
 /** Newest first; none where this host never did a step. */
@@ -55,7 +63,17 @@ export async function readNotes(place: HostedNotes): Promise<readonly RunNote[]>
 }
 
 export function knownByNote({ workflowId, runId, procedure, system, scheduledAt, firstAt, begunAt }: RunNote): KnownRun {
-  return { workflowId, runId, system: system ?? '', procedure, startedAt: firstAt, endedAt: null, outcome: null, begunAt, lastStepAt: scheduledAt }
+  return {
+    workflowId,
+    runId,
+    system: system ?? siteOfRun(workflowId) ?? '',
+    procedure,
+    startedAt: firstAt,
+    endedAt: null,
+    outcome: null,
+    begunAt,
+    lastStepAt: scheduledAt,
+  }
 }
 
 /** One that was changing a system is kept longer than others. */
@@ -66,11 +84,39 @@ async function forgetOld(place: HostedNotes): Promise<void> {
 }
 
 async function readNote(place: HostedNotes, runId: string): Promise<RunNote | null> {
+  return addedUp(await readLines(place, runId))
+}
+
+/** Of one run, in the order in which they were written. */
+async function readLines(place: HostedNotes, runId: string): Promise<readonly RunNote[]> {
+  const text = await readFile(fileOf(place, runId), 'utf8').catch(() => '')
+  return text.split('\n').flatMap((line) => parsed(line) ?? [])
+}
+
+/** A line that a crash has cut off says nothing. */
+function parsed(line: string): RunNote | null {
   try {
-    return JSON.parse(await readFile(fileOf(place, runId), 'utf8')) as RunNote
+    return line === '' ? null : (JSON.parse(line) as RunNote)
   } catch {
     return null
   }
+}
+
+/** The newest step, since when there were any, and since when the first of them changed the system. */
+function addedUp(lines: readonly RunNote[]): RunNote | null {
+  return lines.reduce<RunNote | null>((note, line) => {
+    if (note === null) return line
+    const newest = line.scheduledAt > note.scheduledAt ? line : note
+    return { ...newest, firstAt: earlier(note.firstAt, line.firstAt), begunAt: earlierOrNull(note.begunAt, line.begunAt) }
+  }, null)
+}
+
+function earlier(one: string, other: string): string {
+  return one < other ? one : other
+}
+
+function earlierOrNull(one: string | null, other: string | null): string | null {
+  return one === null || other === null ? (one ?? other) : earlier(one, other)
 }
 
 function folder({ hostDirectory }: HostedNotes): string {

@@ -13,8 +13,8 @@ export interface AdoptRequest {
   readonly writer: RecordWriter
   readonly by: string
   readonly reason: string
-  /** Run ids, or the ids under which they ran, of those that a person has looked after. */
-  readonly lookedAt: readonly string[]
+  /** Run ids, or the ids under which they ran, of those that a person has looked after; null where Muster goes on by itself, and nobody has looked. */
+  readonly lookedAt: readonly string[] | null
 }
 
 export interface Adopted {
@@ -28,7 +28,7 @@ export interface Adopting {
   /** What is not as the applied configuration asks for. */
   readonly schedules: readonly ScheduleChange[]
   /** @throws MusterError PreconditionFailed where a run needs a person who has looked at it */
-  adopt(request: Pick<AdoptRequest, 'by' | 'reason' | 'lookedAt'>): Promise<Adopted>
+  adopt(request: Pick<AdoptRequest, 'by' | 'reason'> & { readonly lookedAt: readonly string[] }): Promise<Adopted>
   /** Makes schedules equal to the applied configuration, where each system is active. */
   makeSchedules(): Promise<readonly ScheduleChange[]>
   /** Waits a moment for workers that were held back. @returns whether any serves workflow code */
@@ -44,12 +44,14 @@ const mostNamed = 500
  * @throws MusterError PreconditionFailed naming a run that nobody has looked after; Unreachable when no store answers
  */
 export async function adopt({ client, standing, writer, by, reason, lookedAt }: AdoptRequest): Promise<Adopted> {
-  refuseNotLookedAt(standing, lookedAt)
+  if (lookedAt !== null) refuseNotLookedAt(standing, lookedAt)
   const terminated = standing.runs.filter(({ todo }) => todo === 'terminate')
   for (const run of terminated) await terminate(client, run, by)
-  const until = standing.runs.map(progressOf).reduce((newest, at) => (at > newest ? at : newest), writer.now().toISOString())
+  // By the clocks of those runs, not of who adopts: a run that comes after this must not seem to have come before.
+  const [first = writer.now().toISOString(), ...others] = standing.runs.map(progressOf)
+  const until = others.reduce((newest, at) => (at > newest ? at : newest), first)
   const runs = standing.runs.map(({ workflowId, runId, todo, needsPerson }): AdoptedRun => {
-    const decided = needsPerson ? 'looked-at' : todo === 'terminate' ? 'terminated' : 'accepted'
+    const decided = needsPerson && lookedAt !== null ? 'looked-at' : todo === 'terminate' ? 'terminated' : 'accepted'
     return { workflowId, runId, decided }
   })
   const { temporal } = standing

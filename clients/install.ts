@@ -57,7 +57,7 @@ export async function installOnAgents(client: Client, request: InstallRequest): 
 }
 
 /** Whether anybody polled for workflow tasks lately. */
-export async function isServed(client: Client): Promise<boolean> {
+export async function isServed(client: Pick<Client, 'workflowService'> & { readonly options: { readonly namespace: string } }): Promise<boolean> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: 'muster' },

@@ -1,6 +1,6 @@
 /** What this Temporal says of itself and of runs: asked of the server, not of its listings, which may lag behind or not have been rolled back with it. */
 import { type Client, ServiceError, WorkflowNotFoundError } from '@temporalio/client'
-import { type SeenRun, workingProcedures } from '../domain/adoption.ts'
+import { type SeenRun, siteOfRun, workingProcedures } from '../domain/adoption.ts'
 import { isName } from '../domain/object-keys.ts'
 import { targetId } from '../workflows/messages.ts'
 import { inLanes } from './in-lanes.ts'
@@ -42,7 +42,7 @@ export async function openRuns(client: Client, systems: readonly string[]): Prom
   try {
     for await (const run of client.workflow.list({ query: "ExecutionStatus = 'Running' AND TaskQueue = 'muster'" })) {
       const said = run.searchAttributes?.['MusterSystem']?.[0]
-      add(run, systemOf(run.workflowId) ?? (typeof said === 'string' ? said : null))
+      add(run, systemOf(run.workflowId) ?? siteOfRun(run.workflowId) ?? (typeof said === 'string' ? said : null))
       if (found.size >= mostOpen) break
     }
   } catch (error) {
@@ -56,6 +56,19 @@ export async function openRuns(client: Client, systems: readonly string[]): Prom
     }),
   )
   return [...found.values()]
+}
+
+/** Whether it has a run that worked on a system and is over; true too where it does not answer that. @throws what Temporal's client throws */
+export async function listsClosedRuns(client: Client): Promise<boolean> {
+  const types = [...workingProcedures].map((type) => `'${type}'`).join(', ')
+  try {
+    for await (const _ of client.workflow.list({ query: `ExecutionStatus != 'Running' AND TaskQueue = 'muster' AND WorkflowType IN (${types})`, pageSize: 1 }))
+      return true
+    return false
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error
+    return true
+  }
 }
 
 function systemOf(workflowId: string): string | null {

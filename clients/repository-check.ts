@@ -3,6 +3,7 @@ import type { Verifier } from '../adapters/crypto/crypto.ts'
 import type { Store } from '../adapters/store/store.ts'
 import { configHash } from '../config/canonical.ts'
 import type { Config } from '../domain/config.ts'
+import { foldRecords } from '../domain/control-state.ts'
 import { MusterError } from '../domain/failures.ts'
 import type { RestoreForecast } from '../domain/forecast.ts'
 import {
@@ -19,7 +20,7 @@ import {
   walPrefix,
 } from '../domain/object-keys.ts'
 import type { RecoveryKit } from '../domain/recovery-kit.ts'
-import type { StoreMarker, WalIndex } from '../domain/repository-format.ts'
+import type { StoreMarker, Suspicion, WalIndex } from '../domain/repository-format.ts'
 import { formatLsn } from '../domain/wal.ts'
 import { readCatalog } from '../repository/catalog.ts'
 import { readChain } from '../repository/control-records.ts'
@@ -42,6 +43,8 @@ export interface RepositoryFindings {
   /** Attempts that died, or go on right now. */
   readonly unpublished: number
   readonly problems: readonly { readonly key: string; readonly problem: string }[]
+  /** Valid and whole, and no recovery points: signed by hosts under suspicion. */
+  readonly doubtful: readonly { readonly key: string; readonly why: string; readonly lift: string }[]
   /** ISO-8601 UTC; null where there is no control record. */
   readonly newestRecordAt: string | null
 }
@@ -73,9 +76,12 @@ export async function checkRepository(deps: RepositoryCheckDeps, store: Store): 
   const problems: Problem[] = []
   const marker = await readMarker(deps, store, problems)
   deps.onProgress('reading manifests')
-  const catalog = await readCatalog(deps, store)
+  const records = await readAllRecords(deps, store, problems)
+  const catalog = await readCatalog({ ...deps, suspicions: (system) => records.get(system)?.suspicions ?? [] }, store)
+  const doubtful = catalog.doubtful.map(({ key, why, lift }) => ({ key, why, lift }))
+  const inDoubt = new Set(doubtful.map(({ key }) => key))
   problems.push(
-    ...catalog.invalid.map(({ key, problem }) => ({ key, problem: withoutPlace(problem) })),
+    ...catalog.invalid.filter(({ key }) => !inDoubt.has(key)).map(({ key, problem }) => ({ key, problem: withoutPlace(problem) })),
     ...catalog.damaged.map(({ key, problem }) => ({ key, problem })),
   )
   const keyLists = (await keysUnder(store, keysPrefix)).length
@@ -84,7 +90,6 @@ export async function checkRepository(deps: RepositoryCheckDeps, store: Store): 
   const forecasts = await readForecasts(deps, store, problems)
   const kits = await readRecoveryKits(deps, store, problems)
   const wal = await readWal(deps, store, problems)
-  const records = await readAllRecords(deps, store, problems)
   const ownRecords = [...records].filter(([chain]) => isOwnChain(chain)).reduce((sum, [, { count }]) => sum + count, 0)
   const names = new Set([...catalog.manifests.map(({ system }) => system), ...wal.keys(), ...[...records.keys()].filter((chain) => !isOwnChain(chain))])
   const systems = [...names].sort().map((system): SystemFindings => {
@@ -115,6 +120,7 @@ export async function checkRepository(deps: RepositoryCheckDeps, store: Store): 
     ownRecords,
     unpublished: catalog.unpublished.length,
     problems,
+    doubtful,
     newestRecordAt,
   }
 }
@@ -217,16 +223,18 @@ function walProblem(key: string, index: WalIndex, sizeBytes: number | undefined)
   return sizeBytes === index.object.sizeBytes ? null : `its object ${index.object.key} is ${sizeBytes} bytes long instead of ${index.object.sizeBytes}`
 }
 
-async function readAllRecords(
-  deps: RepositoryCheckDeps,
-  store: Store,
-  problems: Problem[],
-): Promise<ReadonlyMap<string, { count: number; newestAt: string | null }>> {
+interface ChainFindings {
+  readonly count: number
+  readonly newestAt: string | null
+  readonly suspicions: readonly Suspicion[]
+}
+
+async function readAllRecords(deps: RepositoryCheckDeps, store: Store, problems: Problem[]): Promise<ReadonlyMap<string, ChainFindings>> {
   const systems = new Set((await keysUnder(store, recordsPrefix)).map((key) => key.split('/')[1] as string))
-  const found = new Map<string, { count: number; newestAt: string | null }>()
+  const found = new Map<string, ChainFindings>()
   for (const system of systems) {
     const chain = await believed(problems, `${recordsPrefix}${system}/`, () => readChain(store, system, deps.verifier))
-    if (chain) found.set(system, { count: chain.records.length, newestAt: chain.records.at(-1)?.at ?? null })
+    if (chain) found.set(system, { count: chain.records.length, newestAt: chain.records.at(-1)?.at ?? null, suspicions: foldRecords(chain.records).suspicions })
   }
   return found
 }

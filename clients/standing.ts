@@ -4,12 +4,15 @@ import type { Verifier } from '../adapters/crypto/crypto.ts'
 import type { Store } from '../adapters/store/store.ts'
 import { judgeStanding, type KnownRun, mergeRuns, type Standing } from '../domain/adoption.ts'
 import type { Config } from '../domain/config.ts'
-import { sitesOf } from '../domain/placement.ts'
-import { newestAdoption } from '../repository/adoptions.ts'
+import type { Suspicion } from '../domain/repository-format.ts'
+import { doubtText } from '../domain/suspicion.ts'
+import { readAdoptions } from '../repository/adoptions.ts'
 import { endedByAudit } from '../repository/audited-ends.ts'
 import type { DocumentCache } from '../repository/document-cache.ts'
 import { knownRuns } from '../repository/known-runs.ts'
-import { describeOrchestrator, openRuns, type OpenRun, seeRuns } from './orchestrator.ts'
+import type { SignedRun } from '../repository/signed-run.ts'
+import { readSystemChains } from '../repository/system-chains.ts'
+import { describeOrchestrator, listsClosedRuns, openRuns, type OpenRun, seeRuns } from './orchestrator.ts'
 
 export interface StandingDeps {
   readonly client: Client
@@ -32,8 +35,12 @@ export async function gatherStanding(deps: StandingDeps): Promise<Standing> {
   const { client, config, verifier, cache, now, secondsEach, most } = deps
   const systems = Object.keys(config.systems)
   const places = Object.keys(config.stores).map((name) => ({ name, open: () => deps.store(name) }))
-  const [{ temporal, retentionSeconds }, open] = await Promise.all([describeOrchestrator(client), openRuns(client, systems)])
-  const [{ runs, moves, unread }, adoption, audited] = await Promise.all([
+  const [{ temporal, retentionSeconds }, open, listsClosed] = await Promise.all([
+    describeOrchestrator(client),
+    openRuns(client, systems),
+    listsClosedRuns(client),
+  ])
+  const [repository, chains, audited] = await Promise.all([
     knownRuns(
       {
         places,
@@ -44,16 +51,39 @@ export async function gatherStanding(deps: StandingDeps): Promise<Standing> {
         since: sinceOf(now, retentionSeconds, open),
         most,
         alsoRuns: new Set([...open, ...deps.notes].map(({ runId }) => runId.slice(-8))),
-        movesOf: new Set(open.map(({ system }) => system).filter((system) => systems.includes(system) && sitesOf(config, system).length > 1)),
       },
       systems,
     ),
-    newestAdoption({ places, verifier, secondsEach }, temporal),
+    readSystemChains({ places, verifier, secondsEach }, systems),
     endedByAudit({ places, verifier, secondsEach }, Object.keys(config.sites), open),
   ])
-  const known = mergeRuns([...runs, ...deps.notes, ...audited, ...open.map(asKnown)])
-  const seen = await seeRuns(client, known)
-  return judgeStanding({ temporal, adoptedAt: adoption?.until ?? null, known, seen, moves, now, retentionSeconds, unread })
+  const adopted = await readAdoptions({ places, verifier, secondsEach }, temporal, chains.suspicions)
+  const { runs, doubts } = believedOf([...repository.runs, ...audited.runs], chains.suspicions)
+  const known = mergeRuns([...runs, ...deps.notes, ...open.map(asKnown)])
+  return judgeStanding({
+    temporal,
+    adopted,
+    doubts: [...adopted.doubts, ...doubts],
+    known,
+    seen: await seeRuns(client, known),
+    moves: chains.moves,
+    now,
+    retentionSeconds,
+    unread: [...new Set([...repository.unread, ...chains.unread, ...audited.unread])].sort(),
+    listsClosed,
+  })
+}
+
+/** Who rules a host can sign with its key that a run has ended, or never did: that decides nothing, and is told. */
+function believedOf(all: readonly SignedRun[], suspicions: readonly Suspicion[]): { readonly runs: readonly KnownRun[]; readonly doubts: readonly string[] } {
+  const doubts = new Set<string>()
+  const runs = all.flatMap(({ run, signed, what }) => {
+    const doubt = doubtText(suspicions, signed)
+    if (doubt === null) return [run]
+    doubts.add(`${what} (run ${run.runId}) does not count: ${doubt}`)
+    return []
+  })
+  return { runs, doubts: [...doubts] }
 }
 
 function asKnown(run: OpenRun): KnownRun {

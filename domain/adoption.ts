@@ -4,13 +4,22 @@
  */
 import { approvedProcedures } from './evidence.ts'
 
+/** Moves every system of a site, each by a run of its own; has no evidence of its own, and stands under the name of the site. */
+const siteProcedure = 'failoverSite'
+
+/** The site that a run moves all systems from; null of another run. */
+export function siteOfRun(workflowId: string): string | null {
+  return /^failover-site\/([^/]+)$/.exec(workflowId)?.[1] ?? null
+}
+
 /** Runs that work on a system. Others only look, or bring a configuration: done twice they do no harm. */
-export const workingProcedures: ReadonlySet<string> = new Set([...approvedProcedures, 'backupSystem', 'archiveWal', 'drill', 'refreshStandby'])
+export const workingProcedures: ReadonlySet<string> = new Set([...approvedProcedures, siteProcedure, 'backupSystem', 'archiveWal', 'drill', 'refreshStandby'])
 
 /** What the repository, or the notes of this host, know of a run. */
 export interface KnownRun {
   readonly workflowId: string
   readonly runId: string
+  /** Of the failover of a site, the site. */
   readonly system: string
   readonly procedure: string
   readonly startedAt: string
@@ -58,6 +67,10 @@ export interface Standing {
   /** Of the namespace. */
   readonly temporal: string
   readonly adoptedAt: string | null
+  /** How many adoptions there are of it. */
+  readonly adoptions: number
+  /** What hosts under suspicion have signed since, and what therefore was not counted; one line each. */
+  readonly doubts: readonly string[]
   readonly held: boolean
   /** Whether a person has to decide, also where there is one site. */
   readonly needsPerson: boolean
@@ -65,6 +78,8 @@ export interface Standing {
   readonly runs: readonly JudgedRun[]
   /** Stores that did not answer. */
   readonly unread: readonly string[]
+  /** Whether workers have worked for it already: it has runs that ended, or that came to a step. */
+  readonly hasWorked: boolean
 }
 
 export interface SiteMove {
@@ -75,7 +90,14 @@ export interface SiteMove {
 
 export interface StandingFacts {
   readonly temporal: string
-  readonly adoptedAt: string | null
+  readonly adopted: {
+    /** Newest moment that was known of a run that was decided about; null where it was never adopted. */
+    readonly until: string | null
+    /** Run ids. */
+    readonly decided: ReadonlySet<string>
+    readonly count: number
+  }
+  readonly doubts: readonly string[]
   readonly known: readonly KnownRun[]
   readonly seen: ReadonlyMap<string, SeenRun>
   readonly moves: readonly SiteMove[]
@@ -83,26 +105,39 @@ export interface StandingFacts {
   /** For how long Temporal keeps runs that have closed. */
   readonly retentionSeconds: number
   readonly unread: readonly string[]
+  /** Whether it lists a run that has closed. */
+  readonly listsClosed: boolean
 }
 
 /** Temporal removes a run some time after it may. */
 const removedAboutSeconds = 600
 
+/** Times of runs come from the clocks of several hosts: so far they may be apart. */
+export const clocksApartSeconds = 600
+
 export function judgeStanding(facts: StandingFacts): Standing {
-  const { temporal, adoptedAt, unread } = facts
+  const { temporal, adopted, doubts, unread } = facts
   const expected = facts.known.filter((run) => isExpected(run, facts))
-  const runs = facts.known.flatMap((run) => judgeRun(run, facts, expected.includes(run)) ?? [])
+  const ofSystems = facts.known.flatMap((run) => judgeRun(run, facts, expected.includes(run)) ?? [])
+  const runs = [
+    ...ofSystems,
+    ...facts.known.flatMap((run) => (ofSystems.some(({ runId }) => runId === run.runId) ? [] : (judgeSiteRun(run, ofSystems, facts) ?? []))),
+  ]
   // Of a run that is known from this Temporal alone, such as one that somebody has just started, nothing can be lost.
   const noted = expected.filter(({ endedAt, begunAt, lastStepAt }) => endedAt !== null || begunAt !== null || lastStepAt !== null)
   const newest = noted.reduce<KnownRun | null>((best, one) => (best === null || progressOf(one) > progressOf(best) ? one : best), null)
   const isNewestUnknown = newest !== null && stateOf(newest, facts) === 'unknown'
   return {
     temporal,
-    adoptedAt,
+    adoptedAt: adopted.until,
+    adoptions: adopted.count,
+    doubts,
     held: isNewestUnknown || runs.some(({ todo, needsPerson }) => todo === 'terminate' || needsPerson),
     needsPerson: runs.some((run) => run.needsPerson || (run.todo === 'terminate' && changesInPlace(run))),
     runs: [...runs].sort((a, b) => (progressOf(a) > progressOf(b) ? -1 : 1)),
     unread,
+    // One that somebody has just started, and nobody has worked on yet, says nothing.
+    hasWorked: facts.listsClosed || [...facts.seen.values()].some(({ state, reachedAt }) => state === 'closed' || reachedAt !== null),
   }
 }
 
@@ -112,9 +147,11 @@ export function progressOf({ startedAt, endedAt, begunAt, lastStepAt }: KnownRun
 }
 
 /** Whether Temporal ought to know it: it was neither adopted without, nor removed by retention. */
-function isExpected(run: KnownRun, { adoptedAt, now, retentionSeconds }: StandingFacts): boolean {
+function isExpected(run: KnownRun, { adopted, now, retentionSeconds }: StandingFacts): boolean {
   const at = progressOf(run)
-  if (adoptedAt !== null && at <= adoptedAt) return false
+  if (adopted.decided.has(run.runId)) return false
+  // One of which nobody decided may have come after, though by its clock it came before.
+  if (adopted.until !== null && Date.parse(at) <= Date.parse(adopted.until) - clocksApartSeconds * 1000) return false
   return now.getTime() - Date.parse(at) < (retentionSeconds - removedAboutSeconds) * 1000
 }
 
@@ -141,6 +178,15 @@ function judgeRunning(run: KnownRun, facts: StandingFacts): JudgedRun | null {
   return judged('would-repeat-cut-off', true, `it was changing the system in place from ${run.begunAt} on, and nothing says that it ended`)
 }
 
+/** Whether it was rolled back shows in what it has started: it would start the failovers again that it does not know of, or that are ended here. */
+function judgeSiteRun(run: KnownRun, ofSystems: readonly JudgedRun[], facts: StandingFacts): JudgedRun | null {
+  if (run.procedure !== siteProcedure || stateOf(run, facts) !== 'running') return null
+  const moved = ofSystems.find(({ procedure, startedAt }) => procedure === 'failover' && startedAt > run.startedAt)
+  if (!moved) return null
+  const why = `the failover of ${moved.system} of ${moved.startedAt}, which it may have started, went on without this Temporal`
+  return { ...run, finding: 'would-repeat', todo: 'terminate', needsPerson: false, why }
+}
+
 /** Runs under the id of a system come one after the other. */
 function overtakenBy(run: KnownRun, { known, moves }: StandingFacts): string | null {
   if (run.workflowId !== `target/${run.system}`) return null
@@ -155,7 +201,7 @@ function stateOf(run: KnownRun, { seen }: StandingFacts): SeenRun['state'] {
 }
 
 function changesInPlace({ procedure, begunAt }: KnownRun): boolean {
-  return begunAt !== null || (approvedProcedures as readonly string[]).includes(procedure)
+  return begunAt !== null || procedure === siteProcedure || (approvedProcedures as readonly string[]).includes(procedure)
 }
 
 /** What several sources know of the same run. */

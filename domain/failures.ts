@@ -76,6 +76,7 @@ const table = {
   MusterBug: { retry: false, exitCode: 71, hint: 'this is a defect of Muster; report it with: --debug' },
   TemporalUnreachable: { retry: true, exitCode: 72, hint: 'start it: muster up, or correct TEMPORAL_ADDRESS' },
   SourceChanged: { retry: true, exitCode: 73, hint: 'files changed while they were read; run the backup again' },
+  HeldBack: { retry: false, exitCode: 74, hint: 'Temporal was lost or rolled back; look, and decide: muster apply --adopt' },
 } as const satisfies Record<string, FailureRule>
 
 export type FailureType = keyof typeof table

@@ -12,16 +12,33 @@ export interface SignedBy {
   readonly at: string
 }
 
-/** @returns why it does not count, in words; null where it does */
-export function suspectText(suspicions: readonly Suspicion[], { host, keyValidFrom, at }: SignedBy): string | null {
-  const found = suspicions.find(
-    (one) =>
-      host !== null &&
-      one.hosts.includes(host) &&
-      isBefore(one.since, at) &&
-      (one.until === undefined || !isBefore(one.until, at)) &&
-      (keyValidFrom === null || !isBefore(one.notedAt, keyValidFrom)),
+/** @returns the suspicion under which it was signed; null where there is none */
+export function suspicionOf(suspicions: readonly Suspicion[], { host, keyValidFrom, at }: SignedBy): Suspicion | null {
+  return (
+    suspicions.find(
+      (one) =>
+        host !== null &&
+        one.hosts.includes(host) &&
+        isBefore(one.since, at) &&
+        (one.until === undefined || !isBefore(one.until, at)) &&
+        (keyValidFrom === null || !isBefore(one.notedAt, keyValidFrom)),
+    ) ?? null
   )
-  if (!found) return null
-  return `it was signed at ${at} by the key of ${host}, which is under suspicion since ${found.since}: no recovery point`
+}
+
+/** Why something that was signed so is in doubt, in words; null where it is not. */
+export function doubtText(suspicions: readonly Suspicion[], signed: SignedBy): string | null {
+  const found = suspicionOf(suspicions, signed)
+  return found && `it was signed at ${signed.at} by the key of ${signed.host}, which is under suspicion since ${found.since}`
+}
+
+/** @returns why a backup does not count, in words; null where it does */
+export function suspectText(suspicions: readonly Suspicion[], signed: SignedBy): string | null {
+  const doubt = doubtText(suspicions, signed)
+  return doubt && `${doubt}: no recovery point`
+}
+
+/** What takes a suspicion back, for a person to type. @param run as the suspicion names it */
+export function liftCommand(system: string, run: string): string {
+  return `muster scenario security-breach ${system} --lift ${run} --reason TEXT`
 }

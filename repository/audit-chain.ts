@@ -1,5 +1,5 @@
 /** Reading audit chains: one record, and where the chains of a store end. */
-import type { Verifier } from '../adapters/crypto/crypto.ts'
+import type { VerifiedSigner, Verifier } from '../adapters/crypto/crypto.ts'
 import type { Store } from '../adapters/store/store.ts'
 import { type AuditRecord, noPreviousRecord } from '../domain/audit.ts'
 import { MusterError } from '../domain/failures.ts'
@@ -14,6 +14,8 @@ export interface OpenedAudit {
   /** Null where it cannot be believed; `problem` says why. */
   readonly record: AuditRecord | null
   readonly problem: string | null
+  /** Who signed it; null where it cannot be believed. */
+  readonly signer: VerifiedSigner | null
 }
 
 /** Never throws for what a record says, only for what the store says. @throws MusterError ObjectMissing, Unreachable, … */
@@ -26,14 +28,14 @@ export async function readAudit(store: Store, verifier: Verifier, site: string, 
   })
   const found = { sequence, bytes, sha256: hashOf(bytes, key) }
   try {
-    const { value } = openDocument<AuditRecord>(verifier, 'audit', bytes, `${store.name}:${key}`)
+    const { value, signer } = openDocument<AuditRecord>(verifier, 'audit', bytes, `${store.name}:${key}`)
     const isThis = value.format === 'muster-audit-1' && value.site === site && value.sequence === sequence
     return isThis
-      ? { ...found, record: value, problem: null }
-      : { ...found, record: null, problem: `is another record than its key says [${store.name}:${key}]` }
+      ? { ...found, record: value, problem: null, signer }
+      : { ...found, record: null, signer: null, problem: `is another record than its key says [${store.name}:${key}]` }
   } catch (error) {
     if (!(error instanceof MusterError)) throw error
-    return { ...found, record: null, problem: error.message }
+    return { ...found, record: null, signer: null, problem: error.message }
   }
 }
 

@@ -7,15 +7,25 @@ import type { Store } from '../adapters/store/store.ts'
 import { MusterError } from '../domain/failures.ts'
 import { backupsPrefix, componentBackupsPrefix, manifestKey, parseBackupKey } from '../domain/object-keys.ts'
 import type { Manifest, Suspicion } from '../domain/repository-format.ts'
-import { suspectText } from '../domain/suspicion.ts'
+import { liftCommand, suspectText, suspicionOf } from '../domain/suspicion.ts'
 import type { DocumentCache } from './document-cache.ts'
 import { openDocument } from './signed-document.ts'
 
 export interface CatalogDeps {
   readonly verifier: Verifier
   readonly cache: DocumentCache
-  /** Manifests that these make doubtful are not believed. */
-  readonly suspicions?: readonly Suspicion[]
+  /** Manifests that these make doubtful are not believed; where several systems are read, of each its own. */
+  readonly suspicions?: readonly Suspicion[] | ((system: string) => readonly Suspicion[])
+}
+
+/** A backup that a host under suspicion has signed after the moment. */
+export interface DoubtfulBackup {
+  readonly key: string
+  readonly manifest: Manifest
+  /** Why it does not count, and which run says so. */
+  readonly why: string
+  /** What takes that back, for a person to type. */
+  readonly lift: string
 }
 
 export interface StoreCatalog {
@@ -24,6 +34,8 @@ export interface StoreCatalog {
   readonly manifests: readonly Manifest[]
   /** Manifests that could not be believed, each with the reason. */
   readonly invalid: readonly { readonly key: string; readonly problem: string }[]
+  /** Of those the ones that are whole, and under suspicion. */
+  readonly doubtful: readonly DoubtfulBackup[]
   /** Backups with objects but no manifest: attempts that died, or are still running. */
   readonly unpublished: readonly {
     readonly system: string
@@ -51,20 +63,28 @@ export async function readCatalog(deps: CatalogDeps, store: Store, system?: stri
   }
   const manifests: Manifest[] = []
   const invalid: { key: string; problem: string }[] = []
+  const doubtful: DoubtfulBackup[] = []
   for (const key of manifestKeys) {
     try {
       const { manifest, signer } = await openManifestAt(deps, store, key)
       const at = [manifest.endedAt, takenAt.get(key) ?? manifest.endedAt].sort().at(-1) as string
-      const suspect = suspectText(deps.suspicions ?? [], { host: signer.name, keyValidFrom: signer.validFrom, at })
-      if (suspect === null) manifests.push(manifest)
-      else invalid.push({ key, problem: `backup ${manifest.backup} of ${manifest.system}/${manifest.component} does not count: ${suspect}` })
+      const signed = { host: signer.name, keyValidFrom: signer.validFrom, at }
+      const suspicions = (typeof deps.suspicions === 'function' ? deps.suspicions(manifest.system) : deps.suspicions) ?? []
+      const suspicion = suspicionOf(suspicions, signed)
+      if (suspicion === null) {
+        manifests.push(manifest)
+        continue
+      }
+      const why = `backup ${manifest.backup} of ${manifest.system}/${manifest.component} does not count: ${suspectText(suspicions, signed)}`
+      invalid.push({ key, problem: why })
+      doubtful.push({ key, manifest, why: `${why} (${suspicion.run} noted it)`, lift: liftCommand(manifest.system, suspicion.run) })
     } catch (error) {
       if (!(error instanceof MusterError) || error.type === 'Unreachable' || error.type === 'CredentialsRejected') throw error
       invalid.push({ key, problem: error.message })
     }
   }
   manifests.sort((a, b) => (a.backup < b.backup ? -1 : 1))
-  return { store: store.name, manifests, invalid, unpublished: findUnpublished(sizes, manifestKeys), damaged: findDamaged(sizes, manifests) }
+  return { store: store.name, manifests, invalid, doubtful, unpublished: findUnpublished(sizes, manifestKeys), damaged: findDamaged(sizes, manifests) }
 }
 
 /** @throws MusterError BackupNotFound | SignatureInvalid | ManifestInvalid */

@@ -76,6 +76,7 @@ export function createDesk(places: Places, json: boolean, temporal: Desk['tempor
     },
     adopting: async () => (await import('./adoption.ts')).adoptingHere(places, await temporal()),
     standing: async () => (await import('./adoption.ts')).standingOrNull(places, temporal),
+    heldBack: async (options) => (await import('./held-here.ts')).heldBackHere(places, temporal, options),
     canApply: async () => (await import('./adoption.ts')).hasControlKey(places),
     init: async (options) => (await import('./init.ts')).initialise(places, options),
     openRepository: async (options) => (await import('./open-repository.ts')).openRepository(places, options),

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import type { Agent } from '../activities/agent.ts'
 import { adoptCommand, heldText, standingLines } from '../clients/standing-text.ts'
 import type { Standing } from '../domain/adoption.ts'
+import { identify } from '../adapters/process/find-processes.ts'
+import type { ProcessIdentity } from '../adapters/process/process.ts'
 import { createLogger } from '../observability/logger.ts'
 import { within } from '../repository/within.ts'
 
@@ -17,14 +19,35 @@ export interface HoldBackNotices {
 
 const channelSeconds = 15
 
+/** In the directory of a host. */
+export const holdNoteFile = 'held-back.json'
+
+/** Stands while a worker of the host waits for a person, and until one takes work. */
+export interface HoldNote {
+  /** Namespace id and reason. */
+  readonly said: string
+  readonly since: string
+  /** The worker that waits. */
+  readonly process: ProcessIdentity | null
+  /** Whether people were told. */
+  readonly told: boolean
+}
+
 export function createHoldBackNotices(agent: Agent): HoldBackNotices {
   const log = createLogger({ room: 'hold-back', host: agent.host })
-  const toldFile = join(agent.hostDirectory, 'held-back.json')
+  const toldFile = join(agent.hostDirectory, holdNoteFile)
+  const note = (one: HoldNote) => writeFile(toldFile, JSON.stringify(one), { mode: 0o600 }).catch(() => undefined)
   return {
     async held(standing) {
       const why = heldText(standing)
       const said = `${standing.temporal} ${why}`
-      if ((await readFile(toldFile, 'utf8').catch(() => '')).includes(said)) return
+      const before = await readHoldNote(toldFile)
+      const isTold = before?.said === said && before.told
+      const since = before?.said.startsWith(`${standing.temporal} `) ? before.since : agent.now().toISOString()
+      const about = { said, since, process: await identify(process.pid) }
+      // First: a command that waits for this worker reads it, and a channel may hang.
+      await note({ ...about, told: isTold })
+      if (isTold) return
       const body = [
         `${why}.`,
         `Workers of ${agent.host} take no work: what was done would be done again. Databases, services and the WAL shipper go on; schedules do not.`,
@@ -33,13 +56,22 @@ export function createHoldBackNotices(agent: Agent): HoldBackNotices {
         ...standingLines(standing),
       ]
       await tell(agent, log, 'critical', 'workers are held back: Temporal was lost or rolled back', body)
-      await writeFile(toldFile, JSON.stringify({ said, since: agent.now().toISOString() }), { mode: 0o600 }).catch(() => undefined)
+      await note({ ...about, told: true })
     },
     async adopted(standing, reason) {
       const body = [heldText(standing), `Adopted by ${agent.host}: ${reason}. Nothing is done again.`, '', ...standingLines(standing)]
       await tell(agent, log, 'warning', 'Temporal was lost or rolled back, and adopted', body)
     },
     over: () => rm(toldFile, { force: true }),
+  }
+}
+
+/** Null where none stands there, or it cannot be read. */
+export async function readHoldNote(path: string): Promise<HoldNote | null> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as HoldNote
+  } catch {
+    return null
   }
 }
 

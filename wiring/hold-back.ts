@@ -13,9 +13,10 @@ import type { Standing } from '../domain/adoption.ts'
 import type { Config } from '../domain/config.ts'
 import { MusterError } from '../domain/failures.ts'
 import { createLogger } from '../observability/logger.ts'
-import { newestAdoption } from '../repository/adoptions.ts'
+import { countAdoptions } from '../repository/adoptions.ts'
 import { schedulesHere, standingHere, writerHere } from './adoption.ts'
 import { createHoldBackNotices } from './hold-back-notices.ts'
+import type { SentBy } from './offline.ts'
 import { openedHere } from './open/install.ts'
 import type { Places } from './places.ts'
 
@@ -25,8 +26,8 @@ export interface HoldBackDeps {
   readonly client: Client
   /** One process of a site decides and tells people; agents of hosts wait. */
   readonly decides: boolean
-  /** Who has said that this Temporal is to be used, in its first hour; null where nobody has. */
-  readonly sentBy: string | null
+  /** Who has said that an empty Temporal is to be used, and when; null where nobody has. */
+  readonly sentBy: SentBy | null
   readonly signal: AbortSignal
 }
 
@@ -35,6 +36,7 @@ const everyMs = 1500
 /** Everything is looked at again so often: runs may have been ended by hand, stores may answer again. */
 const wholeEveryMs = 20_000
 const storeSeconds = 5
+const mostDoubts = 10
 
 /** Returns when work may be taken, or when told to stop. @throws what Temporal's client throws; MusterError of trust */
 export async function holdBack(deps: HoldBackDeps): Promise<void> {
@@ -45,6 +47,11 @@ export async function holdBack(deps: HoldBackDeps): Promise<void> {
     const standing = await lookOrNull(deps, log)
     if (standing !== null && standing.unread.length > 0)
       log.warn({ unread: standing.unread, held: standing.held }, 'stores did not answer: judged from the others and from the notes of this host')
+    if (standing !== null && standing.doubts.length > 0)
+      log.warn(
+        { doubts: standing.doubts.slice(0, mostDoubts), more: Math.max(0, standing.doubts.length - mostDoubts) },
+        'what hosts under suspicion signed was not counted',
+      )
     if (standing === null || !standing.held) return released(deps, told !== '', log)
     const why = heldText(standing)
     const mayAdopt = await whyByItself(deps, standing)
@@ -80,15 +87,27 @@ async function lookOrNull({ places, client }: HoldBackDeps, log: Log): Promise<S
 type Log = ReturnType<typeof createLogger>
 
 /** @returns why nobody has to be asked; null where a person has to decide */
-async function whyByItself({ places, agent, decides, sentBy }: HoldBackDeps, standing: Standing): Promise<string | null> {
+async function whyByItself(deps: HoldBackDeps, standing: Standing): Promise<string | null> {
+  const { agent, decides } = deps
   if (!decides) return null
+  const sent = await whySent(deps, standing)
+  if (sent !== null) return sent
   const { whole } = await agent.config(null)
-  const repeats = standing.runs.some(({ todo }) => todo === 'terminate')
-  if (sentBy !== null && !repeats) return `${sentBy} started it with --offline`
-  if ((await openedHere(places)) !== null && !repeats && (await readNotes(agent)).length === 0) return 'this machine was set up from a store'
-  // A store that is out may have the mark of a run that was cut off.
-  if (isOneSite(whole) && !standing.needsPerson && standing.unread.length === 0) return 'there is one site, and no run was past its first irreversible step'
+  // A store that is out may have the mark of a run that was cut off; so may be what does not count.
+  if (isOneSite(whole) && !standing.needsPerson && standing.unread.length + standing.doubts.length === 0)
+    return 'there is one site, and no run was past its first irreversible step'
   return null
+}
+
+/**
+ * A person has said to go on with an empty Temporal. That was said of the one that was empty then: one that was adopted or worked for
+ * since has been put back, and after this host has worked another one was lost. Neither did anybody speak of.
+ */
+async function whySent({ places, agent, sentBy }: HoldBackDeps, { runs, adoptedAt, hasWorked }: Standing): Promise<string | null> {
+  if (adoptedAt !== null || hasWorked || runs.some(({ todo }) => todo === 'terminate')) return null
+  const [newest] = await readNotes(agent)
+  if (sentBy !== null && (newest === undefined || newest.scheduledAt < sentBy.at)) return `${sentBy.by} started it with --offline`
+  return newest === undefined && (await openedHere(places)) !== null ? 'this machine was set up from a store' : null
 }
 
 /** A site without hosts is where a store stands. */
@@ -102,12 +121,11 @@ async function adoptByItself(deps: HoldBackDeps, standing: Standing, reason: str
   try {
     const applied = await agent.config(null)
     const writer = await writerHere(places, applied.whole)
-    const lookedAt = standing.runs.map(({ runId }) => runId)
     // Before the record: who is interrupted here is held back again, and makes them then. Where a store was opened, schedules
     // follow the systems that are active at its site.
     const opened = (await openedHere(places)) !== null
     const schedules = opened ? [] : await schedulesHere(client, { config: applied.whole, hash: applied.hash }, writer.verifier, true)
-    const { terminated } = await adopt({ client, standing, writer, by: `host ${agent.host}`, reason, lookedAt })
+    const { terminated } = await adopt({ client, standing, writer, by: `host ${agent.host}`, reason, lookedAt: null })
     log.warn({ reason, why: heldText(standing), terminated, schedules: schedules.map(({ id, change }) => `${change} ${id}`) }, 'adopted this Temporal')
     process.stderr.write(`adopted this Temporal: ${reason}\n`)
     await createHoldBackNotices(agent).adopted(standing, reason)
@@ -131,12 +149,11 @@ async function released(deps: HoldBackDeps, wasHeld: boolean, log: Log): Promise
   process.stderr.write('not held back any more\n')
 }
 
-async function untilSomethingChanged({ agent, signal }: HoldBackDeps, { temporal, adoptedAt }: Standing): Promise<void> {
+async function untilSomethingChanged({ agent, signal }: HoldBackDeps, { temporal, adoptions }: Standing): Promise<void> {
   const { whole } = await agent.config(null)
   const places = Object.keys(whole.stores).map((name) => ({ name, open: () => agent.store(whole, name) }))
-  const deps = { places, verifier: await agent.verifier(whole), secondsEach: storeSeconds }
   for (let waited = 0; waited < wholeEveryMs && !signal.aborted; waited += everyMs) {
     await sleep(everyMs, undefined, { signal }).catch(() => undefined)
-    if (((await newestAdoption(deps, temporal))?.until ?? null) !== adoptedAt) return
+    if ((await countAdoptions({ places, secondsEach: storeSeconds }, temporal)) > adoptions) return
   }
 }

@@ -26,8 +26,20 @@ export interface OfflineOptions {
   readonly by: string
 }
 
-/** Who started this Temporal to use it without the one that is gone: its workers need no adoption by another command. */
-export const sentByVariable = 'MUSTER_SENT_BY'
+/** Who has said that an empty Temporal is to be used without the one that is gone, and when. */
+export interface SentBy {
+  readonly by: string
+  readonly at: string
+}
+
+/** Both, for the workers of this Temporal: they need no adoption by another command. */
+const sentByVariable = 'MUSTER_SENT_BY'
+
+/** Null where nobody has said anything, or not when. */
+export function sentBy(env: NodeJS.ProcessEnv = process.env): SentBy | null {
+  const [at = '', ...by] = (env[sentByVariable] ?? '').split(' ')
+  return Number.isNaN(Date.parse(at)) || by.length === 0 ? null : { at, by: by.join(' ') }
+}
 
 /** Longer than a cold start of everything takes. */
 const startSeconds = 120
@@ -87,7 +99,7 @@ async function startUp(
   say(`starting Temporal, agent and WAL shipper of ${host} at site ${site}; log in ${logFile}`)
   const started = await startService(program, args, {
     logFile,
-    env: { ...passedOn(), [sentByVariable]: by, MUSTER_HOME: places.home, MUSTER_KEYS: places.keys },
+    env: { ...passedOn(), [sentByVariable]: `${new Date().toISOString()} ${by}`, MUSTER_HOME: places.home, MUSTER_KEYS: places.keys },
   })
   for (let waited = 0; waited < startSeconds * 4 && (await isRunning(started)); waited++) {
     const up = await upHere(places)

@@ -13,7 +13,7 @@ import { registerSearchAttributes } from '../workers/search-attributes.ts'
 import { createWorkers, runWorkers } from '../workers/worker.ts'
 import { createAgent } from './agent.ts'
 import { holdBack } from './hold-back.ts'
-import { sentByVariable } from './offline.ts'
+import { sentBy } from './offline.ts'
 import type { Places } from './places.ts'
 import { saveReplayKit } from './replay-kits.ts'
 import { quietTemporal } from './quiet-temporal.ts'
@@ -40,7 +40,7 @@ export async function runWorker(places: Places, options: WorkerOptions): Promise
     // Schedules carry them: what adopts this Temporal makes the schedules.
     await registerSearchAttributes(connection, namespace)
     const decides = options.roles.workflows || options.roles.site
-    await holdBack({ places, agent, client, decides, sentBy: process.env[sentByVariable] || null, signal })
+    await holdBack({ places, agent, client, decides, sentBy: sentBy(), signal })
     if (signal.aborted) return
     if (options.roles.host) await releaseLocks(agent, client)
     const code = options.roles.workflows ? await loadBundle() : { code: '' }

@@ -209,7 +209,7 @@ async function giveUp(context: BreachContext, end: BreachEnd, error: unknown): P
   const { to } = context.plan.decision
   const moved = await CancellationScope.nonCancellable(() => hasMoved(context, end))
   const state = moved
-    ? `${input.system} is active at site ${to} now; the old side stays isolated`
+    ? `${input.system} is active at site ${to} now; the old side stays isolated${end.moved === null ? `; ${halfOpened(input.system)}` : ''}`
     : began
       ? `${input.system} stays isolated: nothing is served`
       : 'nothing was isolated'
@@ -225,6 +225,11 @@ async function giveUp(context: BreachContext, end: BreachEnd, error: unknown): P
       ? `; go on: muster scenario security-breach ${input.system}, with the same moment and hosts; nothing came of it after all: add --lift ${context.run}`
       : ''
   return fail(problem.type, `${problem.message}; ${state}${on}`)
+}
+
+/** What a failover does behind its opening, as a person does it: nothing of it is in the way of what was done already. */
+function halfOpened(system: string): string {
+  return `its failover was cut off while it opened: see what runs there (muster status ${system}), start database and services that do not as their own manager does, then: muster apply (schedules), muster backup ${system} (a base backup of the new life)`
 }
 
 /** A failover that fails past its opening is not taken back: whether the system is at the other site, the records say. */

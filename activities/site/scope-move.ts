@@ -9,6 +9,7 @@ import { type Agent, systemOf } from '../agent.ts'
 import type { Work } from '../boundary.ts'
 import { activeSite } from './active-site.ts'
 import type { RestoreScope } from './scope-restore.ts'
+import { type SuspectedSource, suspectedSource } from './suspected-source.ts'
 
 export interface MoveScope extends RestoreScope {
   readonly from: string
@@ -18,6 +19,8 @@ export interface MoveScope extends RestoreScope {
   readonly sourceComponents: readonly { readonly component: string; readonly host: string }[]
   readonly fence: readonly FenceWay[]
   readonly limits: TimeLimits
+  /** What a person should know before the plan is approved. */
+  readonly warnings?: readonly string[]
   /** Where hosts of the old side are under suspicion: what is changed before the opening, and looked at. */
   readonly breach?: { readonly rotate: BreachRotation; readonly review: readonly string[] }
 }
@@ -36,7 +39,8 @@ export interface ScopeMoveInput {
  * Effect: none.
  * Idempotent: yes, it only reads.
  * Heartbeat: none needed.
- * Fails with: UnknownName, InvalidInput (no other site), WrongTarget (it is there already), NotActiveSite, Unreachable.
+ * Fails with: UnknownName, InvalidInput (no other site), WrongTarget (it is there already), NotActiveSite, Unreachable,
+ *   PreconditionFailed (a planned move away from a host under suspicion).
  */
 export function scopeMove(agent: Agent) {
   return async (input: ScopeMoveInput, _work: Work): Promise<MoveScope> => {
@@ -52,6 +56,13 @@ export function scopeMove(agent: Agent) {
     const there = Object.entries(old.components).map(([component, { host }]) => ({ component, host }))
     const here = Object.entries(system.components).map(([component, { host }]) => ({ component, host }))
     const services = [...system.services].reverse().map(({ name, host }) => ({ service: name, host }))
+    const suspected = await suspectedSource(
+      agent,
+      whole,
+      input.system,
+      [...there, ...old.services].map(({ host }) => host),
+    )
+    refusePlanned(input, suspected)
     return {
       configHash: hash,
       hosts: [...new Set([...here, ...services].map(({ host }) => host))],
@@ -64,7 +75,13 @@ export function scopeMove(agent: Agent) {
         services: [...old.services].reverse().map(({ name, host }) => ({ service: name, host })),
       },
       sourceComponents: there,
-      fence: waysToFence(input.procedure, system.failover.fence !== undefined && to === system.failover.to, input.suspects !== undefined),
+      fence: waysToFence(
+        input.procedure,
+        system.failover.fence !== undefined && to === system.failover.to,
+        input.suspects !== undefined || suspected.hosts.length > 0,
+      ),
+      // Who answers the breach knows.
+      ...(suspected.warnings.length > 0 && input.suspects === undefined && { warnings: suspected.warnings }),
       ...(input.suspects && { breach: breachOf(system) }),
       limits: config.limits ?? defaultTimeLimits,
     }
@@ -86,6 +103,14 @@ function breachOf({ breach }: SystemConfig): NonNullable<MoveScope['breach']> {
 function waysToFence(procedure: MoveProcedure, hasCommand: boolean, isSuspect: boolean): readonly FenceWay[] {
   if (isPlanned(procedure)) return ['agents']
   return [...(isSuspect ? [] : (['agents'] as const)), ...(hasCommand ? (['command'] as const) : []), 'people']
+}
+
+/** It has no other proof than the word of those agents. */
+function refusePlanned({ system, procedure }: ScopeMoveInput, { hosts, warnings }: SuspectedSource): void {
+  if (!isPlanned(procedure) || hosts.length === 0) return
+  throw new MusterError('PreconditionFailed', `a ${procedure} takes the word of the agents it leaves; ${warnings.join('; ')}`, {
+    hint: `move it without them: muster failover ${system}, or answer the breach: muster scenario security-breach ${system}`,
+  })
 }
 
 function refuseWrongSite(

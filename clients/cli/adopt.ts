@@ -38,6 +38,8 @@ export async function adoptTemporal(desk: Desk, { dryRun, yes, lookedAt }: Adopt
   return { standing, schedules, adopted }
 }
 
+const mostDoubts = 10
+
 function needsDecision({ standing }: Adopting): boolean {
   return standing.held || standing.runs.length > 0
 }
@@ -60,6 +62,8 @@ function isYes(answer: string): boolean {
 function show({ out }: Desk, { standing, schedules }: Adopting): void {
   out.line(standing.held ? `workers are held back: ${heldText(standing)}` : 'workers are not held back: this Temporal knows the newest run')
   for (const store of standing.unread) out.warn(`store ${store} did not answer: what only it knows is not listed`)
+  for (const doubt of standing.doubts.slice(0, mostDoubts)) out.warn(doubt)
+  if (standing.doubts.length > mostDoubts) out.warn(`and ${standing.doubts.length - mostDoubts} more of hosts under suspicion`)
   for (const line of standingLines(standing)) out.line(`  ${line}`)
   for (const { id, change, every } of schedules) out.line(`  schedule ${change.padEnd(7)} ${id}${every ? `  (${every})` : ''}`)
 }

@@ -7,6 +7,7 @@ import { lookAtRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
 import { watchSite } from './failover-site.ts'
 import { createRates, describeProgress, follow } from './follow.ts'
+import { refuseHeld } from './start.ts'
 import { showRestored } from './restore-view.ts'
 
 export function addResume(program: Command, desk: () => Desk): void {
@@ -19,6 +20,7 @@ export function addResume(program: Command, desk: () => Desk): void {
     .requiredOption('--reason <text>')
     .action(async (run: string, options: { openWith?: string[]; giveUp?: boolean; reason: string }) => {
       const { out, temporal, user } = desk()
+      await refuseHeld(desk())
       const action = options.giveUp ? 'giveUp' : options.openWith ? 'openWith' : 'retry'
       const input = { action, person: user, reason: options.reason, ...(options.openWith && { stores: options.openWith }) }
       const result = await (await temporal()).workflow.getHandle(run).executeUpdate('correct', { args: [input] })
@@ -65,8 +67,8 @@ export function addWatch(program: Command, desk: () => Desk): void {
           for (const text of waysOn(run, progress.paused)) out.line(`    ${text}`)
         })
       }
-      if ((await handle.describe()).type === 'failoverSite') return watchSite({ out }, await temporal(), run)
-      const { result, seconds } = await follow<RestoreResult>(handle, out)
+      if ((await handle.describe()).type === 'failoverSite') return watchSite(desk(), await temporal(), run)
+      const { result, seconds } = await follow<RestoreResult>(desk(), handle)
       out.result(result, () => (Array.isArray(result?.steps) ? showRestored(out, result, seconds) : out.line('done')))
     })
 }

@@ -5,6 +5,7 @@ import { type ApprovalStatement, approvalText } from '../../domain/approval.ts'
 import { MusterError } from '../../domain/failures.ts'
 import type { AnswerResult, ApproveInput } from '../../workflows/messages.ts'
 import type { Desk } from './desk.ts'
+import { refuseHeld } from './start.ts'
 import { eachOf, type Printed } from './each-of.ts'
 import { signerOf } from './signer-of.ts'
 import { type WaitingPlan, waitingIn, waitingWith } from './waiting-plans.ts'
@@ -40,6 +41,7 @@ async function approve(desk: Desk, prefixes: readonly string[], options: Approve
   if (prefixes.length === 0 && options.run === undefined)
     throw new MusterError('InvalidInput', 'no plan is named', { hint: 'muster approve HASH …, or all that wait in a run: muster approve --run RUN' })
   const client = await desk.temporal()
+  if (!options.print) await refuseHeld(desk)
   const waiting: WaitingPlan[] = []
   for (const prefix of prefixes) waiting.push(await waitingWith(client, prefix))
   if (options.run !== undefined) {

@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import { siteOfSystem } from '../../domain/copies.ts'
 import { formatSize } from '../../domain/durations.ts'
 import type { ArchiveWalResult, BackupSystemResult } from '../../workflows/messages.ts'
-import { startRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
+import { startFor } from './start.ts'
 import { evidenceLine } from './evidence-line.ts'
 import { follow } from './follow.ts'
 
@@ -15,14 +15,13 @@ export function addBackup(program: Command, desk: () => Desk): void {
     .option('--component <name...>', 'only these components')
     .option('--no-wait', 'start it and return')
     .action(async (system: string, options: { component?: string[]; wait: boolean }) => {
-      const { out, temporal, user, applied } = desk()
-      const client = await temporal()
+      const { out, user, applied } = desk()
       const site = siteOfSystem((await applied(null)).config, system)
       const input = { system, kind: 'full', requestedBy: user, ...(options.component && { components: options.component }) }
-      const handle = await startRun(client, { type: 'backupSystem', system, site, input, id: 'additive' })
+      const handle = await startFor(desk(), { type: 'backupSystem', system, site, input, id: 'additive' })
       if (!options.wait)
         return out.result({ workflowId: handle.workflowId }, () => out.line(`started ${handle.workflowId}\n  watch it: muster watch ${handle.workflowId}`))
-      const { result, seconds } = await follow<BackupSystemResult>(handle, out)
+      const { result, seconds } = await follow<BackupSystemResult>(desk(), handle)
       out.result({ workflowId: handle.workflowId, seconds, ...result }, () => {
         for (const one of result.components) {
           out.line(`  ${one.component.padEnd(12)} full backup ${formatSize(one.sizeBytes)} → ${one.copies.map(({ store }) => store).join(', ')}`)
@@ -43,11 +42,11 @@ export function addArchiveWal(program: Command, desk: () => Desk): void {
     .option('--component <name...>', 'only these databases')
     .option('--point <name>', 'also make a named point to recover to: muster restore SYSTEM --to-name NAME')
     .action(async (system: string, options: { component?: string[]; point?: string }) => {
-      const { out, temporal, user, applied } = desk()
+      const { out, user, applied } = desk()
       const site = siteOfSystem((await applied(null)).config, system)
       const input = { system, requestedBy: user, ...(options.component && { components: options.component }), ...(options.point && { point: options.point }) }
-      const handle = await startRun(await temporal(), { type: 'archiveWal', system, site, input, id: 'additive' })
-      const { result, seconds } = await follow<ArchiveWalResult>(handle, out)
+      const handle = await startFor(desk(), { type: 'archiveWal', system, site, input, id: 'additive' })
+      const { result, seconds } = await follow<ArchiveWalResult>(desk(), handle)
       out.result({ workflowId: handle.workflowId, seconds, ...result }, () => {
         for (const one of result.databases) {
           out.line(`  ${one.component}: in the required stores to ${one.requiredLsn}, last commit ${one.lastCommitAt ?? 'unknown'}`)

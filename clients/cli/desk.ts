@@ -14,6 +14,7 @@ import type { ApplyResult } from '../apply.ts'
 import type { Replayer } from '../audit-replay.ts'
 import type { Standing } from '../../domain/adoption.ts'
 import type { Adopting } from '../adopt.ts'
+import type { HeldBack } from '../held-back.ts'
 import type { DivergedReport } from './diverged.ts'
 import type { GuardAnswer, GuardOptions, PrintedUnits } from './guard.ts'
 import type { OpenedRepository, OpenRepositoryOptions } from './open.ts'
@@ -62,6 +63,8 @@ export interface Desk {
   adopting(): Promise<Adopting>
   /** The same in short, in seconds; null where Temporal does not answer or nothing was applied. */
   standing(): Promise<Standing | null>
+  /** Whether nobody works for this Temporal because workers are held back; waits, and says so, while they may still adopt it by themselves. */
+  heldBack(options: { readonly say: ((text: string) => void) | null }): Promise<HeldBack | null>
   /** Whether this machine can apply: it has the control key. */
   canApply(): Promise<boolean>
   init(options: {

@@ -3,8 +3,8 @@ import { siteOfSystem } from '../../domain/copies.ts'
 import { toMicros } from '../../domain/times.ts'
 import type { DrillResult } from '../../workflows/messages.ts'
 import { otherSite } from '../../domain/placement.ts'
-import { startRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
+import { startFor } from './start.ts'
 import { showDrill, showDrillPlan } from './drill-view.ts'
 import { follow } from './follow.ts'
 import { known } from './status.ts'
@@ -56,10 +56,10 @@ async function rehearse(desk: Desk, system: string, options: DrillOptions): Prom
     ...(drill && { drill }),
   }
   const input = { system, kind, requestedBy: desk.user, ...chosen, ...(planOnly && { planOnly }) }
-  const handle = await startRun(await desk.temporal(), { type: 'drill', system, site, input, id: planOnly ? 'plan' : 'additive' })
+  const handle = await startFor(desk, { type: 'drill', system, site, input, id: planOnly ? 'plan' : 'additive' })
   const { workflowId } = handle
   if (!wait && !planOnly) return out.result({ workflowId }, () => out.line(`started ${workflowId}\n  watch it: muster watch ${workflowId}`))
-  const { result, seconds } = await follow<DrillResult>(handle, out)
+  const { result, seconds } = await follow<DrillResult>(desk, handle)
   if (planOnly) return out.result(result.plan, () => showDrillPlan(out, result))
   out.result({ workflowId, seconds, ...result }, () => showDrill(out, result))
 }

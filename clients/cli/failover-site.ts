@@ -6,8 +6,9 @@ import { failures, MusterError } from '../../domain/failures.ts'
 import { otherSite } from '../../domain/placement.ts'
 import { systemsAt } from '../../domain/site-failover.ts'
 import type { FailoverSiteResult } from '../../workflows/messages.ts'
-import { startRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
+import type { Followable } from './unserved.ts'
+import { startFor } from './start.ts'
 import { showMovedSystems, showSitePlan } from './failover-site-view.ts'
 import { follow } from './follow.ts'
 import { followSite } from './follow-site.ts'
@@ -50,7 +51,7 @@ export async function failoverSite(desk: Desk, systems: readonly string[], optio
     ...(options.identity && { identityFile: options.identity }),
   }
   const request = { type: 'failoverSite' as const, system: site, site: to }
-  const { result: plan } = await follow<FailoverSiteResult>(await startRun(client, { ...request, input: { ...input, planOnly: true }, id: 'plan' }), out)
+  const { result: plan } = await follow<FailoverSiteResult>(desk, await startFor(desk, { ...request, input: { ...input, planOnly: true }, id: 'plan' }))
   const final = Boolean(options.plan || options.dryRun)
   showSitePlan(out, plan, { input, uiUrl, final })
   if (final) {
@@ -58,7 +59,7 @@ export async function failoverSite(desk: Desk, systems: readonly string[], optio
     return out.result(plan, () => undefined)
   }
   const expiresAt = Object.fromEntries(plan.planned.flatMap((one) => (one.expiresAt === null ? [] : [[one.system, one.expiresAt]])))
-  const handle = await startRun(client, { ...request, input: { ...input, expiresAt }, id: 'site' })
+  const handle = await startFor(desk, { ...request, input: { ...input, expiresAt }, id: 'site' })
   if (plan.planned.some(({ approvals }) => approvals && approvals.count > 0)) out.line(`  approve all that wait:  muster approve --run ${handle.workflowId}`)
   if (!options.wait)
     return out.result({ workflowId: handle.workflowId, planned: plan.planned }, () =>
@@ -68,8 +69,9 @@ export async function failoverSite(desk: Desk, systems: readonly string[], optio
 }
 
 /** Follows the failover of a site to its end, and says what came of each system. Sets the exit code: that of the worst. */
-export async function watchSite({ out }: Pick<Desk, 'out'>, client: Client, workflowId: string, runId?: string): Promise<void> {
-  const { systems, leftOut, outcome, problem, seconds } = await followSite(client, client.workflow.getHandle(workflowId, runId), out)
+export async function watchSite(desk: Followable, client: Client, workflowId: string, runId?: string): Promise<void> {
+  const { out } = desk
+  const { systems, leftOut, outcome, problem, seconds } = await followSite(desk, client, client.workflow.getHandle(workflowId, runId))
   process.exitCode = problem?.exitCode ?? (outcome === 'degraded' ? notAll : 0)
   out.result({ workflowId, outcome, seconds, systems, leftOut, ...(problem && { error: problem }) }, () => {
     showMovedSystems(out, systems, leftOut)

@@ -6,6 +6,7 @@ import { MusterError } from '../../domain/failures.ts'
 import type { AttestInput } from '../../workflows/messages.ts'
 import { systemRunsOf } from '../site-runs.ts'
 import type { Desk } from './desk.ts'
+import { refuseHeld } from './start.ts'
 import { eachOf, type Printed } from './each-of.ts'
 import { signerOf } from './signer-of.ts'
 
@@ -65,6 +66,7 @@ async function say(desk: Desk, client: Client, run: string, options: FenceOption
   const said: AttestInput = { plan, person: options.as ?? desk.user, statement: options.statement }
   const input = asked?.accept === 'signed' ? await signed(desk, `${run}:${runId}`, asked.expiresAt, said, options) : said
   if (options.print) return [input, () => out.line(JSON.stringify(input))]
+  await refuseHeld(desk)
   const result = await handle.executeUpdate<{ missing: number }, [AttestInput]>('attest', { args: [input] })
   return [
     { workflowId: run, person: input.person, ...result },

@@ -5,7 +5,8 @@ import type { FailoverSiteResult, SystemMoved } from '../../workflows/messages.t
 import { lookAtRun, type RunProgress } from '../runs.ts'
 import { type SystemRun, systemRunsOf } from '../site-runs.ts'
 import { createRates, describeProgress, followLooking, tellPause } from './follow.ts'
-import { explain, type Output, type ToldFailure } from './output.ts'
+import { explain, type ToldFailure } from './output.ts'
+import type { Followable } from './unserved.ts'
 
 export interface FollowedSite {
   readonly outcome: string
@@ -16,7 +17,8 @@ export interface FollowedSite {
   readonly problem: ToldFailure | null
 }
 
-export async function followSite(client: Client, handle: WorkflowHandle, out: Output): Promise<FollowedSite> {
+export async function followSite(desk: Followable, client: Client, handle: WorkflowHandle): Promise<FollowedSite> {
+  const { out } = desk
   const startedAt = Date.now()
   const told = new Map<string, string>()
   const rates = new Map<string, ReturnType<typeof createRates>>()
@@ -38,7 +40,7 @@ export async function followSite(client: Client, handle: WorkflowHandle, out: Ou
     if (out.isTerminal && !isDone()) out.progress(shown.join('  |  '))
   }
   try {
-    const { result, seconds } = await followLooking<FailoverSiteResult>(handle, out, look)
+    const { result, seconds } = await followLooking<FailoverSiteResult>(desk, handle, look)
     return { outcome: result.outcome, systems: result.systems, leftOut: result.leftOut, seconds, problem: null }
   } catch (error) {
     const { memo, closeTime, startTime } = await handle.describe()

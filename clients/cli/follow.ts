@@ -5,18 +5,20 @@ import { formatDuration, formatSize } from '../../domain/durations.ts'
 import { waysOn } from '../../domain/ways-on.ts'
 import { lookAtRun, type RunProgress } from '../runs.ts'
 import type { Output } from './output.ts'
+import { type Followable, watchForWorkers } from './unserved.ts'
 
 export interface Followed<T> {
   readonly result: T
   readonly seconds: number
 }
 
-/** @throws what the run failed with */
-export async function follow<T>(handle: WorkflowHandle, out: Output, onPhase?: (phase: string) => void): Promise<Followed<T>> {
+/** @throws what the run failed with; MusterError HeldBack where nobody goes on with it */
+export async function follow<T>(desk: Followable, handle: WorkflowHandle, onPhase?: (phase: string) => void): Promise<Followed<T>> {
+  const { out } = desk
   const rates = createRates()
   let phase = ''
   let problem = ''
-  return followLooking<T>(handle, out, async (isDone) => {
+  return followLooking<T>(desk, handle, async (isDone) => {
     const progress = await lookAtRun(handle).catch(() => null)
     if (!progress || isDone()) return
     if (progress.phase !== phase) onPhase?.(progress.phase)
@@ -31,9 +33,10 @@ export async function follow<T>(handle: WorkflowHandle, out: Output, onPhase?: (
 /**
  * Waits for the end of a run and looks at it meanwhile, again and again.
  * @param look shows what there is to see; nothing any more once the run is done
- * @throws what the run failed with
+ * @throws what the run failed with; MusterError HeldBack where nobody goes on with it
  */
-export async function followLooking<T>(handle: WorkflowHandle, out: Output, look: (isDone: () => boolean) => Promise<void>): Promise<Followed<T>> {
+export async function followLooking<T>(desk: Followable, handle: WorkflowHandle, look: (isDone: () => boolean) => Promise<void>): Promise<Followed<T>> {
+  const { out } = desk
   const startedAt = Date.now()
   let done = false
   const end = new AbortController()
@@ -45,20 +48,29 @@ export async function followLooking<T>(handle: WorkflowHandle, out: Output, look
     process.exit(130)
   }
   process.once('SIGINT', leave)
+  const isLeft = watchForWorkers(desk, handle)
+  let leaveWith: (why: Error) => void = () => undefined
+  const left = new Promise<never>((_, reject) => (leaveWith = reject))
+  left.catch(() => undefined)
   const looking = (async () => {
     while (!done) {
       await look(() => done)
+      const why = done ? null : await isLeft()
+      if (why !== null) return leaveWith(why)
       // Until the next look, or the end of the run.
       await sleep(out.isTerminal ? 500 : 1000, undefined, { signal: end.signal }).catch(() => undefined)
     }
   })()
+  // Ended with us: one that still waits when its connection is closed is asked again on it, and throws where nobody can catch it.
+  const result = handle.client.withAbortSignal(end.signal, () => handle.result()) as Promise<T>
+  result.catch(() => undefined)
   try {
-    const result = (await handle.result()) as T
+    await Promise.race([result, left])
     const took = await handle.describe().then(
       ({ startTime, closeTime }) => (closeTime ? closeTime.getTime() - startTime.getTime() : null),
       () => null,
     )
-    return { result, seconds: (took ?? Date.now() - startedAt) / 1000 }
+    return { result: await result, seconds: (took ?? Date.now() - startedAt) / 1000 }
   } finally {
     done = true
     end.abort()

@@ -3,9 +3,10 @@ import type { Command } from 'commander'
 import type { ComponentConfig } from '../../domain/config.ts'
 import { formatSize } from '../../domain/durations.ts'
 import { MusterError } from '../../domain/failures.ts'
-import type { FilesManifest } from '../../domain/repository-format.ts'
+import type { FilesManifest, Manifest } from '../../domain/repository-format.ts'
 import type { TreeEntry } from '../../domain/tree-index.ts'
-import { readCatalog } from '../../repository/catalog.ts'
+import { type DoubtfulBackup, readCatalog } from '../../repository/catalog.ts'
+import { readSystemChains } from '../../repository/system-chains.ts'
 import type { Desk } from './desk.ts'
 import { known } from './status.ts'
 
@@ -41,9 +42,11 @@ export function addLs(program: Command, desk: () => Desk): void {
     .option('-R, --recursive', 'everything below')
     .action(async (system: string, component: string, path: string, options: LsOptions) => {
       const { out } = desk()
-      const { manifest, store } = await chooseBackup(desk(), system, component, options)
+      const { manifest, store, doubts } = await chooseBackup(desk(), system, component, options)
+      for (const { why, lift } of doubts) out.warn(`${why}\n  → if nothing came of it: ${lift}`)
       const entries = await readEntries(desk(), manifest, store, path, options)
-      out.result({ system, component, backup: manifest.backup, store, entries }, () => {
+      const doubtful = doubts.map(({ manifest: { backup }, why, lift }) => ({ backup, why, lift }))
+      out.result({ system, component, backup: manifest.backup, store, entries, doubtful }, () => {
         out.line(`${manifest.backup}   ${manifest.startedAt}   from ${store}`)
         for (const entry of entries) {
           const link = entry.linkTarget === null ? '' : ` → ${entry.linkTarget}`
@@ -55,7 +58,17 @@ export function addLs(program: Command, desk: () => Desk): void {
     })
 }
 
-async function chooseBackup(desk: Desk, system: string, component: string, options: LsOptions): Promise<{ manifest: FilesManifest; store: string }> {
+/** A store that is out hides no suspicion that another has. */
+const recordSeconds = 10
+
+interface ChosenBackup {
+  readonly manifest: FilesManifest
+  readonly store: string
+  /** This one, where it was asked for by name; else newer ones that were passed over. */
+  readonly doubts: readonly DoubtfulBackup[]
+}
+
+async function chooseBackup(desk: Desk, system: string, component: string, options: LsOptions): Promise<ChosenBackup> {
   const { config } = await desk.applied(null)
   const found: ComponentConfig | undefined = config.systems[known(config, system)]?.components[component]
   if (!found)
@@ -70,14 +83,22 @@ async function chooseBackup(desk: Desk, system: string, component: string, optio
   const verifier = await desk.verifier()
   const cache = desk.cacheOf(found.host)
   const problems: string[] = []
+  const places = Object.keys(config.stores).map((name) => ({ name, open: () => desk.store(config, name) }))
+  const { suspicions } = await readSystemChains({ places, verifier, secondsEach: recordSeconds }, [system])
   for (const name of options.from ? [options.from] : found.stores) {
     try {
-      const { manifests, damaged } = await readCatalog({ verifier, cache }, await desk.store(config, name), system)
+      const { manifests, damaged, doubtful } = await readCatalog({ verifier, cache, suspicions }, await desk.store(config, name), system)
       const damage = new Set(damaged.map(({ backup }) => backup))
-      const mine = manifests.filter((one): one is FilesManifest => one.type === 'files' && one.component === component && !damage.has(one.backup))
+      const isMine = (one: Manifest): one is FilesManifest => one.type === 'files' && one.component === component && !damage.has(one.backup)
+      const doubts = doubtful.filter((one) => isMine(one.manifest))
+      const named = doubts.find(({ manifest }) => manifest.backup === options.backup)
+      if (named && isMine(named.manifest)) return { manifest: named.manifest, store: name, doubts: [named] }
+      const mine = manifests.filter(isMine)
       const manifest = options.backup === undefined ? mine.at(-1) : mine.find(({ backup }) => backup === options.backup)
-      if (manifest) return { manifest, store: name }
-      problems.push(`${name}: not there`)
+      if (manifest) return { manifest, store: name, doubts: options.backup === undefined ? doubts.filter((one) => one.manifest.backup > manifest.backup) : [] }
+      problems.push(
+        doubts.length === 0 ? `${name}: not there` : `${name}: ${doubts.map(({ why, lift }) => `${why}; if nothing came of it: ${lift}`).join('; ')}`,
+      )
     } catch (error) {
       if (!(error instanceof MusterError) || options.from) throw error
       problems.push(`${name}: ${error.message}`)

@@ -6,9 +6,9 @@ import type { MoveProcedure } from '../../domain/move.ts'
 import { otherSite } from '../../domain/placement.ts'
 import type { MoveResult } from '../../workflows/messages.ts'
 import { listenText } from './run.ts'
-import { startRun } from '../runs.ts'
 import { parseYes, planMatching, tellWhatToApprove } from './approve-here.ts'
 import type { Desk } from './desk.ts'
+import { startFor } from './start.ts'
 import { failoverSite, type SiteOptions } from './failover-site.ts'
 import { follow } from './follow.ts'
 import { goOfflineTo, type OfflineWords } from './offline.ts'
@@ -78,17 +78,16 @@ async function move(desk: Desk, type: MoveProcedure, system: string, options: Mo
   const { config, whole } = await desk.applied(null)
   const site = otherSite(whole, known(whole, system), siteOfSystem(config, system))
   const uiUrl = options.offline ? await goOfflineTo(desk, site, options) : desk.uiUrl
-  const client = await desk.temporal()
   const yes = options.yes === undefined ? null : parseYes(options.yes)
   const input = { ...inputOf(system, options, desk.user), ...(yes && { expiresAt: yes.expiresAt }) }
-  const { result: planned } = await follow<MoveResult>(await startRun(client, { type, system, site, input: { ...input, planOnly: true }, id: 'plan' }), out)
+  const { result: planned } = await follow<MoveResult>(desk, await startFor(desk, { type, system, site, input: { ...input, planOnly: true }, id: 'plan' }))
   const { plan } = planned
   const final = Boolean(options.plan || options.dryRun)
   showPlan(out, plan, { type, input, uiUrl, final })
   const listed = await showTreeFiles(desk, config, plan, options)
   if (final) return out.result({ ...plan, ...listed }, () => undefined)
   const approve = yes && planMatching(yes.plan, plan.decisionHash)
-  const handle = await startRun(client, {
+  const handle = await startFor(desk, {
     type,
     system,
     site,
@@ -99,7 +98,7 @@ async function move(desk: Desk, type: MoveProcedure, system: string, options: Mo
     return out.result({ workflowId: handle.workflowId, plan: plan.decisionHash }, () =>
       out.line(`started ${handle.workflowId}\n  watch it: muster watch ${handle.workflowId}`),
     )
-  const { result, seconds } = await follow<MoveResult>(handle, out, (phase) => {
+  const { result, seconds } = await follow<MoveResult>(desk, handle, (phase) => {
     if (phase === 'waiting for approval') void tellWhatToApprove(desk, handle, plan.decisionHash)
     if (phase === 'fence: waiting for people')
       out.line(`  waits for people who say that the old side is stopped:  muster fence ${handle.workflowId} --statement TEXT`)

@@ -70,6 +70,9 @@ function showRepository(out: Output, found: RepositoryFindings, now: Date): void
   out.line(`  ${age}`)
   for (const { key, problem } of found.problems.slice(0, 50)) out.line(`  ✗ ${key}: ${problem}`)
   if (found.problems.length > 50) out.line(`  … and ${found.problems.length - 50} more`)
+  for (const { key, why } of found.doubtful.slice(0, 50)) out.line(`  ! ${key}: ${why}`)
+  if (found.doubtful.length > 50) out.line(`  … and ${found.doubtful.length - 50} more that do not count`)
+  for (const lift of new Set(found.doubtful.map((one) => one.lift))) out.line(`    → if nothing came of it: ${lift}`)
   if (found.problems.length === 0) out.line('  everything that was read is valid and whole')
   else out.line(`    → these are not used; restore from another store: muster restore SYSTEM --from STORE`)
 }

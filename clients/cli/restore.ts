@@ -3,9 +3,10 @@ import { siteOfSystem } from '../../domain/copies.ts'
 import { MusterError } from '../../domain/failures.ts'
 import { toMicros } from '../../domain/times.ts'
 import type { RestoreResult } from '../../workflows/messages.ts'
-import { type RunRequest, startRun } from '../runs.ts'
+import type { RunRequest } from '../runs.ts'
 import { parseYes, planMatching, tellWhatToApprove } from './approve-here.ts'
 import type { Desk } from './desk.ts'
+import { startFor } from './start.ts'
 import { follow } from './follow.ts'
 import { showPlan, showRestored } from './restore-view.ts'
 import { filesOption, showTreeFiles } from './tree-files.ts'
@@ -63,14 +64,13 @@ export function addRestore(program: Command, desk: () => Desk): void {
 
 async function restore(desk: Desk, system: string, options: RestoreOptions): Promise<void> {
   const { out } = desk
-  const client = await desk.temporal()
   const { config } = await desk.applied(null)
   const site = siteOfSystem(config, system)
   const type = options.to || options.toLsn || options.toName ? 'recoverToPointInTime' : 'restoreSystem'
   const yes = options.yes === undefined ? null : parseYes(options.yes)
   const input = { ...inputOf(system, options, desk.user), ...(yes && { expiresAt: yes.expiresAt }) }
-  const planHandle = await startRun(client, { type, system, site, input: { ...input, planOnly: true }, id: 'plan' })
-  const planned = await follow<RestoreResult>(planHandle, out)
+  const planHandle = await startFor(desk, { type, system, site, input: { ...input, planOnly: true }, id: 'plan' })
+  const planned = await follow<RestoreResult>(desk, planHandle)
   const { plan } = planned.result
   const final = Boolean(options.plan || options.dryRun)
   showPlan(out, plan, { type, input, uiUrl: desk.uiUrl, final })
@@ -79,7 +79,7 @@ async function restore(desk: Desk, system: string, options: RestoreOptions): Pro
   const approve = yes && planMatching(yes.plan, plan.decisionHash)
   const host = config.systems[system]?.components[(options.component ?? [])[0] ?? '']?.host ?? 'localhost'
   const id: RunRequest['id'] = options.into ? { aside: { host, directory: options.into } } : 'target'
-  const handle = await startRun(client, {
+  const handle = await startFor(desk, {
     type,
     system,
     site,
@@ -91,7 +91,7 @@ async function restore(desk: Desk, system: string, options: RestoreOptions): Pro
     return out.result({ workflowId: handle.workflowId, plan: plan.decisionHash }, () =>
       out.line(`started ${handle.workflowId}\n  watch it: muster watch ${handle.workflowId}`),
     )
-  const { result, seconds } = await follow<RestoreResult>(handle, out, (phase) => {
+  const { result, seconds } = await follow<RestoreResult>(desk, handle, (phase) => {
     if (phase === 'waiting for approval') void tellWhatToApprove(desk, handle, plan.decisionHash)
   })
   out.result({ workflowId: handle.workflowId, seconds, ...result }, () => showRestored(out, result, seconds))

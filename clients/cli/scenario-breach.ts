@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { WorkflowHandle } from '@temporalio/client'
 import type { ScenarioStep } from '../../domain/scenario/scenario.ts'
 import type { RespondToBreachResult } from '../../workflows/messages.ts'
-import { startRun } from '../runs.ts'
 import { tellWhatToApprove } from './approve-here.ts'
 import type { Asking } from './ask.ts'
 import type { Desk } from './desk.ts'
+import { startFor } from './start.ts'
 import { evidenceLine } from './evidence-line.ts'
 import { follow } from './follow.ts'
 import { showMoved } from './move-view.ts'
@@ -19,15 +19,14 @@ export async function carryOutBreach(
   { system, site }: { readonly system: string; readonly site: string },
 ): Promise<StepDone> {
   const { out } = desk
-  const client = await desk.temporal()
   const { procedure: type, input } = step
-  const planRun = await startRun(client, { type, system, site, input: { ...input, planOnly: true }, id: 'plan' })
-  const { plan } = (await follow<RespondToBreachResult>(planRun, out)).result
+  const planRun = await startFor(desk, { type, system, site, input: { ...input, planOnly: true }, id: 'plan' })
+  const { plan } = (await follow<RespondToBreachResult>(desk, planRun)).result
   showBreachPlan(desk, plan)
   await insistOnYes(asking, 'ask for this to be approved, and carry it out?', step)
-  const handle = await startRun(client, { type, system, site, input: { ...input, expiresAt: plan.decision.expiresAt }, id: 'target' })
+  const handle = await startFor(desk, { type, system, site, input: { ...input, expiresAt: plan.decision.expiresAt }, id: 'target' })
   const recovery: Promise<unknown>[] = []
-  const { result, seconds } = await follow<RespondToBreachResult>(handle, out, (phase) => {
+  const { result, seconds } = await follow<RespondToBreachResult>(desk, handle, (phase) => {
     if (phase === 'waiting for approval') void tellWhatToApprove(desk, handle, plan.decisionHash)
     if (phase.startsWith('recover to')) recovery.push(followRecovery(desk, `${handle.workflowId}/recover`))
   })
@@ -46,7 +45,7 @@ export async function carryOutBreach(
 async function followRecovery(desk: Desk, workflowId: string): Promise<void> {
   const handle = (await desk.temporal()).workflow.getHandle(workflowId)
   await untilStarted(handle)
-  await follow(handle, desk.out, (phase) => {
+  await follow(desk, handle, (phase) => {
     if (phase === 'waiting for approval') void tellWaiting(desk, handle)
     if (phase === 'fence: waiting for people')
       desk.out.line(`  waits for people who say that the old side is cut off:  muster fence ${workflowId} --statement TEXT`)

@@ -3,8 +3,8 @@ import { createServer } from 'node:net'
 import { MusterError } from '../../domain/failures.ts'
 import type { Moment, ScenarioAbout, ScenarioStep } from '../../domain/scenario/scenario.ts'
 import type { DrillResult, RestoreResult } from '../../workflows/messages.ts'
-import { startRun } from '../runs.ts'
 import type { Desk } from './desk.ts'
+import { startFor } from './start.ts'
 import { follow } from './follow.ts'
 import { explain } from './output.ts'
 import type { Verdict } from './scenario-find.ts'
@@ -20,9 +20,9 @@ const damaged = [...ofNoUse, 'PageChecksum', 'RestoreFailed']
 export async function drillOf(desk: Desk, { system, site }: ScenarioAbout, { input }: ScenarioStep, moment: Moment): Promise<Verdict> {
   const { to: _, ...rest } = input
   const chosen = moment.kind === 'newest' ? { ...rest, kind: 'restore' } : { ...rest, kind: 'pitr', to: { time: moment.time } }
-  const handle = await startRun(await desk.temporal(), { type: 'drill', system, site, input: chosen, id: 'additive' })
+  const handle = await startFor(desk, { type: 'drill', system, site, input: chosen, id: 'additive' })
   return verdictOf(damaged, async () => {
-    const { evidence } = (await follow<DrillResult>(handle, desk.out)).result
+    const { evidence } = (await follow<DrillResult>(desk, handle)).result
     const unasked = evidence.checks.find(({ detail }) => detail.startsWith('not asked'))
     const text = evidence.checks.map(({ name, detail }) => `${name}: ${detail}`).join('; ')
     return unasked ? { holds: false, detail: `${unasked.name}: ${unasked.detail}` } : { holds: true, detail: text }
@@ -38,9 +38,9 @@ export async function copyOf(desk: Desk, about: ScenarioAbout, { input }: Scenar
   const { directory } = into
   const asked = { ...input, to: { time: moment.time }, into: { directory, port: await freePort() } }
   const run = { type: 'recoverToPointInTime', system, site, input: asked, id: { aside: { host, directory } } } as const
-  const handle = await startRun(await desk.temporal(), run)
+  const handle = await startFor(desk, run)
   return verdictOf(ofNoUse, async () => {
-    const { plan } = (await follow<RestoreResult>(handle, desk.out)).result
+    const { plan } = (await follow<RestoreResult>(desk, handle)).result
     try {
       const { ok, detail } = await desk.restoredCopies.ask({ config, system, component: components[0], directory }, probe)
       return { holds: ok, detail }

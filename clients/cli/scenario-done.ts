@@ -17,7 +17,7 @@ export interface StepDone {
 /** The next procedure begins when the new life has a base backup of its own. */
 export async function awaitBackup(desk: Desk, system: string, workflowId: string | null): Promise<void> {
   if (workflowId === null) throw new MusterError('CopiesMissing', 'no full backup could be started afterwards', { hint: `start one: muster backup ${system}` })
-  const { result, seconds } = await follow<BackupSystemResult>((await desk.temporal()).workflow.getHandle(workflowId), desk.out)
+  const { result, seconds } = await follow<BackupSystemResult>(desk, (await desk.temporal()).workflow.getHandle(workflowId))
   desk.out.line(`  full backup afterwards ${result.outcome} in ${seconds.toFixed(1)} s`)
 }
 

@@ -109,6 +109,31 @@ describe('a Temporal that was lost or rolled back', function () {
     assert.match((await up.run('doctor')).stdout, /workers are held back: .*\n.*muster apply --adopt/)
     await waitFor('the alarm', async () => (await notices()).includes('workers are held back'))
 
+    const runs = async () => (await up.client.workflow.count("WorkflowId != 'install-config'")).count
+    const were = await runs()
+    for (const words of [
+      ['backup', 'shop'],
+      ['backup', 'shop', '--no-wait'],
+      ['archive-wal', 'shop'],
+      ['drill', 'shop', '--plan'],
+      ['restore', 'shop', '--plan'],
+      ['approve', '--run', 'target/shop'],
+      ['resume', 'target/shop', '--reason', 'a test'],
+    ]) {
+      const asked = await up.run('--json', ...words)
+      assert.equal(asked.code, 74, `${words.join(' ')}: ${asked.stdout} ${asked.stderr}`)
+      const { error } = JSON.parse(asked.stdout) as { error: { type: string; message: string; hint: string } }
+      assert.match(
+        error.message,
+        /^workers are held back since 20\d\d-.*Z: this Temporal was lost or rolled back: .*restoreSystem of shop.*; nothing was started$/,
+      )
+      assert.match(error.hint, /muster apply --adopt/)
+    }
+    assert.equal(await runs(), were, 'no run is left')
+    const watched = await up.run('watch', 'target/shop')
+    assert.equal(watched.code, 74, watched.stderr)
+    assert.match(watched.stderr, /workers are held back since .*; target\/shop waits, and goes on when this Temporal is adopted/)
+
     const [look = '', decide = '', after = ''] = await shownCommands()
     const looked = (await up.json<{ adoption: AdoptionReport }>(...wordsOf(look))).adoption
     assert.deepEqual([looked.adopted, looked.standing.held], [null, true])

@@ -19,6 +19,7 @@ import { createDocumentCache } from '../../repository/document-cache.ts'
 import { appendRecord } from '../../repository/control-records.ts'
 import { decryptionOf } from '../../wiring/decryption.ts'
 import { standingOrNull } from '../../wiring/adoption.ts'
+import { heldBackHere } from '../../wiring/held-here.ts'
 import { examine } from '../../wiring/doctor.ts'
 import { hostDirectory, shipperSocket } from '../../wiring/places.ts'
 import { createStore } from '../../wiring/stores.ts'
@@ -94,6 +95,7 @@ describe('muster status, drill, list, ls and repository on a real system', funct
       | 'treeEntries'
       | 'decryption'
       | 'standing'
+      | 'heldBack'
     > = {
       out,
       user: 'alice',
@@ -103,6 +105,7 @@ describe('muster status, drill, list, ls and repository on a real system', funct
       controlVerifier: async () => (await localTrust(places)).controlVerifier,
       cacheOf: (host) => createDocumentCache(join(hostDirectory(places, host), 'catalog')),
       standing: () => standingOrNull(places, () => part.temporal()),
+      heldBack: (options) => heldBackHere(places, () => part.temporal(), options),
       shipperStatus: (host) => shipperRequest(shipperSocket(places, host), 'status', undefined).catch(() => null),
       decryption: decryptionOf,
       treeEntries: (manifest, store, identity) => treeEntries(rig.config, secrets, manifest, store, identity),

@@ -22,17 +22,21 @@ const restore: KnownRun = {
   begunAt: '2026-11-20T10:20:00.000Z',
 }
 const day = 86_400
+const never = { until: null, decided: new Set<string>(), count: 0 }
+const until = (at: string) => ({ until: at, decided: new Set<string>(), count: 1 })
 
 function stand(known: readonly KnownRun[], seen: Readonly<Record<string, Omit<SeenRun, 'runId'>>>, more: Partial<StandingFacts> = {}) {
   return judgeStanding({
     temporal: 'one',
-    adoptedAt: null,
+    adopted: never,
+    doubts: [],
     known,
     seen: new Map(Object.entries(seen).map(([runId, one]) => [runId, { runId, ...one }])),
     moves: [],
     now: new Date('2026-11-21T00:00:00Z'),
     retentionSeconds: 30 * day,
     unread: [],
+    listsClosed: false,
     ...more,
   })
 }
@@ -57,8 +61,50 @@ describe('how a Temporal stands to what is known', () => {
       ['backup', 'unknown', 'accept', false],
     ])
     assert.equal(stand([backup], { backup: unknown }, { retentionSeconds: day / 2 }).held, false)
-    assert.equal(stand([backup], { backup: unknown }, { adoptedAt: '2026-11-20T02:10:00.000Z' }).held, false)
-    assert.equal(stand([backup], { backup: unknown }, { adoptedAt: '2026-11-20T02:09:59.999Z' }).held, true)
+    assert.equal(stand([backup], { backup: unknown }, { adopted: until('2026-11-20T02:20:00.000Z') }).held, false)
+    assert.equal(stand([backup], { backup: unknown }, { adopted: { ...until('2026-11-20T02:10:00.000Z'), decided: new Set(['backup']) } }).held, false)
+  })
+
+  it('stays lost where a run came after the adoption, though by the clock of its host it ended a little before', () => {
+    const later = { ...backup, runId: 'later', endedAt: '2026-11-20T02:08:00.000Z' }
+    const adopted = { ...until('2026-11-20T02:10:00.000Z'), decided: new Set(['backup']) }
+    assert.deepEqual(found(stand([backup, later], { backup: unknown, later: unknown }, { adopted })), [['later', 'unknown', 'accept', false]])
+    assert.equal(stand([backup, later], { backup: unknown, later: unknown }, { adopted }).held, true)
+  })
+
+  it('has worked where a run is over there or came to a step; one that somebody has just started says nothing', () => {
+    assert.deepEqual(
+      [stand([backup], { backup: unknown }), stand([backup], { backup: runningSince(null) })].map(({ hasWorked }) => hasWorked),
+      [false, false],
+    )
+    assert.equal(stand([backup], { backup: closed }).hasWorked, true)
+    assert.equal(stand([backup], { backup: runningSince('2026-11-20T02:01:00.000Z') }).hasWorked, true)
+    assert.equal(stand([], {}, { listsClosed: true }).hasWorked, true)
+  })
+
+  it('is rolled back where it shows as running the failover of a site whose systems went on without it', () => {
+    const whole: KnownRun = {
+      ...backup,
+      workflowId: 'failover-site/primary',
+      runId: 'whole',
+      system: 'primary',
+      procedure: 'failoverSite',
+      startedAt: '2026-11-20T09:00:00.000Z',
+      endedAt: null,
+      outcome: null,
+    }
+    const moved: KnownRun = { ...restore, runId: 'moved', procedure: 'failover' }
+    const running = runningSince('2026-11-20T09:01:00.000Z')
+    const lost = stand([whole, moved], { whole: running, moved: unknown })
+    assert.deepEqual([lost.held, lost.needsPerson, found(lost).find(([run]) => run === 'whole')], [true, true, ['whole', 'would-repeat', 'terminate', false]])
+    assert.equal(stand([whole, moved], { whole: running, moved: closed }).held, false)
+    const before = { ...moved, startedAt: '2026-11-20T08:00:00.000Z' }
+    assert.deepEqual(
+      found(stand([whole, before], { whole: running, moved: unknown })).map(([run]) => run),
+      ['moved'],
+    )
+    const ended = { ...whole, endedAt: '2026-11-20T11:00:00.000Z', outcome: 'succeeded' }
+    assert.deepEqual(found(stand([ended], { whole: running })), [['whole', 'would-repeat', 'terminate', false]], 'as the audit chain says')
   })
 
   it('stays lost when somebody starts a run there meanwhile: that one is known from this Temporal alone', () => {
@@ -86,7 +132,7 @@ describe('how a Temporal stands to what is known', () => {
   })
 
   it('is rolled back where it shows as running what an adoption has accepted: that is no reason to do it again', () => {
-    assert.equal(stand([restore], { restore: runningSince('2026-11-20T10:20:00.000Z') }, { adoptedAt: '2026-11-20T20:00:00.000Z' }).held, true)
+    assert.equal(stand([restore], { restore: runningSince('2026-11-20T10:20:00.000Z') }, { adopted: until('2026-11-20T20:00:00.000Z') }).held, true)
   })
 
   it('is rolled back where a run without an end went further than its history there', () => {
@@ -102,7 +148,7 @@ describe('how a Temporal stands to what is known', () => {
     const later = { ...backup, runId: 'later', startedAt: '2026-11-20T12:00:00.000Z', endedAt: '2026-11-20T12:10:00.000Z' }
     const cut = stand([open, later], { restore: unknown, later: closed })
     assert.deepEqual([cut.held, cut.needsPerson, found(cut)], [true, true, [['restore', 'cut-off', 'accept', true]]])
-    assert.equal(stand([open], { restore: unknown }, { adoptedAt: '2026-11-20T20:00:00.000Z' }).held, false, 'somebody has looked')
+    assert.equal(stand([open], { restore: unknown }, { adopted: until('2026-11-20T20:00:00.000Z') }).held, false, 'somebody has looked')
     assert.equal(stand([open], { restore: closed }).held, false, 'Temporal knows how it ended')
     const gone = { ...open, begunAt: null }
     assert.deepEqual(found(stand([gone], { restore: unknown })), [['restore', 'gone', 'accept', false]])

@@ -125,6 +125,18 @@ describe('a failover', function () {
     assert.ok(told.some(({ event, body }) => event === 'alarm' && body.includes('the power is still on')))
   })
 
+  it('does not take the word of agents under suspicion: what they fail with holds nothing up, people say it, and the plan tells', async () => {
+    const warning = 'alpha under suspicion since 2026-11-20T02:00:00.000Z'
+    const scopeMove: Script['scopeMove'] = async (input, attempt) => ({ ...(await fencedBy('people')(input, attempt)), warnings: [warning] })
+    const { play, handle } = await begin({ observeTargets: oldSide, scopeMove, stopDatabase: failing('CommandFailed', 'no, says the host') })
+    await attestBy('alice', 'bob')(handle)
+    const result = (await handle.result()) as MoveResult
+    assert.equal(result.fence?.by, 'people')
+    assert.ok(result.plan.forecast.warnings.includes(warning))
+    const told = play.calls('notifyPeople').map(({ input }) => input.notice)
+    assert.ok(told.some(({ event, body }) => event === 'alarm' && body.includes('what its agents say proves nothing') && body.includes('no, says the host')))
+  })
+
   it('gives the site back before the old side is started again, newest step first', async () => {
     const { play, handle } = await begin({
       observeTargets: oldSide,

@@ -250,7 +250,8 @@ describe('the answer to a breach', function () {
     await endOf(handle)
     const told = play.calls('notifyPeople').map(({ input }) => input.notice)
     const last = told.filter(({ procedure }) => procedure === 'respondToBreach').at(-1)
-    assert.match(last?.body ?? '', /is active at site dr now; the old side stays isolated/)
+    assert.match(last?.body ?? '', /is active at site dr now; the old side stays isolated; its failover was cut off while it opened/)
+    assert.match(last?.body ?? '', /muster status .*, start database and services .*, then: muster apply .*, muster backup /)
   })
 
   it('does not say that nothing is served where the records say that it has moved', async () => {

@@ -5,6 +5,7 @@ import { isOffHost, judgeCopies } from '../../domain/copies.ts'
 import { formatSize } from '../../domain/durations.ts'
 import { createDocumentCache } from '../../repository/document-cache.ts'
 import { readCatalog } from '../../repository/catalog.ts'
+import { readSystemChains } from '../../repository/system-chains.ts'
 import { hostDirectory } from '../places.ts'
 import { localTrust } from '../trust.ts'
 import type { Examined, Findings } from './findings.ts'
@@ -94,16 +95,20 @@ async function lastSizes(
   const trust = applied ? await localTrust(places).catch(() => null) : null
   if (!trust) return sizes
   const cache = createDocumentCache(join(hostDirectory(places, hosts[0] ?? Object.values(config.sites)[0]?.hosts[0] ?? 'localhost'), 'catalog'))
-  for (const [name, { store }] of stores) {
-    for (const system of systems) {
-      const catalog = await findings.look(`store ${name}`, () => readCatalog({ verifier: trust.verifier, cache }, store, system), { seconds: 60 })
+  const asked = [...stores].map(([name, { store }]) => ({ name, open: async () => store }))
+  for (const system of systems) {
+    const { suspicions } = await readSystemChains({ places: asked, verifier: trust.verifier, secondsEach: 10 }, [system])
+    for (const [name, { store }] of stores) {
+      const catalog = await findings.look(`store ${name}`, () => readCatalog({ verifier: trust.verifier, cache, suspicions }, store, system), { seconds: 60 })
       for (const { component, objects } of catalog?.manifests ?? []) {
         sizes.set(
           `${system}/${component}`,
           objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
         )
       }
-      for (const { key, problem } of catalog?.invalid ?? [])
+      const doubtful = new Set((catalog?.doubtful ?? []).map(({ key }) => key))
+      for (const { why, lift } of catalog?.doubtful ?? []) findings.warning(`store ${name}`, why, `if nothing came of it: ${lift}`)
+      for (const { key, problem } of (catalog?.invalid ?? []).filter((one) => !doubtful.has(one.key)))
         findings.problem(`store ${name}`, `${key} cannot be believed: ${problem}`, `muster repository check ${name}`)
       for (const { key, problem } of catalog?.damaged ?? []) findings.problem(`store ${name}`, `${key} ${problem}`, `muster repository check ${name}`)
     }

@@ -66,6 +66,14 @@ async function examineStanding(findings: Findings, { applied, places }: Examined
   const standing = await standingHere(places, client)
   if (standing.held) findings.problem(about, `workers are held back: ${heldText(standing)}`, adoptCommand)
   else findings.ok(about, 'knows the newest run that the repository knows')
+  const { unread, doubts } = standing
+  if (unread.length > 0) findings.warning(about, `not compared with what these stores know of runs, they did not give it: ${unread.join(', ')}`, 'mend them')
+  if (doubts.length > 0)
+    findings.warning(
+      about,
+      `${doubts.length} documents do not count there; ${doubts[0]}`,
+      'muster scenario security-breach SYSTEM --lift RUN takes a suspicion back',
+    )
 }
 
 async function examineAttributes(findings: Findings, client: Client, namespace: string): Promise<void> {

@@ -15,9 +15,9 @@ import { stopSource } from './source.ts'
 /** The run has no place any more where people gave the proof. @throws ApplicationFailure Timeout when nobody says in time that the old side is stopped */
 export async function fenceSource(context: MoveContext): Promise<FenceProof> {
   const move = moveOf(context)
-  const { absent, problems: failed } = await stopSource({ ...context, staysStopped: move.breach !== undefined })
-  const at = () => new Date().toISOString()
   const believed = move.fence.includes('agents')
+  const { absent, problems: failed } = await stopSource({ ...context, staysStopped: move.breach !== undefined, doubted: !believed })
+  const at = () => new Date().toISOString()
   if (absent.length === 0 && believed) return { by: 'agents', detail: `agents of site ${move.from} saw services and databases stopped`, at: at() }
   return timed(context, 'fence', async () => {
     if (!move.fence.includes('people')) {

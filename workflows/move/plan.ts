@@ -37,7 +37,7 @@ export async function makeMovePlan(
   )
   const [observations, source, dns] = await Promise.all([
     observeDestination(input.system, scope),
-    pinned ? null : lookAtSource(input.system, scope, [], input.breach === undefined),
+    pinned ? null : lookAtSource(input.system, scope, [], input.breach === undefined && scope.fence.includes('agents')),
     planRecords(site, procedure, input.system, scope),
   ])
   if (source && isPlanned(procedure)) refuseAbsent(procedure, input.system, source.absent)
@@ -63,7 +63,9 @@ export async function makeMovePlan(
     pinned,
     move: moveDecision(scope, input, dns.changes),
   }
-  const plan = await urgentOnHost(first, 'control', scope.limits).planRestore.executeWithOptions({ summary }, [request])
+  const planned = await urgentOnHost(first, 'control', scope.limits).planRestore.executeWithOptions({ summary }, [request])
+  // Beside the decision: whoever approves reads them with it.
+  const plan = { ...planned, forecast: { ...planned.forecast, warnings: [...(scope.warnings ?? []), ...planned.forecast.warnings] } }
   return { plan, scope, dnsWarnings: dns.warnings, absent: source?.absent ?? [] }
 }
 

@@ -15,6 +15,8 @@ export interface StopContext extends StepContext, Pick<RestoreContext, 'saga' | 
   readonly scope: MoveScope
   /** Where a breach is answered: what is stopped is not started again when the run is rolled back, whoever had started it. */
   readonly staysStopped: boolean
+  /** Where hosts of the old side are under suspicion: what its agents fail with holds nothing up, and what they say proves nothing. */
+  readonly doubted?: boolean
   /** Hosts whose agents did not answer before. */
   readonly absent: readonly string[]
   readonly plan: StepContext['plan'] & { readonly limits: TimeLimits }
@@ -86,8 +88,9 @@ export interface Stopped {
  */
 export async function stopSource(context: StopContext): Promise<Stopped> {
   return timed(context, 'stop the old side', async () => {
-    const seen = await lookAtSource(context.input.system, context.scope, context.absent, !context.staysStopped)
-    const ended: Ended = { gone: new Set(seen.absent), problems: context.staysStopped ? [] : null }
+    const isDoubted = context.staysStopped || context.doubted === true
+    const seen = await lookAtSource(context.input.system, context.scope, context.absent, !isDoubted)
+    const ended: Ended = { gone: new Set(seen.absent), problems: isDoubted ? [] : null }
     for (const { service } of context.scope.source.services) {
       const found = seen.services.find((one) => one.service === service)
       if (found) await unlessGone(ended, found.host, `stop ${service}`, () => stopService(context, found))
