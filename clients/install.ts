@@ -5,6 +5,7 @@ import { MusterError } from '../domain/failures.ts'
 import { type ConfigDocuments, packDocuments } from '../repository/config-documents.ts'
 import { within } from '../repository/within.ts'
 import { type AskedAgent, installConfigId, type InstallConfigResult, packedLimit } from '../workflows/messages.ts'
+import { isServed } from './served.ts'
 
 export interface InstallRequest {
   readonly hosts: readonly string[]
@@ -54,15 +55,4 @@ export async function installOnAgents(client: Client, request: InstallRequest): 
     // A worker of an older version, or somebody who ended the run: nobody said that he has it.
     return owed(error.cause instanceof TerminatedFailure ? 'another apply, or somebody, ended the run' : `the run did not succeed: ${error.cause?.message}`)
   }
-}
-
-/** Whether anybody polled for workflow tasks lately. */
-export async function isServed(client: Pick<Client, 'workflowService'> & { readonly options: { readonly namespace: string } }): Promise<boolean> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace: client.options.namespace,
-    taskQueue: { name: 'muster' },
-    // TASK_QUEUE_TYPE_WORKFLOW
-    taskQueueType: 1,
-  })
-  return (pollers ?? []).length > 0
 }

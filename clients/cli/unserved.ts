@@ -2,7 +2,7 @@
 import type { WorkflowHandle } from '@temporalio/client'
 import type { MusterError } from '../../domain/failures.ts'
 import { heldBackError } from '../held-back.ts'
-import { isServed } from '../install.ts'
+import { isServed } from '../served.ts'
 import type { Desk } from './desk.ts'
 
 export type Followable = Pick<Desk, 'out' | 'heldBack'>
