@@ -1,5 +1,5 @@
 /** The destructive steps in place: each attempt takes the next epoch first, and looks before it acts. */
-import { access, mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
+import { lstat, mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Member } from '../../../adapters/component/member/member.ts'
 import { MusterError } from '../../../domain/failures.ts'
@@ -12,7 +12,7 @@ import type { Work } from '../../boundary.ts'
 import { giveStandbyBack } from '../standby/adopt-standby.ts'
 import { claimOf } from './claims.ts'
 import { removeNewDirectories } from './new-directories.ts'
-import { asideQuarantine, closedPlace, fileNameNote, membersOf, nothingNote, originalsDirectory, restoreShort, treeMembers } from './places.ts'
+import { asideQuarantine, closedPlace, fileNameNote, fileNameOf, membersOf, nothingNote, originalsDirectory, restoreShort, treeMembers } from './places.ts'
 import { membersBeside } from './safety-set.ts'
 import type { AnyStep, DatabaseStep, SwappedIn, TreeStep } from './types.ts'
 
@@ -37,17 +37,12 @@ export function keepNewerFiles(agent: Agent) {
     let copied = 0
     let sizeBytes = 0
     for (const [root, member] of treeMembers(agent, step).entries()) {
-      // A tree that is lost has nothing newer to give.
-      if (
-        !(await access(member.path).then(
-          () => true,
-          () => false,
-        ))
-      )
-        continue
+      // A tree that is lost has nothing newer to give; nor has what stands in its place and is none, a link among it.
+      if (!(await isDirectory(member.path))) continue
       await rm(stagingDirectory, { recursive: true, force: true })
       await mkdir(stagingDirectory, { recursive: true, mode: 0o711 })
       const index = await agent.files.openIndex(source, stagingDirectory, { signal: work.signal, label: work.label })
+      if (fileNameOf(index.header.roots[root]) !== null) continue
       const newer = await agent.files.copyNewerFiles(
         {
           oldRoot: member.path,
@@ -67,6 +62,13 @@ export function keepNewerFiles(agent: Agent) {
     await rm(stagingDirectory, { recursive: true, force: true })
     return { copied, sizeBytes }
   }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
 
 function sourcesOf(agent: Agent, step: AnyStep, member: Member, index: number): string {
