@@ -14,7 +14,7 @@ import { claimOf } from './claims.ts'
 import { removeNewDirectories } from './new-directories.ts'
 import { asideQuarantine, closedPlace, fileNameNote, fileNameOf, membersOf, nothingNote, originalsDirectory, restoreShort, treeMembers } from './places.ts'
 import { membersBeside } from './safety-set.ts'
-import type { AnyStep, DatabaseStep, SwappedIn, TreeStep } from './types.ts'
+import type { AnyStep, DatabaseStep, FoundByOthers, SwappedBack, SwappedIn, TreeStep } from './types.ts'
 
 /**
  * Copies files that are newer than the backup into the restored tree (`newerFiles: keep`).
@@ -90,17 +90,19 @@ export function swapIn(agent: Agent) {
     if (step.decision.type === 'postgresql') await refuseRunning(agent, step as DatabaseStep)
     const beside = step.decision.type === 'postgresql' ? await membersBeside(agent, step.component, step.decision) : []
     const safety: SwappedIn['safety'][number][] = beside.map(({ path, safetyPath, sizeBytes }) => ({ path, safetyPath, sizeBytes }))
+    const found: FoundByOthers[] = []
     for (const [index, member] of membersOf(agent, step).entries()) {
       const epoch = await agent.members.takeEpoch(member, claimOf(work))
       await refuseOther(agent, step, member)
       const sizeBytes = await agent.members.sizeOf(member.path)
       const source = await sourceIn(agent, step, member, index)
       if (source === null) continue
-      await agent.members.swapIn(member, epoch, restoreShort(step), source, { label: work.label })
+      const swapped = await agent.members.swapIn(member, epoch, restoreShort(step), source, { label: work.label })
+      if (swapped.found !== null) found.push({ path: member.path, keptAt: swapped.found })
       if (step.decision.type === 'files') await rm(originalsDirectory(agent, member), { recursive: true, force: true })
       safety.push({ path: member.path, safetyPath: agent.members.safetyPath(member, restoreShort(step)), sizeBytes })
     }
-    return { safety, seconds: (Date.now() - startedAt) / 1000 }
+    return { safety, ...(found.length > 0 && { found }), seconds: (Date.now() - startedAt) / 1000 }
   }
 }
 
@@ -141,23 +143,26 @@ async function refuseOther(agent: Agent, step: AnyStep, member: Member): Promise
 /**
  * Undoes a swap, however far it came.
  *
- * Effect: the member's path holds what was there before; what was restored is in `epoch-N/new`.
- * Idempotent: yes.
+ * Effect: the member's path holds what was there before; what was restored is in `epoch-N/new`. What somebody made at the path
+ *   meanwhile is where it was, or in `found-<run>` where the old data had to come back; it is removed by nobody.
+ * Idempotent: yes. What another run has swapped is not touched.
  * Heartbeat: none needed.
  * Fails with: EpochSuperseded, PreconditionFailed.
  */
 export function swapBack(agent: Agent) {
-  return async (step: AnyStep, work: Work): Promise<{ readonly members: number }> => {
+  return async (step: AnyStep, work: Work): Promise<SwappedBack> => {
     let members = 0
+    const found: FoundByOthers[] = []
     for (const [index, member] of membersOf(agent, step).entries()) {
       const epoch = await agent.members.takeEpoch(member, claimOf(work))
-      await agent.members.swapBack(member, epoch, { label: work.label })
+      const back = await agent.members.swapBack(member, epoch, restoreShort(step), { label: work.label })
+      if (back.found !== null) found.push({ path: member.path, keptAt: back.found })
       // A safety set that was brought in goes back to where it was kept.
       const source = sourcesOf(agent, step, member, index)
-      if (step.mode === 'back') await rename(join(epoch.directory, 'new'), source).catch(ignoreMissing)
+      if (step.mode === 'back' && back.begun) await rename(join(epoch.directory, 'new'), source).catch(ignoreMissing)
       members++
     }
-    return { members }
+    return { members, ...(found.length > 0 && { found }) }
   }
 }
 
@@ -188,7 +193,7 @@ export function discardAside(agent: Agent) {
       await agent.members.removeRemains(member, epoch)
       await rm(join(member.workDirectory, `promoted-${restoreShort(step)}.json`), { force: true })
       // Of a restore elsewhere only; in place it holds the safety sets.
-      if (step.mode === 'elsewhere') await rm(member.workDirectory, { recursive: true, force: true })
+      if (step.mode === 'elsewhere') await agent.members.removeWork(member)
     }
     return { discarded: true }
   }
@@ -228,8 +233,8 @@ export function placeElsewhere(agent: Agent) {
         throw new MusterError('TargetNotEmpty', `${member.path} is not empty`, { cause: error })
       })
       const epoch = await agent.members.takeEpoch(member, claimOf(work))
-      await agent.members.swapIn(member, epoch, restoreShort(step))
-      await rm(member.workDirectory, { recursive: true, force: true })
+      await agent.members.placeNew(member, epoch, restoreShort(step))
+      await agent.members.removeWork(member)
       directories.push(member.path)
       if (step.decision.type === 'files') {
         const component = componentOf(config, step.system, step.component) as FilesComponentConfig
