@@ -42,7 +42,8 @@ export const treeRestore = z
       .array(commandWords)
       .default([])
       .meta({
-        description: 'Commands run in the restored tree; one word per item, never a shell line.',
+        description:
+          'Commands run as the agent in the restored tree before it is put in place, with rules and texts applied; one word per item, never a shell line. What a rule leaves out stays as it is at the target, whatever they do to it.',
         examples: [[['chown', '-R', 'shop:', '.']]],
       }),
   })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { copyFile, mkdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { Desk } from '../../clients/cli/desk.ts'
@@ -23,7 +23,7 @@ const rules = `
             - { files: ["*.env"], replace: 10.0.1.5, with: 10.0.2.5 }
             - { files: ["*.env"], replace: app.home.example, with: app.dr.example }
             - { files: [missing.ini], replace: one, with: two }
-          after: [[touch, set-up]]`
+          after: [[touch, set-up], [find, ., -path, ./host.conf, -exec, chmod, '600', '{}', +]]`
 
 describe('a tree with rules, on real parts', function () {
   this.timeout(180_000)
@@ -181,6 +181,7 @@ systems:
   it('fails over as the plan said, name by name: identity stays, text is that of the other site', async () => {
     await backUp('primary')
     await put('away/etc/host.conf', 'machine two')
+    await chmod(at('away/etc/host.conf'), 0o640)
     await put('away/etc/old.conf', 'of an earlier stay')
     await put('away/own.pem', 'key of machine two')
     await put('away/dir.pem/inside', 'of machine two')
@@ -203,6 +204,7 @@ systems:
     assertCameTrue(lines, 'away', before, seen('away'))
     assert.equal(await text('away/etc/shop.env'), 'listen=10.0.2.5:80 peer=10.0.1.50\nname=app.dr.example\n')
     assert.equal(await text('away/etc/host.conf'), 'machine two')
+    assert.equal((await stat(at('away/etc/host.conf'))).mode & 0o777, 0o640, 'restore.after changes nothing of what stays')
     assert.deepEqual([await absent('away/etc/deep/host.conf'), await absent('away/opt/licences'), await absent('away/etc/old.conf')], [true, true, true])
     assert.equal(await text('away/opt/plugins/a.js'), 'plugin')
     // Paths that are one file stay one file.

@@ -24,7 +24,7 @@ export async function swapIn(context: RestoreContext): Promise<readonly SwappedI
         context.ruled.set(decision.component, applied)
       }
       await urgentOnHost(decision.host, 'transfer', limits).runAfter.executeWithOptions({ summary: `set up ${decision.component}` }, [
-        stepOf(context, decision),
+        stepOf(context, context.restoredTrees.get(decision.component) ?? decision),
       ])
     }
     for (const decision of context.plan.decision.components) {

@@ -249,22 +249,3 @@ export function placeElsewhere(agent: Agent) {
     return { directories }
   }
 }
-
-/**
- * Runs the `restore.after` commands of a tree that was swapped in.
- *
- * Effect: whatever the commands do, in the member's directory.
- * Idempotent: as far as the commands are; they may run again after a crash.
- * Heartbeat: none needed.
- * Fails with: CommandFailed, Timeout.
- */
-export function runAfter(agent: Agent) {
-  return async (step: TreeStep, work: Work): Promise<{ readonly commands: number }> => {
-    const { config } = await agent.config(step.configHash)
-    const { restore } = componentOf(config, step.system, step.component) as FilesComponentConfig
-    for (const member of treeMembers(agent, step)) {
-      await agent.files.runAfterCommands(restore.after, agent.members.asideData(member), { signal: work.signal, label: work.label })
-    }
-    return { commands: restore.after.length }
-  }
-}

@@ -31,7 +31,7 @@ export async function placesFor(newRoot: string, entries: readonly FoundEntry[],
       blocked.push(entry.path)
       continue
     }
-    for (const path of above) if (path !== rootPath && !isOfBackup(path)) directories.add(path)
+    for (const path of above) if (path !== rootPath && (!isOfBackup(path) || (await look(path)) === 'missing')) directories.add(path)
     if (entry.type === 'directory') directories.add(entry.path)
     else files.push(entry)
   }

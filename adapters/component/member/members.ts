@@ -1,4 +1,5 @@
 /** Members as the activities see them: where a path's work directory is, epochs, and swaps. */
+import { makeAside, ownWorkDirectory } from './aside.ts'
 import { besideSize, inspectBeside, newPathBeside, otherLivesIn } from './beside.ts'
 import { placeNew, removeWork } from './elsewhere.ts'
 import { assertNewest, insistNewest, takeEpoch } from './epochs.ts'
@@ -20,9 +21,11 @@ export const members = {
   inspectMember,
   isMountPoint,
   keepSafetySet,
+  makeAside,
   newPathBeside,
   placeNew,
   otherLivesIn,
+  ownWorkDirectory,
   removeAside,
   removeRemains,
   removeTail,
