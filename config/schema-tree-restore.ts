@@ -37,12 +37,16 @@ export const treeRestore = z
         'Whether files of the machine stay as they are on another host (network, disks, machine identity, SSH host keys, firewall). With no, the other host becomes the first one.',
       examples: [false],
     }),
-    substitute: z.array(substitute).max(50).default([]).meta({ description: 'Text that is another one at the site of failover, such as addresses.' }),
+    substitute: z.array(substitute).max(50).default([]).meta({
+      description:
+        'Text that is another one at the site of failover, such as addresses. Two rules that give one text two others, or two texts one other, may not name the same file; where one takes it by a directory above, the first of them counts.',
+    }),
     after: z
       .array(commandWords)
       .default([])
       .meta({
-        description: 'Commands run in the restored tree; one word per item, never a shell line.',
+        description:
+          'Commands run as the agent in the restored tree before it is put in place, with rules and texts applied; one word per item, never a shell line. What a rule leaves out stays as it is at the target, whatever they do to it.',
         examples: [[['chown', '-R', 'shop:', '.']]],
       }),
   })

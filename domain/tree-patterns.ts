@@ -51,7 +51,8 @@ export function matchesRoot(pattern: string, root: string): boolean {
   return plainPattern(pattern).startsWith('/') && compilePattern(pattern)(root, rootPath)
 }
 
-function plainPattern(pattern: string): string {
+/** Without slashes at its end. */
+export function plainPattern(pattern: string): string {
   return pattern.length > 1 ? pattern.replace(/\/+$/, '') : pattern
 }
 

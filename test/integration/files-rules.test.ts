@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
@@ -134,6 +135,55 @@ describe('rules of a tree', function () {
     assert.equal(carried.isNothing, true)
     mkdirSync(there)
     assert.equal((await apply({ ...noRules, never: [rig.source] })).carried.isNothing, false)
+  })
+
+  it('leave a file, a link or a socket where it is when they leave out whole what the backup has as a directory there', async () => {
+    write(rig.source, 'a', 'x')
+    await restored()
+    const stays = async () => {
+      const { carried } = await apply({ ...noRules, never: [rig.source] })
+      assert.deepEqual([carried.isNothing, carried.carried, carried.blocked], [true, 0, []])
+    }
+    write(rig.top, 'there', 'a file here')
+    await stays()
+    for (const target of ['/nowhere', rig.source]) {
+      rmSync(there)
+      symlinkSync(target, there)
+      await stays()
+    }
+    rmSync(there)
+    execFileSync('mkfifo', [there])
+    await stays()
+  })
+
+  it('leave a directory where it is when they leave out whole what the backup has as a file there', async () => {
+    const source = write(rig.source, 'one.pem', 'key')
+    await produceTree(rig.config({ paths: [source] }), { stagingDirectory: rig.staging }, rig.objects)
+    await restoreTree(rig.objects, { roots: { 0: rig.target }, stagingDirectory: rig.staging })
+    write(there, 'inside', 'of this host')
+    const carried = await carryOver({
+      newRoot: rig.target,
+      oldRoot: there,
+      number: 0,
+      root: { was: source, goes: there },
+      index: index(),
+      stagingDirectory: rig.staging,
+      leftOut: leftOutBy({ ...noRules, never: ['*.pem'] }),
+      ownEntry: null,
+      fileName: 'one.pem',
+      mayAct: async () => undefined,
+    })
+    assert.deepEqual([carried.isNothing, carried.leftOut, carried.blocked], [true, 1, []])
+  })
+
+  it('follow no link that stands in the place of the tree, and say what has no place beside what is restored', async () => {
+    write(rig.source, 'a', 'x')
+    await restored()
+    write(rig.top, 'outside/host.conf', 'not of the tree')
+    symlinkSync(join(rig.top, 'outside'), there)
+    const { carried } = await apply({ ...noRules, never: ['host.conf'] })
+    assert.deepEqual([carried.isNothing, carried.carried, carried.blocked], [false, 0, ['.']])
+    assert.deepEqual(readdirSync(rig.target), ['a'])
   })
 
   it('never see what a restore keeps inside a mount point', async () => {

@@ -35,7 +35,7 @@ describe('a member that is one file', () => {
 
   it('is put back when the restore is rolled back', async () => {
     const { member, epoch, path } = await swapped()
-    for (let times = 0; times < 2; times++) await members.swapBack(member, epoch)
+    for (let times = 0; times < 2; times++) await members.swapBack(member, epoch, 'r')
     assert.equal(readFileSync(path, 'utf8'), 'old')
     assert.ok(existsSync(join(epoch.directory, 'new')))
   })

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { takeEpoch } from '../../adapters/component/member/epochs.ts'
 import { asideData, type Member, safetyPath } from '../../adapters/component/member/member.ts'
 import { describeMember, removeRemains } from '../../adapters/component/member/remains.ts'
-import { keepSafetySet, swapBack, swapIn } from '../../adapters/component/member/swap.ts'
+import { keepSafetySet, swapIn } from '../../adapters/component/member/swap.ts'
+import { swapBack } from '../../adapters/component/member/swap-back.ts'
 import type { SetAsideMethod } from '../../domain/decision.ts'
 import { crashingAt, freezingAt, watchChanges } from '../support/interrupted.ts'
 
@@ -112,7 +113,7 @@ describe('the swap of a member, interrupted', function () {
     const source = asideData(member)
     await swapIn(member, await takeEpoch(member, { run, step: 20, attempt: 1 }), run, source)
     const epoch = await takeEpoch(member, { run, step: 30, attempt: 1 })
-    await swapBack(member, epoch)
+    await swapBack(member, epoch, run)
     assert.deepEqual(await looks(join(epoch.directory, 'new')), restored)
   })
 })
@@ -130,7 +131,7 @@ const swap: Attempt = async (member, attempt = 1) => {
 }
 
 const back: Attempt = async (member, attempt = 1) => {
-  await swapBack(member, await takeEpoch(member, { run, step: 30, attempt }))
+  await swapBack(member, await takeEpoch(member, { run, step: 30, attempt }), run)
 }
 
 const keep: Attempt = async (member, attempt = 1) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { Desk } from '../../clients/cli/desk.ts'
@@ -18,12 +18,12 @@ import { createSite, type Site } from '../support/two-sites.ts'
 
 const rules = `
           here: [etc, "*.env", "*.conf", plugins]
-          never: [host.conf, licences, '*.pem']
+          never: [host.conf, licences, '*.pem', BASE/home/dir.pem, BASE/home/file.pem]
           substitute:
             - { files: ["*.env"], replace: 10.0.1.5, with: 10.0.2.5 }
             - { files: ["*.env"], replace: app.home.example, with: app.dr.example }
             - { files: [missing.ini], replace: one, with: two }
-          after: [[touch, set-up]]`
+          after: [[touch, set-up], [find, ., -path, ./host.conf, -exec, chmod, '600', '{}', +]]`
 
 describe('a tree with rules, on real parts', function () {
   this.timeout(180_000)
@@ -53,6 +53,8 @@ describe('a tree with rules, on real parts', function () {
     await put('home/etc/host.conf', 'machine one')
     await put('home/one.env', 'ip=10.0.1.5')
     for (const name of ['own.pem', 'none.pem']) await put(`home/${name}`, 'key of machine one')
+    await put('home/dir.pem', 'one file here, a directory there')
+    await put('home/file.pem/inside', 'a directory here, a link there')
     await put('home/etc/deep/host.conf', 'machine one, deep')
     await put('home/opt/plugins/a.js', 'plugin')
     await put('home/opt/licences/key', 'licence of machine one')
@@ -69,12 +71,12 @@ systems:
       app:
         type: files
         host: alpha
-        paths: [${base}/home/etc, ${base}/home/opt, ${base}/home/one.env, ${base}/home/own.pem, ${base}/home/none.pem]
-        restore: ${rules}
+        paths: [${base}/home/etc, ${base}/home/opt, ${base}/home/one.env, ${base}/home/own.pem, ${base}/home/none.pem, ${base}/home/dir.pem, ${base}/home/file.pem]
+        restore: ${rules.replaceAll('BASE', base)}
     restore: { commitAfter: 0 }
     failover:
       to: dr
-      components: { app: { paths: [${base}/away/etc, ${base}/away/opt, ${base}/away/one-there.env, ${base}/away/own.pem, ${base}/away/none.pem] } }
+      components: { app: { paths: [${base}/away/etc, ${base}/away/opt, ${base}/away/one-there.env, ${base}/away/own.pem, ${base}/away/none.pem, ${base}/away/dir.pem, ${base}/away/file.pem] } }
 `
     await installation.apply(yaml)
     await copyFile(installation.alpha.configFile, join(base, 'beta', 'muster.yaml'))
@@ -179,27 +181,36 @@ systems:
   it('fails over as the plan said, name by name: identity stays, text is that of the other site', async () => {
     await backUp('primary')
     await put('away/etc/host.conf', 'machine two')
+    await chmod(at('away/etc/host.conf'), 0o640)
     await put('away/etc/old.conf', 'of an earlier stay')
     await put('away/own.pem', 'key of machine two')
+    await put('away/dir.pem/inside', 'of machine two')
+    await symlink('nowhere', at('away/file.pem'))
     await put('away/one-there.env', 'of an earlier stay')
     const { plan, run } = await planned<MoveResult>('failover', 'dr')
     const [tree] = plan.decision.components
     assert.ok(tree?.type === 'files' && tree.rules)
-    assert.deepEqual([tree.rules.as, tree.rules.bring, tree.rules.never], ['elsewhere', 'all', ['host.conf', 'licences', '*.pem']])
+    assert.deepEqual(
+      [tree.rules.as, tree.rules.bring, tree.rules.never],
+      ['elsewhere', 'all', ['host.conf', 'licences', '*.pem', at('home/dir.pem'), at('home/file.pem')]],
+    )
     assert.deepEqual(tree.rules.substitute[0], { files: ['*.env'], replace: '10.0.1.5', with: '10.0.2.5' })
     const lines = await whole(away, plan)
     const counts = plan.differences?.[0]?.counts ?? noCounts
-    assert.deepEqual([counts.removed, counts.kept, counts['left out'], counts.substituted], [1, 2, 4, 2], lines.join('\n'))
+    assert.deepEqual([counts.removed, counts.kept, counts['left out'], counts.substituted], [1, 5, 5, 2], lines.join('\n'))
     const before = seen('away')
     const result = await run()
     assert.equal(result.outcome, 'succeeded')
     assertCameTrue(lines, 'away', before, seen('away'))
     assert.equal(await text('away/etc/shop.env'), 'listen=10.0.2.5:80 peer=10.0.1.50\nname=app.dr.example\n')
     assert.equal(await text('away/etc/host.conf'), 'machine two')
+    assert.equal((await stat(at('away/etc/host.conf'))).mode & 0o777, 0o640, 'restore.after changes nothing of what stays')
     assert.deepEqual([await absent('away/etc/deep/host.conf'), await absent('away/opt/licences'), await absent('away/etc/old.conf')], [true, true, true])
     assert.equal(await text('away/opt/plugins/a.js'), 'plugin')
     // Paths that are one file stay one file.
     assert.deepEqual([await text('away/one-there.env'), await text('away/own.pem'), await absent('away/none.pem')], ['ip=10.0.2.5', 'key of machine two', true])
+    // Also where the backup has something of another kind.
+    assert.deepEqual([await text('away/dir.pem/inside'), await readlink(at('away/file.pem'))], ['of machine two', 'nowhere'])
     assert.deepEqual([await absent('away/etc/set-up'), await absent('home/etc/set-up')], [false, true])
     assert.deepEqual(result.trees?.['app']?.substituted, [
       { files: 2, replaced: 2 },
@@ -214,7 +225,8 @@ systems:
       plan.forecast.warnings.includes(`app: ${at('away/none.pem')} is not there, and a rule leaves it out: until somebody makes it, backups there fail`),
     )
     await assert.rejects(env.client.workflow.getHandle(result.backup ?? '').result())
-    await put('away/none.pem', 'made by hand')
+    await rm(at('away/file.pem'))
+    for (const name of ['none.pem', 'file.pem']) await put(`away/${name}`, 'made by hand')
     await backUp('dr')
   })
 
@@ -246,6 +258,7 @@ systems:
       [await text('home/one.env'), await text('home/own.pem'), await text('home/none.pem')],
       ['ip=10.0.1.5', ...Array(2).fill('key of machine one')],
     )
+    assert.deepEqual([await text('home/dir.pem'), await text('home/file.pem/inside')], ['one file here, a directory there', 'a directory here, a link there'])
     assert.deepEqual([await text('home/opt/licences/key'), await text('home/etc/made-there.conf')], ['licence of machine one', 'new'])
     await env.client.workflow.getHandle(result.backup ?? '').result()
   })

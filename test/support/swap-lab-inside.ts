@@ -1,7 +1,8 @@
 /** What test/integration/member-swap.test.ts runs in its machine: `<what> <path> <method>`. */
 import fc from 'fast-check'
 import { asideData, inspectMember } from '../../adapters/component/member/member.ts'
-import { swapBack, swapIn } from '../../adapters/component/member/swap.ts'
+import { swapIn } from '../../adapters/component/member/swap.ts'
+import { swapBack } from '../../adapters/component/member/swap-back.ts'
 import type { SetAsideMethod } from '../../domain/decision.ts'
 import { mkdir } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -32,7 +33,7 @@ switch (what) {
     // As the decision has it: what is found in the middle must not change how a swap ends.
     const member = { ...(await inspectMember(path, name)), method: method as SetAsideMethod }
     const epoch = await take(member)
-    await (what === 'swap-in' ? swapIn(member, epoch, 'one') : swapBack(member, epoch))
+    await (what === 'swap-in' ? swapIn(member, epoch, 'one') : swapBack(member, epoch, 'one'))
     break
   }
   case 'look':

@@ -6,7 +6,8 @@ import { basename, dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { type Epoch, takeEpoch } from '../../adapters/component/member/epochs.ts'
 import { asideData, inspectMember, type Member, safetyPath } from '../../adapters/component/member/member.ts'
-import { keepSafetySet, swapBack, swapIn } from '../../adapters/component/member/swap.ts'
+import { keepSafetySet, swapIn } from '../../adapters/component/member/swap.ts'
+import { swapBack } from '../../adapters/component/member/swap-back.ts'
 import type { SetAsideMethod } from '../../domain/decision.ts'
 import { crashBefore } from './crash-points.ts'
 
@@ -75,9 +76,9 @@ export async function tell(path: string, expected: SetAsideMethod, story: Story)
     assert.equal(await modeOf(safetyPath(member, 'one')), oldMode)
     return
   }
-  for (const cut of story.undoing) await attempt(cut, (epoch) => swapBack(member, epoch))
+  for (const cut of story.undoing) await attempt(cut, (epoch) => swapBack(member, epoch, 'one'))
   const epoch = await take(member)
-  await swapBack(member, epoch)
+  await swapBack(member, epoch, 'one')
   assert.deepEqual(await look(path), story.old ?? {})
   if (story.old !== null) assert.equal(await modeOf(path), oldMode)
   const taken = [asideData(member), join(epoch.directory, 'new')]
@@ -90,8 +91,8 @@ export async function nextRun(path: string, cut: number): Promise<void> {
   const story = { old: { a: 'old a', b: 'old b' }, fresh: { a: 'new a' }, attempts: [], ending: 'back', undoing: [] } as const
   const member = await prepare(path, story)
   await swapIn(member, await take(member), 'one')
-  await crashBefore(cut, async () => swapBack(member, await take(member)))
-  await swapBack(member, await take(member))
+  await crashBefore(cut, async () => swapBack(member, await take(member), 'one'))
+  await swapBack(member, await take(member), 'one')
   await rm(asideData(member), { recursive: true, force: true })
   await mkdir(asideData(member), { recursive: true, mode: newMode })
   await plant(asideData(member), { c: 'newer c' })

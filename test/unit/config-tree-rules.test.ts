@@ -84,7 +84,17 @@ describe('restore rules in muster.yaml', () => {
     [
       'one text that would become two on the way back',
       '{ substitute: [{ files: [x], replace: a, with: c }, { files: [x, y], replace: b, with: c }] }',
-      /"c" stands in another rule for the same files, so that one text would become two; give each text one of its own$/,
+      /"c" stands in rule 1 as well, and both are for \/etc\/shop\/x: that one by x, this one by x; one text would become two; give each text files of its own$/,
+    ],
+    [
+      'patterns of which both take a file, where one text would become two',
+      '{ substitute: [{ files: ["*.env"], replace: a, with: b }, { files: [y, "conf/**"], replace: a, with: c }] }',
+      /"a" stands in rule 1 as well, and both are for \/etc\/shop\/conf\/\.env: that one by \*\.env, this one by conf\/\*\*; one text would become two/,
+    ],
+    [
+      'the same at the other site, by its whole path',
+      '{ substitute: [{ files: ["/srv/shop/*.env"], replace: a, with: b }, { files: ["/opt/shop/prod.*"], replace: a, with: c }] }',
+      /both are for \/srv\/shop\/prod\.env: that one by \/srv\/shop\/\*\.env, this one by \/opt\/shop\/prod\.\*/,
     ],
   ]
   for (const [what, restore, line] of wrong) {
@@ -95,6 +105,10 @@ describe('restore rules in muster.yaml', () => {
 
   it('take a path of the other site, and texts that change places', () => {
     assert.ok(restoreOf(yaml('{ never: [/srv/shop/key], substitute: [{ files: [x], replace: a, with: b }, { files: [x], replace: b, with: a }] }')))
+  })
+
+  it('take one text for two, in files of which no pattern takes both', () => {
+    assert.ok(restoreOf(yaml('{ substitute: [{ files: ["*.env"], replace: a, with: b }, { files: ["*.conf", app.ini], replace: a, with: c }] }')))
   })
 
   it('refuse to substitute where there is no other site', () => {

@@ -3,6 +3,7 @@ import { isCancellation, patched } from '@temporalio/workflow'
 import type { RestorePlan } from '../../activities/host/restore/types.ts'
 import type { FilesDecision } from '../../domain/decision.ts'
 import { noCounts, type ShownDifference } from '../../domain/shown-difference.ts'
+import { boundText } from '../../domain/tree-texts.ts'
 import { urgentOnHost } from '../activity-options.ts'
 import { failureOf, isFailure } from '../failure-of.ts'
 import { runName } from './context.ts'
@@ -24,7 +25,8 @@ export async function withDifferences(plan: RestorePlan, input: ComparedFor): Pr
   if (trees.length === 0 || (mode !== 'in-place' && mode !== 'move') || !isRead(plan, input)) return plan
   if (!patched('trees-compared')) return plan
   const differences = await Promise.all(trees.map((decision) => compare(plan, input, decision)))
-  return { ...plan, differences }
+  const bound = differences.map((one) => ({ ...one, problem: one.problem === null ? null : boundText(one.problem, differences.length) }))
+  return { ...plan, differences: bound }
 }
 
 /** Who approves in the same breath has seen the difference of the plan alone; where nobody has to, nobody reads this one. */

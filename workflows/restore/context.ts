@@ -4,6 +4,7 @@ import type { AppliedRules, RestorePlan, RestoreStep, SavedTail } from '../../ac
 import type { ComponentDecision, FilesDecision, PostgresqlDecision } from '../../domain/decision.ts'
 import type { ComponentTook } from '../../domain/evidence.ts'
 import type { CheckResult } from '../../domain/repository-format.ts'
+import { boundLines } from '../../domain/tree-texts.ts'
 import type { RecoverToPointInTimeInput, RestoreSystemInput } from '../messages.ts'
 import type { Notices } from '../notices.ts'
 import type { ProgressBoard } from '../progress.ts'
@@ -91,9 +92,11 @@ export function stepOf<D extends ComponentDecision>(context: StepContext, decisi
   }
 }
 
-/** Of a result. */
+/** Of a result, which has room for only so many texts; the evidence has its own. */
 export function ruledTrees({ ruled }: RestoreContext): { readonly trees?: Readonly<Record<string, AppliedRules>> } {
-  return ruled.size === 0 ? {} : { trees: Object.fromEntries(ruled) }
+  if (ruled.size === 0) return {}
+  const bound = [...ruled].map(([name, applied]) => [name, { ...applied, deviations: boundLines(applied.deviations, ruled.size) }] as const)
+  return { trees: Object.fromEntries(bound) }
 }
 
 export function databases(context: RestoreContext): readonly PostgresqlDecision[] {

@@ -1,6 +1,6 @@
 /** Puts the restored copies in place, keeps what was there, and protects the new incarnations while nobody is let in. */
 import { uuid4 } from '@temporalio/workflow'
-import type { Promoted, SwappedIn } from '../../activities/host/restore/types.ts'
+import type { FoundByOthers, Promoted, SwappedIn } from '../../activities/host/restore/types.ts'
 import type { PostgresqlDecision } from '../../domain/decision.ts'
 import { undoOnHost, urgentOnHost } from '../activity-options.ts'
 import { failureOf } from '../failure-of.ts'
@@ -24,19 +24,30 @@ export async function swapIn(context: RestoreContext): Promise<readonly SwappedI
         context.ruled.set(decision.component, applied)
       }
       await urgentOnHost(decision.host, 'transfer', limits).runAfter.executeWithOptions({ summary: `set up ${decision.component}` }, [
-        stepOf(context, decision),
+        stepOf(context, context.restoredTrees.get(decision.component) ?? decision),
       ])
     }
     for (const decision of context.plan.decision.components) {
       const urgent = urgentOnHost(decision.host, 'control', limits)
       const step = stepOf(context, decision)
-      context.saga.before(`put the old ${decision.component} back`, () =>
-        undoOnHost(decision.host, limits).swapBack.executeWithOptions({ summary: `put the old ${decision.component} back` }, [step]),
-      )
-      swapped.push(await urgent.swapIn.executeWithOptions({ summary: `swap ${decision.component}` }, [step]))
+      context.saga.before(`put the old ${decision.component} back`, async () => {
+        const back = await undoOnHost(decision.host, limits).swapBack.executeWithOptions({ summary: `put the old ${decision.component} back` }, [step])
+        tellFound(context, decision, back.found)
+      })
+      const one = await urgent.swapIn.executeWithOptions({ summary: `swap ${decision.component}` }, [step])
+      tellFound(context, decision, one.found)
+      swapped.push(one)
     }
   })
   return swapped
+}
+
+/** Somebody works at a path that is being restored: their work had to make room, and only they know what it is. */
+function tellFound({ notices, title }: RestoreContext, { component, host }: { component: string; host: string }, found: readonly FoundByOthers[] = []): void {
+  if (found.length === 0) return
+  const lines = found.map(({ path, keptAt }) => `${path} → ${keptAt}`)
+  const body = `${lines.join('\n')}\nIt was moved and not changed. Nobody removes it: look through it, and remove it yourself.`
+  notices.send('alarm', 'warning', `${title}: on ${host} somebody made something in the place of ${component} meanwhile`, body)
 }
 
 /** The swapped-in servers, with private sockets only. */

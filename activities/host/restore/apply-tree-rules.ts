@@ -1,4 +1,3 @@
-import { rm, writeFile } from 'node:fs/promises'
 import { MusterError } from '../../../domain/failures.ts'
 import type { FilesManifest } from '../../../domain/repository-format.ts'
 import { leftOutBy } from '../../../domain/tree-rules.ts'
@@ -7,9 +6,9 @@ import type { CarriedOver } from '../../../adapters/component/files/carry-over.t
 import type { SubstitutedTexts } from '../../../adapters/component/files/substitute-texts.ts'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
-import { claimOf } from './claims.ts'
+import { carryMember } from './carry-member.ts'
 import { type RuledMember, withRuledTree } from './ruled-tree.ts'
-import { nothingNote, originalsDirectory } from './places.ts'
+import { originalsDirectory } from './places.ts'
 import type { AppliedRules, TreeStep } from './types.ts'
 
 /**
@@ -30,34 +29,20 @@ export function applyTreeRules(agent: Agent) {
     const deps = { verifier: await agent.verifier(config), cache: agent.cache }
     const manifest = (await readManifest(deps, store, step.system, step.component, step.decision.backup)) as FilesManifest
     const leftOut = leftOutBy(rules)
-    return withRuledTree(agent, step, manifest, work, 'rules', async ({ index, members, stagingDirectory }) => {
+    return withRuledTree(agent, step, manifest, work, 'rules', async (tree) => {
       const applied: { readonly of: RuledMember; readonly carried: CarriedOver; readonly texts: SubstitutedTexts }[] = []
-      const options = { signal: work.signal, label: work.label, onProgress: (progress: Parameters<Work['progress']>[0]) => work.progress(progress) }
-      for (const of of members) {
-        const { member, number, root, ownEntry, fileName } = of
-        const epoch = await agent.members.takeEpoch(member, claimOf(work))
-        const mayAct = () => agent.members.assertNewest(member, epoch)
-        const newRoot = agent.members.asideData(member)
-        work.progress({ phase: `rules of ${member.path}`, doneBytes: number, totalBytes: null })
-        await work.assertCurrent()
-        const common = { newRoot, number, root, leftOut, mayAct }
-        const carried = await agent.files.carryOver({ ...common, oldRoot: member.path, ownEntry, fileName, index: index.entries(), stagingDirectory }, options)
-        await noteNothing(nothingNote(agent, member), carried.isNothing)
-        const originals = originalsDirectory(agent, member)
+      for (const of of tree.members) {
+        const { carried, copy } = await carryMember(agent, tree, of, leftOut, work)
+        const originals = originalsDirectory(agent, of.member)
         const texts = await agent.files.substituteTexts(
-          { ...common, substitute: rules.substitute, index: index.entries(), originalsDirectory: originals },
-          options,
+          { ...copy, substitute: rules.substitute, index: tree.index.entries(), originalsDirectory: originals },
+          { signal: work.signal, label: work.label, onProgress: (progress) => work.progress(progress) },
         )
         applied.push({ of, carried, texts })
       }
       return told(step, applied)
     })
   }
-}
-
-async function noteNothing(note: string, isNothing: boolean): Promise<void> {
-  if (isNothing) await writeFile(note, '', { mode: 0o600, flush: true })
-  else await rm(note, { force: true })
 }
 
 const nothing: AppliedRules = { carried: 0, carriedBytes: 0, leftOut: 0, substituted: [], deviations: [] }

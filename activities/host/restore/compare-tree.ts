@@ -108,12 +108,18 @@ async function compareMembers(agent: Agent, step: TreeStep, { index, members, ma
     )
     // One by one: as arguments, as many as a large tree has would not fit.
     for (const one of compared.differences) all.differences.push(one)
-    for (const one of inOrder(compared.differences)) all.lines.push(differenceLine(one.path === fileName ? { ...one, path: rootPath } : one, root.goes))
+    for (const one of inOrder(compared.differences)) all.lines.push(differenceLine({ ...one, path: shownBelow(fileName, one.path) }, root.goes))
     all.same += compared.same
     all.keptBytes += compared.keptBytes
     if (compared.passedBy > 0) tooMuch.push(`${compared.passedBy} sockets, fifos, devices or mounted filesystems in ${root.goes} are not compared`)
   }
   return { counts: countsOf(all.differences, all.same), keptBytes: all.keptBytes, lines: [...tooMuch, ...all.lines] }
+}
+
+/** Of a path that is one file, the file is the path itself. */
+function shownBelow(fileName: string | null, path: string): string {
+  if (fileName === null) return path
+  return path === fileName ? rootPath : path.slice(fileName.length + 1)
 }
 
 function nanoseconds(time: string): bigint {

@@ -149,7 +149,7 @@ function asTold(target: Asked) {
  * Idempotent: yes; an attempt removes what an earlier one left and begins again.
  * Heartbeat: bytes restored.
  * Fails with: BackupNotFound, ChecksumMismatch, ObjectMissing, IdentityMissing, SignatureInvalid, HostileArchive, DiskFull,
- *   EpochSuperseded.
+ *   EpochSuperseded, PreconditionFailed (the work directory is somebody else's).
  */
 export function restoreTreeAside(agent: Agent) {
   return async (step: TreeStep, work: Work): Promise<RestoredAside> => {
@@ -160,8 +160,9 @@ export function restoreTreeAside(agent: Agent) {
     const manifest = (await readManifest({ verifier, cache: agent.cache }, store, step.system, step.component, step.decision.backup)) as FilesManifest
     const members = treeMembers(agent, step)
     for (const member of members) {
+      await agent.members.ownWorkDirectory(member)
       await agent.members.removeAside(member, await agent.members.takeEpoch(member, claimOf(work)))
-      await mkdir(agent.members.asideDirectory(member), { recursive: true, mode: 0o711 })
+      await agent.members.makeAside(member)
     }
     const stagingDirectory = join(agent.hostDirectory, 'staging', `restore.${step.system}.${step.component}`)
     await rm(stagingDirectory, { recursive: true, force: true })

@@ -1,5 +1,5 @@
 /** The destructive steps in place: each attempt takes the next epoch first, and looks before it acts. */
-import { access, mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
+import { lstat, mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Member } from '../../../adapters/component/member/member.ts'
 import { MusterError } from '../../../domain/failures.ts'
@@ -12,9 +12,9 @@ import type { Work } from '../../boundary.ts'
 import { giveStandbyBack } from '../standby/adopt-standby.ts'
 import { claimOf } from './claims.ts'
 import { removeNewDirectories } from './new-directories.ts'
-import { asideQuarantine, closedPlace, fileNameNote, membersOf, nothingNote, originalsDirectory, restoreShort, treeMembers } from './places.ts'
+import { asideQuarantine, closedPlace, fileNameNote, fileNameOf, membersOf, nothingNote, originalsDirectory, restoreShort, treeMembers } from './places.ts'
 import { membersBeside } from './safety-set.ts'
-import type { AnyStep, DatabaseStep, SwappedIn, TreeStep } from './types.ts'
+import type { AnyStep, DatabaseStep, FoundByOthers, SwappedBack, SwappedIn, TreeStep } from './types.ts'
 
 /**
  * Copies files that are newer than the backup into the restored tree (`newerFiles: keep`).
@@ -37,17 +37,12 @@ export function keepNewerFiles(agent: Agent) {
     let copied = 0
     let sizeBytes = 0
     for (const [root, member] of treeMembers(agent, step).entries()) {
-      // A tree that is lost has nothing newer to give.
-      if (
-        !(await access(member.path).then(
-          () => true,
-          () => false,
-        ))
-      )
-        continue
+      // A tree that is lost has nothing newer to give; nor has what stands in its place and is none, a link among it.
+      if (!(await isDirectory(member.path))) continue
       await rm(stagingDirectory, { recursive: true, force: true })
       await mkdir(stagingDirectory, { recursive: true, mode: 0o711 })
       const index = await agent.files.openIndex(source, stagingDirectory, { signal: work.signal, label: work.label })
+      if (fileNameOf(index.header.roots[root]) !== null) continue
       const newer = await agent.files.copyNewerFiles(
         {
           oldRoot: member.path,
@@ -69,6 +64,13 @@ export function keepNewerFiles(agent: Agent) {
   }
 }
 
+async function isDirectory(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+}
+
 function sourcesOf(agent: Agent, step: AnyStep, member: Member, index: number): string {
   const safety = step.decision.type === 'postgresql' ? step.decision.safetyPath : (step.decision.members[index]?.safetyPath ?? null)
   return safety ?? agent.members.asideData(member)
@@ -88,17 +90,19 @@ export function swapIn(agent: Agent) {
     if (step.decision.type === 'postgresql') await refuseRunning(agent, step as DatabaseStep)
     const beside = step.decision.type === 'postgresql' ? await membersBeside(agent, step.component, step.decision) : []
     const safety: SwappedIn['safety'][number][] = beside.map(({ path, safetyPath, sizeBytes }) => ({ path, safetyPath, sizeBytes }))
+    const found: FoundByOthers[] = []
     for (const [index, member] of membersOf(agent, step).entries()) {
       const epoch = await agent.members.takeEpoch(member, claimOf(work))
       await refuseOther(agent, step, member)
       const sizeBytes = await agent.members.sizeOf(member.path)
       const source = await sourceIn(agent, step, member, index)
       if (source === null) continue
-      await agent.members.swapIn(member, epoch, restoreShort(step), source, { label: work.label })
+      const swapped = await agent.members.swapIn(member, epoch, restoreShort(step), source, { label: work.label })
+      if (swapped.found !== null) found.push({ path: member.path, keptAt: swapped.found })
       if (step.decision.type === 'files') await rm(originalsDirectory(agent, member), { recursive: true, force: true })
       safety.push({ path: member.path, safetyPath: agent.members.safetyPath(member, restoreShort(step)), sizeBytes })
     }
-    return { safety, seconds: (Date.now() - startedAt) / 1000 }
+    return { safety, ...(found.length > 0 && { found }), seconds: (Date.now() - startedAt) / 1000 }
   }
 }
 
@@ -139,23 +143,26 @@ async function refuseOther(agent: Agent, step: AnyStep, member: Member): Promise
 /**
  * Undoes a swap, however far it came.
  *
- * Effect: the member's path holds what was there before; what was restored is in `epoch-N/new`.
- * Idempotent: yes.
+ * Effect: the member's path holds what was there before; what was restored is in `epoch-N/new`. What somebody made at the path
+ *   meanwhile is where it was, or in `found-<run>` where the old data had to come back; it is removed by nobody.
+ * Idempotent: yes. What another run has swapped is not touched.
  * Heartbeat: none needed.
  * Fails with: EpochSuperseded, PreconditionFailed.
  */
 export function swapBack(agent: Agent) {
-  return async (step: AnyStep, work: Work): Promise<{ readonly members: number }> => {
+  return async (step: AnyStep, work: Work): Promise<SwappedBack> => {
     let members = 0
+    const found: FoundByOthers[] = []
     for (const [index, member] of membersOf(agent, step).entries()) {
       const epoch = await agent.members.takeEpoch(member, claimOf(work))
-      await agent.members.swapBack(member, epoch, { label: work.label })
+      const back = await agent.members.swapBack(member, epoch, restoreShort(step), { label: work.label })
+      if (back.found !== null) found.push({ path: member.path, keptAt: back.found })
       // A safety set that was brought in goes back to where it was kept.
       const source = sourcesOf(agent, step, member, index)
-      if (step.mode === 'back') await rename(join(epoch.directory, 'new'), source).catch(ignoreMissing)
+      if (step.mode === 'back' && back.begun) await rename(join(epoch.directory, 'new'), source).catch(ignoreMissing)
       members++
     }
-    return { members }
+    return { members, ...(found.length > 0 && { found }) }
   }
 }
 
@@ -186,7 +193,7 @@ export function discardAside(agent: Agent) {
       await agent.members.removeRemains(member, epoch)
       await rm(join(member.workDirectory, `promoted-${restoreShort(step)}.json`), { force: true })
       // Of a restore elsewhere only; in place it holds the safety sets.
-      if (step.mode === 'elsewhere') await rm(member.workDirectory, { recursive: true, force: true })
+      if (step.mode === 'elsewhere') await agent.members.removeWork(member)
     }
     return { discarded: true }
   }
@@ -226,8 +233,8 @@ export function placeElsewhere(agent: Agent) {
         throw new MusterError('TargetNotEmpty', `${member.path} is not empty`, { cause: error })
       })
       const epoch = await agent.members.takeEpoch(member, claimOf(work))
-      await agent.members.swapIn(member, epoch, restoreShort(step))
-      await rm(member.workDirectory, { recursive: true, force: true })
+      await agent.members.placeNew(member, epoch, restoreShort(step))
+      await agent.members.removeWork(member)
       directories.push(member.path)
       if (step.decision.type === 'files') {
         const component = componentOf(config, step.system, step.component) as FilesComponentConfig
@@ -240,24 +247,5 @@ export function placeElsewhere(agent: Agent) {
       await agent.postgresql.startElsewhere(instance, { directory: step.decision.directory, port: step.decision.port, socketDirectory, logFile })
     }
     return { directories }
-  }
-}
-
-/**
- * Runs the `restore.after` commands of a tree that was swapped in.
- *
- * Effect: whatever the commands do, in the member's directory.
- * Idempotent: as far as the commands are; they may run again after a crash.
- * Heartbeat: none needed.
- * Fails with: CommandFailed, Timeout.
- */
-export function runAfter(agent: Agent) {
-  return async (step: TreeStep, work: Work): Promise<{ readonly commands: number }> => {
-    const { config } = await agent.config(step.configHash)
-    const { restore } = componentOf(config, step.system, step.component) as FilesComponentConfig
-    for (const member of treeMembers(agent, step)) {
-      await agent.files.runAfterCommands(restore.after, agent.members.asideData(member), { signal: work.signal, label: work.label })
-    }
-    return { commands: restore.after.length }
   }
 }

@@ -124,8 +124,22 @@ export interface Promoted {
   readonly lastCommitAt: string | null
 }
 
+/** What somebody made at a path while it was being swapped, and where it is now. Muster never removes it. */
+export interface FoundByOthers {
+  readonly path: string
+  readonly keptAt: string
+}
+
+export interface SwappedBack {
+  readonly members: number
+  /** Absent where nobody made anything. */
+  readonly found?: readonly FoundByOthers[]
+}
+
 export interface SwappedIn {
   readonly safety: readonly { readonly path: string; readonly safetyPath: string; readonly sizeBytes: number }[]
+  /** As of `SwappedBack`. */
+  readonly found?: readonly FoundByOthers[]
   readonly seconds: number
 }
 

@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto'
-import { readdir, rename, rm, rmdir, unlink, utimes } from 'node:fs/promises'
+import { lstat, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError } from '../../../domain/failures.ts'
 import type { TreeEntry } from '../../../domain/tree-index.ts'
-import { ancestorsOf, parentOf, rootPath, shownPath } from '../../../domain/tree-path.ts'
+import { parentOf, rootPath, shownPath } from '../../../domain/tree-path.ts'
 import type { LeftOut, RuledRoot } from '../../../domain/tree-rules.ts'
 import type { WorkOptions } from '../component.ts'
 import { exceptOwn, isThere } from './compare-tree.ts'
 import { only, startArchive } from './create-archive.ts'
+import { restoreTimes } from './directory-times.ts'
 import { extractArchive } from './extract-archive.ts'
+import { placesFor } from './places-in-tree.ts'
 import { fileRootEntryPath, openRoots, type TreeRoot } from './roots.ts'
 import { asDiskFull, codeOf } from './tree-failures.ts'
-import { diskPath, type FoundEntry, lookAt, newWalkCounts, walkTree } from './walk.ts'
+import { diskPath, type FoundEntry, newWalkCounts, walkTree } from './walk.ts'
 
 export interface CarryRequest {
   /** The tree as it stands; it is only read. */
@@ -26,7 +28,7 @@ export interface CarryRequest {
   readonly number: number
   readonly root: RuledRoot
   readonly leftOut: LeftOut
-  /** Of the whole backup; read once, for the times of directories. */
+  /** Of the whole backup; read once, for its directories. */
   readonly index: AsyncIterable<TreeEntry>
   /** Room for a compressed copy of what is carried over. */
   readonly stagingDirectory: string
@@ -44,27 +46,34 @@ export interface CarriedOver {
   readonly blocked: readonly string[]
   /** Sockets, fifos, devices and mounted filesystems where something was carried over: they are not. */
   readonly passedBy: number
-  /** Neither tree has anything: the restored one is not to be put in place. */
+  /**
+   * A rule leaves out all of the path, and the target has nothing there, or something of another kind: what is there stays, and
+   * the restored tree is not to be put in place.
+   */
   readonly isNothing: boolean
 }
 
 /**
  * Makes what a rule leaves out, in a restored tree, what it is in the old one: there with all that it is, or absent. No
- * link is followed in either tree, and the old one is not changed. May be called again after a crash.
+ * link is followed in either tree, and the old one is not changed. May be called again after a crash, and comes to the same.
  * @throws MusterError SourceUnreadable | SourceChanged (retry) | DiskFull | CommandFailed | Cancelled
  */
 export async function carryOver(request: CarryRequest, options: WorkOptions = {}): Promise<CarriedOver> {
-  const touched = new Set<string>()
+  const { times, touched } = await directoriesOf(request)
   const leftOut = await takeOut(request, touched, options)
   const counts = newWalkCounts()
   const old = await oldTree(request)
-  const standing = old === null ? [] : await standingLeftOut(request, old, counts, options)
-  const { files, directories, blocked } = isOther(request, old) ? noPlaceFor(standing) : await placesFor(request.newRoot, standing)
+  const isNothing = !isTree(old) && (await isLeftOutWhole(request))
+  const standing = isTree(old) ? await standingLeftOut(request, old, counts, options) : []
+  const { files, directories, blocked } = isTree(old)
+    ? await placesFor(request.newRoot, standing, (path) => times.has(path))
+    : { files: [], directories: [], blocked: isNothing ? [] : await withoutPlace(request, old, counts, options) }
   const paths = [...directories, ...files.map(({ path }) => path)]
-  if (old !== null && paths.length > 0) await copy(request, old, paths, options)
+  if (isTree(old) && paths.length > 0) await copy(request, old, paths, options)
   for (const path of paths) touched.add(parentOf(path))
-  for (const path of directories) touched.delete(path)
-  await restoreTimes(request, touched)
+  // They are what they were at the target.
+  for (const path of paths) touched.delete(path)
+  await restoreTimes(request.newRoot, touched, times)
   const inodes = new Map(files.map((file) => [file.inode, file.sizeBytes]))
   return {
     leftOut,
@@ -72,12 +81,32 @@ export async function carryOver(request: CarryRequest, options: WorkOptions = {}
     bytes: [...inodes.values()].reduce((sum, size) => sum + size, 0),
     blocked,
     passedBy: counts.special + counts.otherFilesystems.length,
-    isNothing: old === null && (await isLeftOutWhole(request)),
+    isNothing,
   }
 }
 
+interface BackupDirectories {
+  /** By path, the modification time. */
+  readonly times: ReadonlyMap<string, string>
+  /** Those in which a rule leaves something out: an attempt that was killed may have taken it out already. */
+  readonly touched: Set<string>
+}
+
+async function directoriesOf({ index, number, root, leftOut }: CarryRequest): Promise<BackupDirectories> {
+  const times = new Map<string, string>()
+  const touched = new Set<string>()
+  for await (const { root: of, type, path, mtime } of index) {
+    if (of !== number) continue
+    if (type === 'directory') times.set(path, mtime)
+    if (path !== rootPath && leftOut(root, path) !== null) touched.add(parentOf(path))
+  }
+  return { times, touched }
+}
+
+/** Nothing of the backup is left of a path that a rule leaves out whole. */
 async function isLeftOutWhole({ fileName, newRoot, leftOut, root }: CarryRequest): Promise<boolean> {
-  return leftOut(root, fileName ?? rootPath) !== null && (await readdir(newRoot)).length === 0
+  if (leftOut(root, fileName ?? rootPath) === null) return false
+  return fileName === null ? (await readdir(newRoot)).length === 0 : !(await isThere(join(newRoot, fileName)))
 }
 
 /** The deepest first; a directory stays while something that is restored is in it. */
@@ -107,14 +136,30 @@ async function remove(place: Buffer, type: FoundEntry['type']): Promise<boolean>
   }
 }
 
-/** Null where the tree is lost: it has nothing to keep. */
-async function oldTree({ oldRoot }: CarryRequest): Promise<TreeRoot | null> {
-  return (await isThere(oldRoot)) ? ((await openRoots([oldRoot]))[0] ?? null) : null
+/**
+ * Null where the tree is lost: it has nothing to keep. `other` where something of another kind stands in its place: a file
+ * where the backup has a directory, the other way round, or a link, which is not followed.
+ */
+type OldTree = TreeRoot | 'other' | null
+
+function isTree(old: OldTree): old is TreeRoot {
+  return old !== null && old !== 'other'
 }
 
-/** A file where the backup has a directory, or the other way round. */
-function isOther({ fileName }: CarryRequest, old: TreeRoot | null): boolean {
-  return old !== null && (old.type === 'file') !== (fileName !== null)
+async function oldTree({ oldRoot, fileName }: CarryRequest): Promise<OldTree> {
+  if (!(await isThere(oldRoot))) return null
+  const found = await lstat(oldRoot)
+  if (fileName === null ? !found.isDirectory() : !found.isFile()) return 'other'
+  return (await openRoots([oldRoot]))[0] ?? null
+}
+
+/** What a rule leaves out of something that is of another kind than the restored tree: it will be in the safety set only. */
+async function withoutPlace(request: CarryRequest, old: OldTree, counts: ReturnType<typeof newWalkCounts>, options: WorkOptions): Promise<readonly string[]> {
+  if (old !== 'other') return []
+  const found = await lstat(request.oldRoot)
+  if (!found.isDirectory() && !found.isFile()) return [rootPath]
+  const [tree] = await openRoots([request.oldRoot])
+  return tree ? (await standingLeftOut(request, tree, counts, options)).map(({ path }) => path) : []
 }
 
 async function standingLeftOut(
@@ -130,46 +175,6 @@ async function standingLeftOut(
     if (request.leftOut(request.root, path) !== null) found.push({ ...entry, path })
   }
   return found
-}
-
-function noPlaceFor(standing: readonly FoundEntry[]): Places {
-  return { files: [], directories: [], blocked: standing.map(({ path }) => path) }
-}
-
-interface Places {
-  readonly files: readonly FoundEntry[]
-  /** Of the old tree, those that are missing on the way to a file among them. */
-  readonly directories: readonly string[]
-  readonly blocked: readonly string[]
-}
-
-async function placesFor(newRoot: string, standing: readonly FoundEntry[]): Promise<Places> {
-  const files: FoundEntry[] = []
-  const directories = new Set<string>()
-  const blocked: string[] = []
-  const looked = new Map<string, 'directory' | 'missing' | 'other'>()
-  const look = async (path: string): Promise<'directory' | 'missing' | 'other'> => {
-    const known = looked.get(path)
-    if (known) return known
-    const found = await lookAt(newRoot, path)
-    const kind = found === null ? 'missing' : found !== 'special' && found.type === 'directory' ? 'directory' : 'other'
-    looked.set(path, kind)
-    return kind
-  }
-  for (const entry of standing) {
-    const above = ancestorsOf(entry.path)
-    const kinds = await Promise.all(above.map(look))
-    const own = await look(entry.path)
-    const inTheWay = kinds.includes('other') || (entry.type === 'directory' ? own === 'other' : own === 'directory')
-    if (inTheWay) {
-      blocked.push(entry.path)
-      continue
-    }
-    for (const [at, path] of above.entries()) if (kinds[at] === 'missing') directories.add(path)
-    if (entry.type === 'directory') directories.add(entry.path)
-    else files.push(entry)
-  }
-  return { files, directories: [...directories].sort(), blocked }
 }
 
 /** By way of an archive: tar keeps everything that is to be kept, and takes names that arguments cannot carry. */
@@ -190,17 +195,5 @@ async function copy(request: CarryRequest, old: TreeRoot, inTree: readonly strin
     throw asDiskFull(error, request.stagingDirectory)
   } finally {
     await rm(file, { force: true })
-  }
-}
-
-/** A directory whose content was changed here keeps the time that the backup knows of it, as far as numbers carry it. */
-async function restoreTimes(request: CarryRequest, touched: ReadonlySet<string>): Promise<void> {
-  if (touched.size === 0) return
-  for await (const { root, type, path, mtime } of request.index) {
-    if (root !== request.number || type !== 'directory' || !touched.has(path)) continue
-    const seconds = Number(BigInt(mtime) / 1000n) / 1_000_000
-    await utimes(diskPath(request.newRoot, path), seconds, seconds).catch((error: unknown) => {
-      if (codeOf(error) !== 'ENOENT') throw error
-    })
   }
 }

@@ -11,7 +11,7 @@ import { isRoot } from './extract-archive.ts'
 import { hashFiles } from './hash-files.ts'
 import { openRoots } from './roots.ts'
 import { codeOf } from './tree-failures.ts'
-import { type FoundEntry, newWalkCounts, walkTree } from './walk.ts'
+import { type FoundEntry, lookAt, newWalkCounts, walkTree } from './walk.ts'
 
 export interface CompareRequest extends Pick<ComparedRoot, 'root' | 'leftOut' | 'substituted' | 'newer'> {
   /** Number of the root in the index. */
@@ -70,16 +70,31 @@ function add<T>(names: Map<string, T>, path: string, one: T, { mostNames, direct
   names.set(path, one)
 }
 
-async function standingAt(request: CompareRequest, options: WorkOptions): Promise<{ readonly standing: Map<string, FoundEntry>; readonly passedBy: number }> {
+interface StandingTree {
+  readonly standing: ReadonlyMap<string, FoundEntry>
+  readonly passedBy: number
+}
+
+/** A link in the place of the tree is what stands there; it is not followed. */
+async function standingAt(request: CompareRequest, options: WorkOptions): Promise<StandingTree> {
+  const found = await lookAt(request.directory, rootPath)
+  if (found === null) return { standing: new Map(), passedBy: 0 }
+  if (found === 'special') return { standing: new Map(), passedBy: 1 }
+  if (found.type === 'symlink') return { standing: new Map([[placeOf(request, found.type, rootPath), found]]), passedBy: 0 }
   const standing = new Map<string, FoundEntry>()
   const counts = newWalkCounts()
-  if (!(await isThere(request.directory))) return { standing, passedBy: 0 }
   const [root] = await openRoots([request.directory])
   for await (const entry of walkTree(root as NonNullable<typeof root>, { signal: options.signal, excluded: exceptOwn(request.ownEntry) }, counts)) {
-    add(standing, root?.type === 'file' ? (request.fileName ?? rootPath) : entry.path, entry, request)
+    add(standing, placeOf(request, found.type, entry.path), entry, request)
     if (standing.size % 10_000 === 0) options.onProgress?.({ phase: 'comparing files', doneBytes: standing.size, totalBytes: null })
   }
   return { standing, passedBy: counts.special + counts.otherFilesystems.length }
+}
+
+/** Where a name belongs in the index. What stands where the backup has one file is that file, or, of a directory, is inside it. */
+function placeOf({ fileName }: CompareRequest, root: FoundEntry['type'], path: string): string {
+  if (root !== 'directory' || path === rootPath) return fileName ?? rootPath
+  return fileName === null ? path : `${fileName}/${path}`
 }
 
 /** What a restore keeps inside a mount point is not of the tree. */

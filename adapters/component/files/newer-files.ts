@@ -3,13 +3,15 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError } from '../../../domain/failures.ts'
 import type { TreeEntry } from '../../../domain/tree-index.ts'
-import { ancestorsOf, rootPath, shownPath } from '../../../domain/tree-path.ts'
+import { ancestorsOf, parentOf, shownPath } from '../../../domain/tree-path.ts'
 import type { WorkOptions } from '../component.ts'
 import { only, startArchive } from './create-archive.ts'
+import { restoreTimes } from './directory-times.ts'
 import { extractArchive } from './extract-archive.ts'
+import { placesFor } from './places-in-tree.ts'
 import { openRoots } from './roots.ts'
 import { asDiskFull } from './tree-failures.ts'
-import { type FoundEntry, lookAt, newWalkCounts, walkTree } from './walk.ts'
+import { type FoundEntry, newWalkCounts, walkTree } from './walk.ts'
 
 export interface NewerFilesRequest {
   /** The tree as it stood before the restore; a configured path or where it was set aside to by a rename. */
@@ -41,15 +43,17 @@ const longestList = 100
 /**
  * Copies into a restored tree the files and links of the old one that are not in the backup's index and
  * whose ctime lies after the backup's start and at or before the target, with owners, modes, times,
- * attributes, holes, links among themselves, and the parent directories that are missing. What the backup
- * holds is not overwritten and no link is followed. May be called again after a crash.
+ * attributes, holes, links among themselves, and the parent directories that the backup has not. What the
+ * backup holds is not overwritten and no link is followed. May be called again after a crash, and comes to the same.
  * @throws MusterError SourceUnreadable | SourceChanged (retry) | DiskFull | CommandFailed | Cancelled
  */
 export async function copyNewerFiles(request: NewerFilesRequest, options: WorkOptions = {}): Promise<NewerFiles> {
   const candidates = await newerThanBackup(request, options)
-  for await (const entry of request.index) if (entry.root === request.root) candidates.delete(entry.path)
-  const { files, directories, blocked } = await placeFor(request, [...candidates.values()])
+  const times = await keepUnknown(request, candidates)
+  const { files, directories, blocked } = await placesFor(request.newRoot, [...candidates.values()], (path) => times.has(path))
   if (files.length > 0) await copy(request, [...files.map((file) => file.path), ...directories], options)
+  const filled = new Set([...directories, ...files.map(({ path }) => path)].map(parentOf))
+  await restoreTimes(request.newRoot, filled, times)
   const inodes = new Map(files.map((file) => [file.inode, file.sizeBytes]))
   return {
     copied: files.length,
@@ -57,6 +61,18 @@ export async function copyNewerFiles(request: NewerFilesRequest, options: WorkOp
     list: files.slice(0, longestList).map((file) => file.path),
     blocked: blocked.slice(0, longestList),
   }
+}
+
+/** Leaves only what the backup has not. @returns the times of directories of the backup on the way to what was found */
+async function keepUnknown(request: NewerFilesRequest, candidates: Map<string, FoundEntry>): Promise<ReadonlyMap<string, string>> {
+  const above = new Set([...candidates.keys()].flatMap(ancestorsOf))
+  const times = new Map<string, string>()
+  for await (const { root, type, path, mtime } of request.index) {
+    if (root !== request.root) continue
+    candidates.delete(path)
+    if (type === 'directory' && above.has(path)) times.set(path, mtime)
+  }
+  return times
 }
 
 async function newerThanBackup(request: NewerFilesRequest, options: WorkOptions): Promise<Map<string, FoundEntry>> {
@@ -75,38 +91,6 @@ async function newerThanBackup(request: NewerFilesRequest, options: WorkOptions)
 function nanoseconds(time: Date): bigint {
   if (Number.isNaN(time.getTime())) throw new MusterError('InvalidInput', 'a time of the backup or the target is not a time')
   return BigInt(time.getTime()) * 1_000_000n
-}
-
-interface Placed {
-  readonly files: FoundEntry[]
-  /** Missing parents, the deepest last. */
-  readonly directories: readonly string[]
-  readonly blocked: string[]
-}
-
-async function placeFor(request: NewerFilesRequest, candidates: readonly FoundEntry[]): Promise<Placed> {
-  const files: FoundEntry[] = []
-  const blocked: string[] = []
-  const missing = new Set<string>()
-  const looked = new Map<string, 'directory' | 'missing' | 'other'>()
-  const look = async (path: string): Promise<'directory' | 'missing' | 'other'> => {
-    const known = looked.get(path)
-    if (known) return known
-    const found = await lookAt(request.newRoot, path)
-    const kind = found === null ? 'missing' : found !== 'special' && found.type === 'directory' ? 'directory' : 'other'
-    looked.set(path, kind)
-    return kind
-  }
-  for (const file of candidates) {
-    const parents = ancestorsOf(file.path)
-    const kinds = await Promise.all(parents.map(look))
-    // A file of that name that the index does not know is from an earlier attempt of this very copy.
-    const inTheWay = kinds.includes('other') || (await look(file.path)) === 'directory'
-    if (inTheWay) blocked.push(file.path)
-    else files.push(file)
-    if (!inTheWay) for (const [at, parent] of parents.entries()) if (kinds[at] === 'missing') missing.add(parent)
-  }
-  return { files, directories: [...missing].filter((path) => path !== rootPath).sort(), blocked }
 }
 
 /** By way of an archive: tar keeps everything that is to be kept, and takes names that arguments cannot carry. */
