@@ -19,6 +19,7 @@ import type { RecordWriter } from '../repository/incarnations.ts'
 import { within } from '../repository/within.ts'
 import { readAppliedConfig } from './applied-config.ts'
 import { hostsHere } from './doctor/keys.ts'
+import { makeAttributesKnown } from './known-attributes.ts'
 import { hostDirectory, keyFiles, type Places } from './places.ts'
 import { createStore } from './stores.ts'
 import { localTrust } from './trust.ts'
@@ -80,7 +81,10 @@ export async function adoptingHere(places: Places, client: Client): Promise<Adop
     standing,
     schedules: await schedulesHere(client, applied, verifier, false),
     adopt: async (request) => adopt({ client, standing, writer: await writerHere(places, applied.config), ...request }),
-    makeSchedules: () => schedulesHere(client, applied, verifier, true),
+    async makeSchedules() {
+      await makeAttributesKnown(client)
+      return schedulesHere(client, applied, verifier, true)
+    },
     async workersBack() {
       for (let waited = 0; waited < backWithinMs; waited += 500) {
         if (await isServed(client)) return true

@@ -12,6 +12,7 @@ import { keyListKey } from '../domain/object-keys.ts'
 import { newestHere } from './applied-config.ts'
 import { gatherKitValues } from './kit-values.ts'
 import { ensureKeyList } from './keys.ts'
+import { makeAttributesKnown } from './known-attributes.ts'
 import { keyFiles, type Places } from './places.ts'
 import { createStore } from './stores.ts'
 import { takeConfig } from './take-config.ts'
@@ -28,6 +29,7 @@ export interface ApplyHere {
 
 export async function applyHere(places: Places, { config, temporal, dryRun = false, requestedBy, waitSeconds }: ApplyHere): Promise<ApplyResult> {
   const secrets = createSecretResolver()
+  if (temporal && !dryRun) await makeAttributesKnown(temporal)
   await ensureKeyList(places, config)
   const { verifier, controlVerifier } = await localTrust(places)
   return applyConfig(

@@ -7,7 +7,7 @@ import { searchAttributeTypes } from '../domain/search-attributes.ts'
 const types = { KEYWORD: 2, BOOL: 5 } as const
 
 /** Idempotent. @throws MusterError PreconditionFailed with the command to run where the right is missing */
-export async function registerSearchAttributes(connection: NativeConnection, namespace: string): Promise<void> {
+export async function registerSearchAttributes(connection: Pick<NativeConnection, 'operatorService'>, namespace: string): Promise<void> {
   const wanted = Object.fromEntries(Object.entries(searchAttributeTypes).map(([name, type]) => [name, types[type]]))
   const listed = await connection.operatorService.listSearchAttributes({ namespace })
   const there = listed.customAttributes ?? {}

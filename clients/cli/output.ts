@@ -89,10 +89,16 @@ function ofTemporal(error: Error): ToldFailure | null {
     case 'TimeoutFailure':
       return told('Timeout', error.message)
     case 'ServiceError':
-      return isOutage(error.cause) ? told('TemporalUnreachable', 'Temporal does not answer any more; runs go on as soon as it is back') : null
+      if (isOutage(error.cause)) return told('TemporalUnreachable', 'Temporal does not answer any more; runs go on as soon as it is back')
+      return told('MusterBug', `${error.message}${saidBy(error.cause)}`)
     default:
       return null
   }
+}
+
+/** What the server gave as the reason. */
+function saidBy(cause: unknown): string {
+  return cause instanceof Error && 'details' in cause && typeof cause.details === 'string' ? `: ${cause.details}` : ''
 }
 
 /** UNAVAILABLE and DEADLINE_EXCEEDED of gRPC. */
