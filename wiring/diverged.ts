@@ -1,16 +1,16 @@
 /** `muster diverged`: what a fenced side committed that is not in service. It only reads; nothing is ever merged. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { commitsAfter } from '../adapters/component/postgresql/later-commits.ts'
 import { type DataDirectoryFacts, inspectDataDirectory } from '../adapters/component/postgresql/data-directory.ts'
-import type { PostgresqlInstance } from '../adapters/component/postgresql/instance.ts'
 import type { DivergedDatabase, DivergedReport } from '../clients/cli/diverged.ts'
 import { type ControlState, foldRecords } from '../domain/control-state.ts'
-import { type DivergedLife, divergedLives, placesOfData } from '../domain/diverged.ts'
+import { divergedLives, placesOfData } from '../domain/diverged.ts'
 import { MusterError } from '../domain/failures.ts'
 import { newestRecords } from '../domain/guard.ts'
 import { placedAt } from '../domain/placement.ts'
-import { formatLsn, parseLsn } from '../domain/wal.ts'
+import { parseLsn } from '../domain/wal.ts'
+import { type LifeAt, walOfLife, whatIsGone } from './diverged-wal.ts'
 import { instanceOf } from './instance.ts'
 import { lookBeside } from './guard-look.ts'
 import { guardedHost } from './guarded-host.ts'
@@ -18,6 +18,8 @@ import { hostDirectory, type Places } from './places.ts'
 
 /** Of one database; the rest is counted. */
 const mostListed = 10_000
+/** Longer than any look takes. */
+const leftAloneMs = 86_400_000
 
 /** @throws MusterError NothingToDo where this site was never fenced, Unreachable where no store says anything, and as guardedHost */
 export async function divergedHere(places: Places, system: string, asked: { readonly host?: string }): Promise<DivergedReport> {
@@ -37,59 +39,65 @@ export async function divergedHere(places: Places, system: string, asked: { read
       hint: 'there is nothing here that is not in service',
     })
   const config = placedAt(guarded.config, site)
+  const stores = answers.filter((one) => one.records !== null).map((one) => one.store)
   const databases: DivergedDatabase[] = []
   for (const life of divergedLives(state, site)) {
     if (config.systems[system]?.components[life.component]?.host !== host) continue
     const instance = await instanceOf(config, system, life.component, hostDirectory(places, host))
-    databases.push(await readDatabase(state, instance, life, host, join(hostDirectory(places, host), 'diverged')))
+    databases.push(await readDatabase(places, state, { guarded, instance, life, stores }))
   }
   return { system, host, site, run: fence.run, fencedAt: fence.proof.at, databases }
 }
 
-async function readDatabase(
-  state: ControlState,
-  instance: PostgresqlInstance,
-  life: DivergedLife,
-  host: string,
-  workDirectory: string,
-): Promise<DivergedDatabase> {
-  const { component, incarnation, forkLsn } = life
-  const found = await findData(state, instance, life, host)
+async function readDatabase(places: Places, state: ControlState, at: Omit<LifeAt, 'dataDirectory'>): Promise<DivergedDatabase> {
+  const { component, incarnation, forkLsn, timelineId, fencedAt } = at.life
+  const found = await findData(state, at)
   if (!found) return { component, incarnation, forkLsn, directory: null, before: 0, after: 0, commits: [], incomplete: null }
-  await mkdir(workDirectory, { recursive: true, mode: 0o700 })
-  let [before, after] = [0, 0]
-  const { commits, fromLsn, hasHoles } = await commitsAfter(instance, found.directory, {
-    timelineId: life.timelineId,
-    fromLsn: parseLsn(forkLsn),
-    segmentSizeBytes: found.facts.segmentSizeBytes,
-    serverMajor: found.facts.serverMajor,
-    workDirectory,
-    most: mostListed,
-    onCommit: (at) => {
-      if (at > life.fencedAt) after += 1
+  const { segmentSizeBytes, serverMajor } = found.facts
+  const workDirectory = await workDirectoryOf(places, at.guarded.host)
+  try {
+    const sought = { timelineId, fromLsn: parseLsn(forkLsn), segmentSizeBytes, serverMajor }
+    const { segments, problems } = await walOfLife(places, { ...at, dataDirectory: found.directory }, sought, workDirectory)
+    let [before, after] = [0, 0]
+    const onCommit = (committedAt: string) => {
+      if (committedAt > fencedAt) after += 1
       else before += 1
-    },
-  })
-  return { component, incarnation, forkLsn, directory: found.directory, before, after, commits, incomplete: whatIsGone(forkLsn, fromLsn, hasHoles) }
+    }
+    const read = await commitsAfter(at.instance, segments, { ...sought, workDirectory, most: mostListed, onCommit })
+    return {
+      component,
+      incarnation,
+      forkLsn,
+      directory: found.directory,
+      before,
+      after,
+      commits: read.commits,
+      incomplete: whatIsGone(forkLsn, read, problems),
+    }
+  } finally {
+    await rm(workDirectory, { recursive: true, force: true })
+  }
+}
+
+/** A new one, on the disk of this host's state; what one that was killed left is old by then, and goes. */
+async function workDirectoryOf(places: Places, host: string): Promise<string> {
+  const root = join(hostDirectory(places, host), 'diverged')
+  await mkdir(root, { recursive: true, mode: 0o700 })
+  for (const name of await readdir(root)) {
+    const { mtimeMs } = await stat(join(root, name)).catch(() => ({ mtimeMs: Date.now() }))
+    if (Date.now() - mtimeMs > leftAloneMs) await rm(join(root, name), { recursive: true, force: true })
+  }
+  return mkdtemp(join(root, 'look-'))
 }
 
 /** In place, or where a restore that came later has set it aside: told by the life that the directory says it is of. */
 async function findData(
   state: ControlState,
-  instance: PostgresqlInstance,
-  life: DivergedLife,
-  host: string,
+  { instance, life, guarded }: Pick<LifeAt, 'instance' | 'life' | 'guarded'>,
 ): Promise<{ readonly directory: string; readonly facts: DataDirectoryFacts } | null> {
-  for (const directory of placesOfData(state, life.component, host, instance.config.dataDirectory)) {
+  for (const directory of placesOfData(state, life.component, guarded.host, instance.config.dataDirectory)) {
     const facts = await inspectDataDirectory(instance, directory)
     if (facts?.systemIdentifier === life.systemIdentifier && facts.timelineId === life.timelineId) return { directory, facts }
   }
   return null
-}
-
-function whatIsGone(forkLsn: string, fromLsn: string | null, hasHoles: boolean): string | null {
-  if (fromLsn === null) return `its pg_wal holds nothing from ${forkLsn} on: what was committed there cannot be counted`
-  if (parseLsn(fromLsn) > parseLsn(forkLsn))
-    return `its pg_wal begins at ${formatLsn(parseLsn(fromLsn))}: what was committed from ${forkLsn} to there is not counted`
-  return hasHoles ? 'segments in the middle of its pg_wal are gone: what was committed in them is not counted' : null
 }

@@ -33,6 +33,19 @@ export function spoolDirectory(root: string, incarnation: Incarnation): string {
   return join(root, `${incarnation.incarnation}.tl${incarnation.timelineId}`)
 }
 
+/** Where WAL of one life was received to and may still lie, oldest first; empty where nothing is. */
+export async function spoolsOf(root: string, { incarnation, timelineId }: Pick<Incarnation, 'incarnation' | 'timelineId'>): Promise<readonly string[]> {
+  const names = await readdir(root).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const own = names.filter((name) => {
+    const match = namePattern.exec(name)
+    return match?.[1] === incarnation && Number(match[2]) === timelineId
+  })
+  return own.sort().map((name) => join(root, name))
+}
+
 /** Every spool on disk, those set aside first, oldest first. Idempotent. */
 export async function openSources(root: string, wal: WalSource, segmentSizeBytes: number, current: Incarnation | null): Promise<ShippingSource[]> {
   const found: { source: ShippingSource; order: number }[] = []

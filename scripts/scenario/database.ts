@@ -45,8 +45,7 @@ export async function createDatabase(places: ScenarioPlaces, megabytes: number):
 
 /** In memory of files, so that a server that is killed leaves no shared memory behind. */
 async function configure(dataDirectory: string): Promise<void> {
-  // What a fenced side committed is read from its pg_wal: without this, its next checkpoint would recycle it.
-  const settings = { dynamic_shared_memory_type: 'mmap', max_wal_size: '1GB', wal_keep_size: '1GB', log_min_messages: 'warning', shared_buffers: '64MB' }
+  const settings = { dynamic_shared_memory_type: 'mmap', max_wal_size: '1GB', log_min_messages: 'warning', shared_buffers: '64MB' }
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`)
   await appendFile(join(dataDirectory, 'postgresql.conf'), lines.join(''))
   await appendFile(join(dataDirectory, 'pg_hba.conf'), `host all all ${network} scram-sha-256\nhost replication all ${network} scram-sha-256\n`)

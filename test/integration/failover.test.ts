@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { Evidence } from '../../domain/evidence.ts'
-import { parseLsn } from '../../domain/wal.ts'
+import { walIndexPrefix } from '../../domain/object-keys.ts'
+import type { Incarnation } from '../../domain/repository-format.ts'
+import { isSegmentName, parseLsn, parseSegmentName } from '../../domain/wal.ts'
+import { publishWal } from '../../repository/wal-publish.ts'
 import { openDocument } from '../../repository/signed-document.ts'
 import { divergedHere } from '../../wiring/diverged.ts'
 import { guardHere } from '../../wiring/guard.ts'
@@ -12,6 +15,25 @@ import { startTemporal, waitFor } from '../support/rig.ts'
 import { addresses } from '../support/dns-rig.ts'
 import { failsWith } from '../support/fails-with.ts'
 import { createTwoSites, type TwoSites } from '../support/two-sites.ts'
+
+/** As the shipper of home does it. */
+async function archive({ home }: TwoSites, directory: string, segments: readonly string[], { incarnation, timelineId }: Incarnation): Promise<void> {
+  const { agent } = home
+  const { config } = await agent.config(null)
+  const parts = { stores: [await agent.store(config, 'near')], encryption: agent.encryption(config), signer: await agent.signer() }
+  for (const segment of segments) {
+    const path = join(directory, segment)
+    const sizeBytes = (await stat(path)).size
+    const { startLsn } = parseSegmentName(segment, sizeBytes)
+    const { compressed, done } = agent.postgresql.compressRange(path, 0, sizeBytes)
+    const about = { organisation: config.organisation, system: 'shop', component: 'database', incarnation, timelineId, segment, kind: 'segment' as const }
+    const times = { firstCommitAt: null, lastCommitAt: null, lastCommitLsn: null }
+    const facts = { ...about, ...times, startLsn, endLsn: startLsn + BigInt(sizeBytes), stores: ['near'], writer: { host: 'alpha', muster: '0' } }
+    const [published] = await publishWal(parts, compressed, facts, `${path}.age`)
+    await done
+    assert.equal(published?.problem, null)
+  }
+}
 
 describe('failover to the other site, on real parts', function () {
   this.timeout(240_000)
@@ -217,7 +239,8 @@ describe('failover to the other site, on real parts', function () {
     })
 
     it('counts what the old side committed behind the fork, and leaves it there', async () => {
-      const report = await divergedHere(sites.installation.alpha, 'shop', { host: 'alpha' })
+      const places = sites.installation.alpha
+      const report = await divergedHere(places, 'shop', { host: 'alpha' })
       const [database] = report.databases
       assert.equal(database?.directory, sites.cluster.directory)
       assert.equal(database?.incomplete, null)
@@ -226,6 +249,39 @@ describe('failover to the other site, on real parts', function () {
       assert.ok((database?.after ?? 0) >= 2, JSON.stringify(database))
       assert.equal(database?.commits.length, (database?.before ?? 0) + (database?.after ?? 0))
       assert.ok(database?.commits.every(({ lsn }) => parseLsn(lsn) >= parseLsn(database.forkLsn)))
+    })
+
+    it('counts the same where a checkpoint has recycled it, from the spool or the stores, and says where nothing is left', async () => {
+      const places = sites.installation.alpha
+      const look = async () => (await divergedHere(places, 'shop', { host: 'alpha' })).databases[0] ?? assert.fail()
+      const whole = await look()
+      const { incarnation } = whole
+      const life = (await sites.state()).incarnations.find((one) => one.incarnation === incarnation) ?? assert.fail()
+      const wal = join(sites.cluster.directory, 'pg_wal')
+      const [away, spools] = [join(sites.cluster.base, 'recycled'), join(places.home, 'hosts', 'alpha', 'wal', 'shop.database')]
+      const segments = (await readdir(wal)).filter(isSegmentName)
+      const bring = async (from: string, to: string) => {
+        await mkdir(to, { recursive: true })
+        for (const name of segments) await rename(join(from, name), join(to, name))
+      }
+      await bring(wal, away)
+      const spool = join(spools, `${incarnation}.tl${life.timelineId}.aside1`)
+      await bring(away, spool)
+      assert.deepEqual(await look(), whole, 'from the spool')
+      await bring(spool, away)
+      await archive(sites, away, segments, life)
+      assert.deepEqual(await look(), whole, 'from the store')
+      for (const store of ['near', 'offsite'])
+        await rm(join(sites.installation.base, 'stores', store, walIndexPrefix('shop', 'database', incarnation)), { recursive: true })
+      await rename(spools, `${spools}.away`)
+      assert.match((await look()).incomplete ?? '', /nothing from .* on is there, neither in its pg_wal nor/)
+      await rename(`${spools}.away`, spools)
+      await bring(away, wal)
+      assert.deepEqual(await look(), whole)
+      assert.deepEqual(await readdir(join(places.home, 'hosts', 'alpha', 'diverged')), [], 'what was fetched is gone again')
+    })
+
+    it('leaves the old data as it can be started, and stops it again when it is', async () => {
       // Nobody looks now.
       await sites.home.stopShipper()
       await sites.cluster.start()

@@ -16,21 +16,31 @@ export interface StoppedWal {
   readonly endLsn: Lsn | null
 }
 
-/**
- * What WAL of a timeline lies in a directory from an LSN on. Recycled segments, whose content is of an older
- * position, are told by their page header and left out.
- */
+export interface WalSought {
+  readonly timelineId: number
+  /** The segment that holds it, and later ones. */
+  readonly fromLsn: Lsn
+  readonly segmentSizeBytes: number
+}
+
+/** What WAL of a timeline lies in a directory from an LSN on, and where its last commit is. */
 export async function endOfStoppedWal(
   instance: PostgresqlInstance,
   directory: string,
-  about: {
-    readonly timelineId: number
-    readonly fromLsn: Lsn
-    readonly segmentSizeBytes: number
-    readonly serverMajor: number
-    readonly workDirectory: string
-  },
+  about: WalSought & { readonly serverMajor: number; readonly workDirectory: string },
 ): Promise<StoppedWal> {
+  const segments = await segmentsIn(directory, about)
+  const { lastCommitAt, lastCommitLsn } = await commitsOf(instance, segments, about)
+  const holder = segments.find(({ startLsn, endLsn }) => lastCommitLsn !== null && startLsn <= lastCommitLsn && lastCommitLsn < endLsn)
+  const endLsn = holder && lastCommitLsn !== null ? await endOfRecord(holder, lastCommitLsn) : null
+  return { lastCommitAt, lastCommitLsn, segments, endLsn }
+}
+
+/**
+ * The segments of a timeline in a directory from an LSN on, in order. Recycled segments, whose content is of an older
+ * position, are told by their page header and left out.
+ */
+export async function segmentsIn(directory: string, about: WalSought): Promise<StoppedWal['segments']> {
   const names = (await readdir(directory)).map((name) => ({ name, segment: name.replace(/\.partial$/, '') })).filter(({ segment }) => isSegmentName(segment))
   const segments: { segment: string; path: string; startLsn: Lsn; endLsn: Lsn }[] = []
   for (const { name, segment } of names.sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -41,10 +51,7 @@ export async function endOfStoppedWal(
     if (segments.at(-1)?.segment === segment) continue
     segments.push({ segment, path, startLsn, endLsn: startLsn + BigInt(about.segmentSizeBytes) })
   }
-  const { lastCommitAt, lastCommitLsn } = await commitsOf(instance, segments, about)
-  const holder = segments.find(({ startLsn, endLsn }) => lastCommitLsn !== null && startLsn <= lastCommitLsn && lastCommitLsn < endLsn)
-  const endLsn = holder && lastCommitLsn !== null ? await endOfRecord(holder, lastCommitLsn) : null
-  return { lastCommitAt, lastCommitLsn, segments, endLsn }
+  return segments
 }
 
 /** The first page names the position it was written for, which a recycled segment's does not match. */
