@@ -1,9 +1,9 @@
 /**
- * `npm test`: everything but faults and examples, in two runs of mocha beside each other, since most tests wait for something.
- * What follows `npm test --` goes to both, such as `--grep standby`. The second run is told when the first has ended.
+ * `run-tests.ts PART… [option…]`: the tests of these folders and files of test/, in two runs of mocha beside each other, since most tests
+ * wait for something. What follows `npm test --` goes to both, such as `--grep standby`. The second run is told when the first has ended.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createReadStream, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs'
+import { createReadStream, existsSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,6 @@ import { pipeline } from 'node:stream/promises'
 import { awaitNoneLeft, besideOthersVariable, labelledProcesses } from '../test/support/left-processes.ts'
 import { enterNamespacesUnlessRoot } from '../test/support/ordinary-user.ts'
 
-const folders = ['unit', 'contract', 'workflows', 'replay', 'integration']
 const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js')
 
 enterNamespacesUnlessRoot()
@@ -19,12 +18,14 @@ enterNamespacesUnlessRoot()
 process.on('SIGINT', () => undefined)
 process.exit(await main(process.argv.slice(2)))
 
-async function main(more: readonly string[]): Promise<number> {
+async function main(words: readonly string[]): Promise<number> {
+  const firstOption = words.findIndex((word) => !existsSync(join('test', word)))
+  const [parts, more] = firstOption < 0 ? [words, []] : [words.slice(0, firstOption), words.slice(firstOption)]
   const before = await labelledProcesses()
   const directory = mkdtempSync(join(tmpdir(), 'muster-tests-'))
   const told = join(directory, 'second')
   try {
-    const [first, second] = splitInTwo(testFiles())
+    const [first, second] = splitInTwo(testFiles(parts))
     const one = startMocha(first, more, 'inherit')
     const other = startMocha(second, more, openSync(told, 'a'))
     const codes = await Promise.all([endOf(one), endOf(other)])
@@ -37,14 +38,15 @@ async function main(more: readonly string[]): Promise<number> {
   }
 }
 
-function testFiles(): readonly string[] {
-  const inFolders = folders.flatMap((folder) =>
-    readdirSync(join('test', folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.test.ts'))
-      .sort()
-      .map((name) => join('test', folder, name)),
-  )
-  return ['test/architecture.test.ts', ...inFolders]
+function testFiles(parts: readonly string[]): readonly string[] {
+  return parts.flatMap((part) => (part.endsWith('.test.ts') ? [join('test', part)] : filesIn(part)))
+}
+
+function filesIn(folder: string): readonly string[] {
+  return readdirSync(join('test', folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .sort()
+    .map((name) => join('test', folder, name))
 }
 
 /** Neighbours by name take about as long as each other. */
