@@ -11,7 +11,7 @@ import { besideEachOther, durationBasis, type ExpectedDuration } from './recover
 export const shownLimitBytes = 16 * 1024
 
 export interface ForecastFigures {
-  readonly recoveryPoint: readonly { readonly component: string; readonly at: string | null; readonly skewSeconds: number | null; readonly why: string }[]
+  readonly recoveryPoint: readonly RecoveryPoint[]
   readonly newestReachableAt: string | null
   readonly loss: ForecastLoss
   readonly tailSources: readonly { readonly source: string; readonly found: boolean; readonly detail: string }[]
@@ -23,6 +23,16 @@ export interface ForecastFigures {
   readonly space: readonly { readonly path: string; readonly neededBytes: number; readonly freeBytes: number }[]
   readonly storesOut: readonly { readonly store: string; readonly problem: string }[]
   readonly warnings: readonly string[]
+}
+
+/** Where a component comes back to. */
+export interface RecoveryPoint {
+  readonly component: string
+  readonly at: string | null
+  /** LSN of the newest commit that comes back: a copy that was replayed to less is not what was shown. Only of a database that is restored to its newest moment. */
+  readonly lsn?: string
+  readonly skewSeconds: number | null
+  readonly why: string
 }
 
 /** What will not be in the restored data, as far as known: in words, and as a time. */

@@ -31,6 +31,8 @@ export interface RecoveryChoice {
   readonly fetchUntilLsn: Lsn
   /** Newest commit in reach on this path; the base's end where no WAL holds one. */
   readonly newestAt: string
+  /** Where that commit is; null where no WAL holds one, or the target says itself how far it goes. */
+  readonly newestLsn: string | null
   /** What PostgreSQL is told. */
   readonly target: RecoveryTarget
   readonly why: string
@@ -112,6 +114,7 @@ function toEndOf(repository: Repository, paths: readonly RecoveryPath[], tip: In
     incarnation: tip,
     fetchUntilLsn: parseLsn(base.endLsn),
     newestAt: base.endedAt,
+    newestLsn: null,
     target: { kind: 'lsn', lsn: base.endLsn },
     why: `the end of backup ${base.backup}`,
   }
@@ -126,6 +129,7 @@ async function toLatest(repository: Repository, paths: readonly RecoveryPath[], 
     incarnation: tip,
     fetchUntilLsn: furthest.untilLsn,
     newestAt: newest?.at ?? furthest.base.endedAt,
+    newestLsn: newest?.lsn ?? null,
     target: { kind: 'latest' },
     why: `newest base backup from which WAL is unbroken to ${formatLsn(furthest.untilLsn)}`,
   }
@@ -149,7 +153,7 @@ async function toTime(
       continue
     }
     const why = `newest base backup that ended at or before ${target.time} and from which WAL is unbroken beyond it`
-    const common = { manifest: manifestOf(repository, path), path, incarnation: tip, newestAt: newest.at, why }
+    const common = { manifest: manifestOf(repository, path), path, incarnation: tip, newestAt: newest.at, newestLsn: null, why }
     // The very last commit there is: PostgreSQL stops at a time only when it sees a later commit, so its LSN is the target.
     if (toMicros(newest.at) === toMicros(target.time)) return { ...common, fetchUntilLsn: path.untilLsn, target: { kind: 'lsn', lsn: newest.lsn } }
     const after = await firstAfter(shipments, target.time, repository.read)
@@ -173,6 +177,7 @@ function toEndOfBelieved(repository: Repository, path: RecoveryPath, tip: Incarn
     incarnation: tip,
     fetchUntilLsn: newest ? path.untilLsn : parseLsn(base.endLsn),
     newestAt: newest?.at ?? base.endedAt,
+    newestLsn: null,
     target: { kind: 'lsn', lsn: newest?.lsn ?? base.endLsn },
     why: `the last commit that was in the store before the hosts were under suspicion, from backup ${base.backup}`,
   }
@@ -191,6 +196,7 @@ function toLsn(repository: Repository, paths: readonly RecoveryPath[], tip: Inca
     // A little more than the LSN itself, so that the record that begins there is whole.
     fetchUntilLsn: path.untilLsn,
     newestAt: path.base.endedAt,
+    newestLsn: null,
     target,
     why: `newest base backup that ends at or before ${formatLsn(lsn)}`,
   }

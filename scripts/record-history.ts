@@ -152,6 +152,9 @@ const recordings: Readonly<Record<string, Recording>> = {
   'restoreSystem.planned-compared': { input: { planOnly: true }, id: 'plan/shop/1' },
   'restoreSystem.succeeded': answerPlan({}),
   'restoreSystem.succeeded-with-rules': { script: { planRestore: shopRestorePlan({ decision: { components: [database, ruledUploads] } }) } },
+  'restoreSystem.less-than-shown': {
+    script: { planRestore: shopRestorePlan({ promised: { lsn: '0/6000000', againLsn: '0/6000000' } }) },
+  },
   'restoreSystem.succeeded-stop-first': { input: { stopFirst: true } },
   'restoreSystem.succeeded-back': { input: { back: 'target/shop:1' } },
   'restoreSystem.succeeded-elsewhere': {
@@ -266,6 +269,12 @@ const recordings: Readonly<Record<string, Recording>> = {
     },
   },
   'failoverSite.planned': { input: { planOnly: true }, id: 'plan-of-a-site' },
+  'failoverSite.plan-cancelled': {
+    input: { planOnly: true },
+    id: 'plan-of-a-site',
+    script: { planRestore: untilCancelled() },
+    meanwhile: cancelAt('planRestore'),
+  },
   'failoverSite.succeeded': { script: { observeTargets: oldSide }, child: 'failover.succeeded-in-turn' },
   'failoverSite.succeeded-after-waits': {
     script: { observeTargets: oldSideGone, planRestore: shopRestorePlan({ approvals: { count: 1 } }) },

@@ -32,6 +32,7 @@ import { siteOfQueue } from './queues.ts'
 import { planFailover } from './readiness.ts'
 import { checkAside, promoteAside, restoreAside } from './restore/aside.ts'
 import { type RestoreContext, runName, stepOf, timed, trees } from './restore/context.ts'
+import { refuseLess } from './restore/promise.ts'
 import { createSaga } from './saga.ts'
 
 export interface DrillResult {
@@ -141,6 +142,7 @@ async function rehearse(input: DrillInput, site: string, board: RestoreContext['
   const held = await restoreAside(context)
   rehearsal.reached = new Map([...held].map(([component, { lastCommitAt }]) => [component, lastCommitAt]))
   rehearsal.dataReadyAt = new Date().toISOString()
+  refuseLess(plan, held)
   await checkAside(context)
   context.checks.push(...trees(context).map(treeCheck))
   if (input.drill !== undefined) await smoke(context, input.drill, host)

@@ -34,7 +34,7 @@ export const failoverSite = procedure('failoverSite', failoverSiteMessage, async
   const leftOut = scope.leftOut.map(leftOutLine)
   const nothing = { site: input.site, perHost: scope.perHost, planned: [], systems: [], leftOut: scope.leftOut, declaredAt, undelivered: [] }
   if (input.planOnly) {
-    const planned = await planSystems(input, scope)
+    const planned = await planSystems(input, scope).catch((error: unknown) => endWith(error, board))
     board.note([...planned.map(plannedLine), ...leftOut])
     board.phase('planned')
     const outcome = worstOutcome([...planned.map(({ problem }) => (problem ? 'failed' : 'succeeded')), ...scope.leftOut.map(outcomeOfLeftOut)])
@@ -64,12 +64,16 @@ async function scopeOrEnd(input: FailoverSiteInput, board: ProgressBoard): Promi
     const isUnknown = scope.leftOut.some((one) => one.why === 'unknown')
     throw fail(isUnknown ? 'Unreachable' : 'NothingToDo', `no system fails over from site ${input.site}${why && `: ${why}`}`)
   } catch (error) {
-    if (!isFailure(error)) throw error
-    const outcome = isCancellation(error) ? 'cancelled' : 'failed'
-    board.phase(outcome)
-    board.outcome(outcome)
-    throw error
+    return endWith(error, board)
   }
+}
+
+function endWith(error: unknown, board: ProgressBoard): never {
+  if (!isFailure(error)) throw error
+  const outcome = isCancellation(error) ? 'cancelled' : 'failed'
+  board.phase(outcome)
+  board.outcome(outcome)
+  throw error
 }
 
 /** A system that is elsewhere already is as it should be; one without a plan is down, as people have chosen. */

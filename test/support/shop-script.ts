@@ -87,6 +87,8 @@ export interface ShopPlan {
   readonly limits?: Partial<TimeLimits>
   readonly commitAfterSeconds?: number
   readonly contacts?: RestorePlan['contacts']
+  /** Where the newest commit that comes back is; and where it is when the plan is made again. */
+  readonly promised?: { readonly lsn: string; readonly againLsn: string }
   /** Until an approval is waited for. */
   readonly expirySeconds?: number
 }
@@ -104,7 +106,9 @@ export function shopRestorePlan(shop: ShopPlan = {}): (input: PlanRestoreInput) 
         stores: ['local', 'nas', 'offsite'],
         takenAt: '2026-11-21T02:20:00.000Z',
         omitted: 0,
-        recoveryPoint: [{ component: 'database', at: '2026-11-21T02:14:00.000000Z', skewSeconds: 0, why: 'asked for' }],
+        recoveryPoint: [
+          { component: 'database', at: '2026-11-21T02:14:00.000000Z', ...promisedLsn(shop, input.pinned !== null), skewSeconds: 0, why: 'asked for' },
+        ],
         newestReachableAt: '2026-11-21T02:20:00.000000Z',
         loss: { now: 'about 30 s', afterTail: 'nothing that was committed', nowSeconds: 30, afterTailSeconds: 0 },
         tailSources: [{ source: 'running server', found: true, detail: '/srv/shop/postgresql' }],
@@ -121,6 +125,10 @@ export function shopRestorePlan(shop: ShopPlan = {}): (input: PlanRestoreInput) 
       ...(shop.contacts && { contacts: shop.contacts }),
     }
   }
+}
+
+function promisedLsn({ promised }: ShopPlan, again: boolean): { readonly lsn?: string } {
+  return promised ? { lsn: again ? promised.againLsn : promised.lsn } : {}
 }
 
 function decide(input: PlanRestoreInput, shop: ShopPlan): RestoreDecision {

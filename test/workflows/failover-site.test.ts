@@ -294,6 +294,15 @@ describe('the failover of a site', function () {
     assert.deepEqual(plays[0]?.order('restoreDatabaseAside', 'stopDatabase', 'writeEvidence'), [])
   })
 
+  it('ends as cancelled, with the plans that it had begun, when its planning is taken back', async () => {
+    const { handle, plays } = await begin([{ script: { planRestore: untilCancelled() } }, {}], {}, { planOnly: true })
+    await until('the plan to be made', () => (plays[0]?.calls('planRestore').length ?? 0) > 0)
+    await handle.cancel()
+    const { ended } = await endOf(handle)
+    const { phase, outcome } = (await handle.describe()).memo ?? {}
+    assert.deepEqual([ended, phase, outcome], ['cancelled', 'cancelled', 'cancelled'])
+  })
+
   it('gives each system the expiry of the plan that was shown, so that its hash stays the same', async () => {
     const shown = await begin([{ script: asksOne }], {}, { planOnly: true })
     const [plan] = ((await shown.handle.result()) as FailoverSiteResult).planned

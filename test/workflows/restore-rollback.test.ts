@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { WorkflowHandle } from '@temporalio/client'
+import type { RestoreResult } from '../../workflows/messages.ts'
 import { besideEachOther } from '../support/beside-each-other.ts'
 import {
   type ActivityName,
@@ -162,6 +163,37 @@ describe('a restore that fails before the point of no return', function () {
     assert.equal(end.type, 'OutOfBounds')
     assert.match(end.message, /was replayed to 2026-11-21T02:14:00.000000Z, but the approved plan promises 2026-11-21T02:19:59.000000Z/)
     assert.deepEqual(undone(play), undoFrom('startOldDatabase database'))
+  })
+
+  test('is rolled back when a copy cannot be replayed as far as the plan showed, and goes on when the tail brings it there', async () => {
+    const planRestore = shopRestorePlan({ promised: { lsn: '0/4800000', againLsn: '0/4800000' } })
+    const play = stage.play({ ...base, planRestore, replayTail: () => ({ replayedLsn: '0/4700000', lastCommitAt: null }) })
+    const end = await endOf(await start(play))
+    assert.equal(end.type, 'OutOfBounds')
+    assert.match(
+      end.message,
+      /database was replayed to 0\/4700000 only, and the plan shows 2026-11-21T02:14:00.000000Z \(LSN 0\/4800000\): WAL is missing or damaged in store local/,
+    )
+    assert.deepEqual(undone(play), undoFrom('startOldDatabase database'))
+    const whole = stage.play({ ...base, planRestore, replayTail: () => ({ replayedLsn: '0/5000100', lastCommitAt: null }) })
+    assert.equal(((await (await start(whole)).result()) as RestoreResult).outcome, 'succeeded')
+  })
+
+  test('stops nothing when the plan leads less far than it showed, and no copy is there yet', async () => {
+    const planRestore = shopRestorePlan({ promised: { lsn: '0/4800000', againLsn: '0/4100000' } })
+    const play = stage.play({ ...base, planRestore })
+    const end = await endOf(await start(play, { stopFirst: true }))
+    assert.equal(end.type, 'OutOfBounds')
+    assert.match(end.message, /database now comes back to .* \(LSN 0\/4100000\) only, and the plan shows .* \(LSN 0\/4800000\): WAL is missing in store local/)
+    assert.deepEqual(play.order(...touching), [])
+    // A copy that is there by then has it already, whatever became of the store.
+    const there = stage.play({
+      ...base,
+      planRestore,
+      holdAtTarget: () => ({ replayedLsn: '0/4800080', lastCommitAt: null }),
+      replayTail: () => ({ replayedLsn: '0/4800080', lastCommitAt: null }),
+    })
+    assert.equal(((await (await start(there)).result()) as RestoreResult).outcome, 'succeeded')
   })
 
   test('tries every compensation although one fails, and shows which', async () => {

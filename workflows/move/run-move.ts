@@ -217,7 +217,7 @@ async function carryOut(
   const { held, approvals, fence } = await prepareAndFence(context, procedure, input, { desk, dossier, seen }, times)
   board.phase('gate')
   if (isPlanned(procedure)) refuseLostTail(context)
-  await replayTail(context)
+  await replayTail(context, held)
   await stopStrays(context)
   await takeOver(context, fence, held)
   const promoted = await promoteAside(context)
@@ -272,7 +272,7 @@ async function stopStrays(context: MoveContext): Promise<void> {
 }
 
 interface Prepared {
-  readonly held: ReadonlyMap<string, Held>
+  readonly held: Map<string, Held>
   readonly approvals: readonly Approval[]
   readonly fence: FenceProof
 }
@@ -285,7 +285,7 @@ async function prepareAndFence(
   { desk, dossier, seen }: Desks,
   times: MoveTimes,
 ): Promise<Prepared> {
-  const prepared: { held: ReadonlyMap<string, Held>; approvals: readonly Approval[]; fence: FenceProof | null } = {
+  const prepared: { held: Map<string, Held>; approvals: readonly Approval[]; fence: FenceProof | null } = {
     held: new Map(),
     approvals: [],
     fence: null,
@@ -310,7 +310,7 @@ async function prepareAndFence(
       const again = context.turn.take(context.board)
       if (again) await again
       context.notices.send('started', 'critical', `${context.title} started`, [...planLines(context.plan), ...moveLines(context.plan, [])].join('\n'))
-      await planAgain(context, async (summary) => (await makeMovePlan(context.site, procedure, input, context.plan, summary)).plan)
+      await planAgain(context, async (summary) => (await makeMovePlan(context.site, procedure, input, context.plan, summary)).plan, null)
       prepared.fence = await fenceSource(context)
       seen.fence = prepared.fence
       times.fencedAt = new Date().toISOString()

@@ -11,6 +11,7 @@ import { urgentOnHost } from '../activity-options.ts'
 import { failureOf, isFailure } from '../failure-of.ts'
 import { fail } from '../procedure.ts'
 import { together } from '../together.ts'
+import { refuseLess } from './promise.ts'
 import { databases, type RestoreContext, stepOf, timed, trees } from './context.ts'
 
 /** Nothing of this run stays beside the targets when it does not go on; of a safety set that is brought in, only work files. */
@@ -26,7 +27,7 @@ export function leaveNothingAside(context: RestoreContext): void {
 }
 
 /** @param later trees that are restored when they are at rest; what is made of them is removed by the same undo */
-export async function restoreAside(context: RestoreContext, later: readonly FilesDecision[] = []): Promise<ReadonlyMap<string, Held>> {
+export async function restoreAside(context: RestoreContext, later: readonly FilesDecision[] = []): Promise<Map<string, Held>> {
   const { limits } = context.plan
   leaveNothingAside(context)
   const held = new Map<string, Held>()
@@ -108,23 +109,28 @@ export async function checkAside(context: RestoreContext): Promise<void> {
   })
 }
 
-/** Target `latest`: what was saved after the stop is replayed too, so that nothing that can be reached is lost. */
-export async function replayTail(context: RestoreContext): Promise<void> {
+/**
+ * Target `latest`: what was saved after the stop is replayed too, so that nothing that can be reached is lost.
+ * @param held how far the copies are; changed to how far they are then
+ */
+export async function replayTail(context: RestoreContext, held: Map<string, Held>): Promise<void> {
   if (context.plan.decision.target.kind !== 'latest') return
   await timed(context, 'replay the tail', async () => {
     for (const decision of databases(context)) {
       const tail = context.tails.get(decision.component)
       if (!tail?.untilLsn) continue
-      const held = await urgentOnHost(decision.host, 'transfer', context.plan.limits).replayTail.executeWithOptions(
+      const replayed = await urgentOnHost(decision.host, 'transfer', context.plan.limits).replayTail.executeWithOptions(
         { summary: `replay the tail of ${decision.component}` },
         [{ ...stepOf(context, decision), untilLsn: tail.untilLsn }],
       )
       const atLeast = context.plan.decision.bounds.lastCommitAtLeast
-      if (atLeast !== null && held.lastCommitAt !== null && held.lastCommitAt < atLeast) {
-        throw fail('OutOfBounds', `${decision.component} was replayed to ${held.lastCommitAt}, but the approved plan promises ${atLeast}`)
+      if (atLeast !== null && replayed.lastCommitAt !== null && replayed.lastCommitAt < atLeast) {
+        throw fail('OutOfBounds', `${decision.component} was replayed to ${replayed.lastCommitAt}, but the approved plan promises ${atLeast}`)
       }
+      held.set(decision.component, replayed)
     }
   })
+  refuseLess(context.plan, held)
 }
 
 /** Makes the held copies writable, still in quarantine, and stops them: ready to be swapped in. */

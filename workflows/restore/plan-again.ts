@@ -1,10 +1,18 @@
 /** Computes an approved plan again, right before the first step that cannot be taken back. */
-import type { RestorePlan } from '../../activities/host/restore/types.ts'
+import type { Held, RestorePlan } from '../../activities/host/restore/types.ts'
 import { fail } from '../procedure.ts'
 import { type RestoreContext, timed } from './context.ts'
+import { refuseShorter } from './promise.ts'
 
-/** The world may have changed since the approval: computed again, the decision must be the same text. */
-export async function planAgain(context: RestoreContext, makeAgain: (summary: string) => Promise<RestorePlan>): Promise<void> {
+/**
+ * The world may have changed since the approval: computed again, the decision must be the same text, and lead as far.
+ * @param held copies that are there; null while they are made, and judged when they are
+ */
+export async function planAgain(
+  context: RestoreContext,
+  makeAgain: (summary: string) => Promise<RestorePlan>,
+  held: ReadonlyMap<string, Held> | null,
+): Promise<void> {
   await timed(context, 'plan again', async () => {
     const again = await makeAgain(`look again before ${context.input.system} is stopped`)
     if (again.decisionHash !== context.plan.decisionHash) {
@@ -13,6 +21,7 @@ export async function planAgain(context: RestoreContext, makeAgain: (summary: st
         `what was approved as ${context.plan.decisionHash.slice(0, 12)} would now be ${again.decisionHash.slice(0, 12)}: ${difference(context.plan, again)}`,
       )
     }
+    if (held) refuseShorter(context.plan, again, held)
   })
 }
 

@@ -22,7 +22,7 @@
  * With `stopFirst` steps 6 and 7 come before 3. Elsewhere: 1–4, 8, then the copy is left in its directory.
  */
 import { isCancellation, workflowInfo } from '@temporalio/workflow'
-import type { AppliedRules, PlanRestoreInput, Promoted, RestorePlan, SavedTail, SwappedIn } from '../../activities/host/restore/types.ts'
+import type { AppliedRules, Held, PlanRestoreInput, Promoted, RestorePlan, SavedTail, SwappedIn } from '../../activities/host/restore/types.ts'
 import type { KeptEvidence } from '../evidence.ts'
 import { type RecoverToPointInTimeInput, type RestoreSystemInput, targetId } from '../messages.ts'
 import { createNotices } from '../notices.ts'
@@ -44,6 +44,7 @@ import { openToUsers, proveHealthy } from './open.ts'
 import { backUpAgain } from './back-up-again.ts'
 import { makePlan, type PlanRequest } from './plan.ts'
 import { planAgain } from './plan-again.ts'
+import { refuseLess } from './promise.ts'
 import { saveTails, stopEverything } from './stop.ts'
 import { protectAgain, startClosed, swapIn } from './swap.ts'
 import { planLines } from './summary.ts'
@@ -170,20 +171,24 @@ function requestOf(input: RestoreInput): Omit<PlanRequest, 'procedure' | 'target
 async function carryOut(context: RestoreContext, request: PlanRequest, approvals: readonly Approval[], dossier: Dossier): Promise<RestoreResult> {
   const { plan } = context
   const back = plan.decision.mode === 'back'
+  let held = new Map<string, Held>()
   const stopAndSave = async () => {
-    await planAgain(context, (summary) => makePlan(context.site, request, context.plan, summary))
+    await planAgain(context, (summary) => makePlan(context.site, request, context.plan, summary), held)
     await stopEverything(context)
     await saveTails(context)
   }
   if (plan.decision.stopFirst && plan.decision.mode === 'in-place') await stopAndSave()
   if (back) leaveNothingAside(context)
   else {
-    await restoreAside(context)
+    held = await restoreAside(context)
     await checkAside(context)
   }
-  if (plan.decision.mode === 'elsewhere') return elsewhere(context, approvals, dossier)
+  if (plan.decision.mode === 'elsewhere') {
+    refuseLess(plan, held)
+    return elsewhere(context, approvals, dossier)
+  }
   if (!plan.decision.stopFirst || back) await stopAndSave()
-  if (!back) await replayTail(context)
+  if (!back) await replayTail(context, held)
   const promoted: ReadonlyMap<string, Promoted> = await promoteAside(context)
   const swapped = await swapIn(context)
   await startClosed(context)

@@ -1,5 +1,5 @@
 /** The plan of each system of a lost site, all at once and each by itself: one that cannot be planned says why. */
-import { executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow'
+import { CancellationScope, CancelledFailure, executeChild, isCancellation, ParentClosePolicy, patched, workflowInfo } from '@temporalio/workflow'
 import type { SiteScope } from '../../activities/site/scope-site.ts'
 import type { SystemToMove } from '../../domain/site-failover.ts'
 import { expectedTurns } from '../../domain/turns.ts'
@@ -64,6 +64,8 @@ async function planOne(input: FailoverSiteInput, scope: SiteScope, { system, pri
     }
   } catch (error) {
     if (!isFailure(error)) throw error
+    // Somebody has taken it back: that says nothing of the system.
+    if (isCancellation(error) && CancellationScope.current().consideredCancelled && patched('cancelled-site-plan')) throw new CancelledFailure('cancelled')
     const { type, message } = failureOf(error)
     return { ...nothing, problem: { type, message: cut(message) } }
   }

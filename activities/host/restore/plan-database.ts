@@ -53,7 +53,7 @@ export async function planDatabase(planning: DatabasePlanning): Promise<Componen
   const reachedAt = input.target.kind === 'time' ? input.target.time : choice.newestAt
   return {
     decision: { ...decisionOf(planning, choice, storeName, wal), ...(young.length === 0 ? {} : { youngTablespaces: young }) },
-    point: { component: name, at: reachedAt, skewSeconds: null, why: choice.why },
+    point: { component: name, at: reachedAt, ...newestLsn(choice), skewSeconds: null, why: choice.why },
     newestReachableAt: choice.newestAt,
     loss: databaseLoss(planning, choice),
     space: [{ path: observation.memberDirectory, neededBytes, freeBytes: observation.freeBytes }, ...wal.space],
@@ -81,6 +81,7 @@ async function fromStandby(
     point: {
       component: name,
       at: choice.newestAt,
+      ...newestLsn(choice),
       skewSeconds: null,
       why: `the standby of backup ${choice.manifest.backup}, and WAL unbroken to ${formatLsn(choice.path.untilLsn)}`,
     },
@@ -222,6 +223,10 @@ function decisionOf(planning: DatabasePlanning, choice: RecoveryChoice, storeNam
     ...(input.into ? {} : { alsoSetAside: setAsideBeside([...tablespaces, ...observation.tablespaces], wal.directory) }),
     safetyPath: null,
   }
+}
+
+function newestLsn({ newestLsn: lsn }: RecoveryChoice): { readonly lsn?: string } {
+  return lsn === null ? {} : { lsn }
 }
 
 export function isAfter(a: string, b: string): boolean {
