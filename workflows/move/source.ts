@@ -48,9 +48,14 @@ function soon(limits: TimeLimits): TimeLimits {
   return { ...limits, agentSeconds: Math.min(limits.agentSeconds, returnedSeconds) }
 }
 
+/** What was handed to an agent whose link was cut a moment ago is given to the next one, if there is any, without a pause. */
+function atOnce(limits: TimeLimits): TimeLimits {
+  return { ...limits, retrySeconds: Math.min(limits.retrySeconds, 1) }
+}
+
 async function lookAtHost(system: string, scope: MoveScope, host: string, believed: boolean): Promise<SourceSeen & { readonly absent: readonly string[] }> {
   try {
-    const observed = await promptOnHost(host, 'control', scope.limits).observeTargets.executeWithOptions({ summary: `look at the old side on ${host}` }, [
+    const observed = await promptOnHost(host, 'control', atOnce(scope.limits)).observeTargets.executeWithOptions({ summary: `look at the old side on ${host}` }, [
       {
         system,
         components: scope.source.databases.filter((one) => one.host === host).map(({ component }) => component),
