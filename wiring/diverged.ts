@@ -1,5 +1,5 @@
 /** `muster diverged`: what a fenced side committed that is not in service. It only reads; nothing is ever merged. */
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { commitsAfter } from '../adapters/component/postgresql/later-commits.ts'
 import { type DataDirectoryFacts, inspectDataDirectory } from '../adapters/component/postgresql/data-directory.ts'
@@ -10,7 +10,8 @@ import { MusterError } from '../domain/failures.ts'
 import { newestRecords } from '../domain/guard.ts'
 import { placedAt } from '../domain/placement.ts'
 import { parseLsn } from '../domain/wal.ts'
-import { type LifeAt, walOfLife, whatIsGone } from './diverged-wal.ts'
+import { type LifeAt, whatIsGone } from './diverged-life.ts'
+import { walOfLife } from './diverged-wal.ts'
 import { instanceOf } from './instance.ts'
 import { lookBeside } from './guard-look.ts'
 import { guardedHost } from './guarded-host.ts'
@@ -18,8 +19,6 @@ import { hostDirectory, type Places } from './places.ts'
 
 /** Of one database; the rest is counted. */
 const mostListed = 10_000
-/** Longer than any look takes. */
-const leftAloneMs = 86_400_000
 
 /** @throws MusterError NothingToDo where this site was never fenced, Unreachable where no store says anything, and as guardedHost */
 export async function divergedHere(places: Places, system: string, asked: { readonly host?: string }): Promise<DivergedReport> {
@@ -40,20 +39,22 @@ export async function divergedHere(places: Places, system: string, asked: { read
     })
   const config = placedAt(guarded.config, site)
   const stores = answers.filter((one) => one.records !== null).map((one) => one.store)
+  const unasked = answers.flatMap(({ store, problem }) => (problem ? [`store "${store}" was not asked for WAL: ${problem.message}`] : []))
   const databases: DivergedDatabase[] = []
   for (const life of divergedLives(state, site)) {
     if (config.systems[system]?.components[life.component]?.host !== host) continue
     const instance = await instanceOf(config, system, life.component, hostDirectory(places, host))
-    databases.push(await readDatabase(places, state, { guarded, instance, life, stores }))
+    databases.push(await readDatabase(places, state, { guarded, instance, life, stores }, unasked))
   }
   return { system, host, site, run: fence.run, fencedAt: fence.proof.at, databases }
 }
 
-async function readDatabase(places: Places, state: ControlState, at: Omit<LifeAt, 'dataDirectory'>): Promise<DivergedDatabase> {
+/** @param unasked of stores that did not answer: told only where something is missing */
+async function readDatabase(places: Places, state: ControlState, at: Omit<LifeAt, 'dataDirectory'>, unasked: readonly string[]): Promise<DivergedDatabase> {
   const { component, incarnation, forkLsn, timelineId, fencedAt } = at.life
   const found = await findData(state, at)
   if (!found) return { component, incarnation, forkLsn, directory: null, before: 0, after: 0, commits: [], incomplete: null }
-  const { segmentSizeBytes, serverMajor } = found.facts
+  const { segmentSizeBytes, serverMajor, checkpointLsn } = found.facts
   const workDirectory = await workDirectoryOf(places, at.guarded.host)
   try {
     const sought = { timelineId, fromLsn: parseLsn(forkLsn), segmentSizeBytes, serverMajor }
@@ -64,30 +65,28 @@ async function readDatabase(places: Places, state: ControlState, at: Omit<LifeAt
       else before += 1
     }
     const read = await commitsAfter(at.instance, segments, { ...sought, workDirectory, most: mostListed, onCommit })
-    return {
-      component,
-      incarnation,
-      forkLsn,
-      directory: found.directory,
-      before,
-      after,
-      commits: read.commits,
-      incomplete: whatIsGone(forkLsn, read, problems),
-    }
+    const gone = whatIsGone(forkLsn, checkpointLsn, read, problems)
+    const incomplete = gone === null ? null : [gone, ...unasked].join('. ')
+    return { component, incarnation, forkLsn, directory: found.directory, before, after, commits: read.commits, incomplete }
   } finally {
     await rm(workDirectory, { recursive: true, force: true })
   }
 }
 
-/** A new one, on the disk of this host's state; what one that was killed left is old by then, and goes. */
+/** A new one, on the disk of this host's state; what a look that was ended has left is removed. */
 async function workDirectoryOf(places: Places, host: string): Promise<string> {
   const root = join(hostDirectory(places, host), 'diverged')
   await mkdir(root, { recursive: true, mode: 0o700 })
-  for (const name of await readdir(root)) {
-    const { mtimeMs } = await stat(join(root, name)).catch(() => ({ mtimeMs: Date.now() }))
-    if (Date.now() - mtimeMs > leftAloneMs) await rm(join(root, name), { recursive: true, force: true })
+  for (const name of await readdir(root)) if (!isOfLiving(name)) await rm(join(root, name), { recursive: true, force: true })
+  return mkdtemp(join(root, `${process.pid}-`))
+}
+
+function isOfLiving(name: string): boolean {
+  try {
+    return process.kill(Number.parseInt(name, 10), 0)
+  } catch {
+    return false
   }
-  return mkdtemp(join(root, 'look-'))
 }
 
 /** In place, or where a restore that came later has set it aside: told by the life that the directory says it is of. */

@@ -33,7 +33,7 @@ export function spoolDirectory(root: string, incarnation: Incarnation): string {
   return join(root, `${incarnation.incarnation}.tl${incarnation.timelineId}`)
 }
 
-/** Where WAL of one life was received to and may still lie, oldest first; empty where nothing is. */
+/** Where WAL of one life was received to and may still lie; empty where nothing is. */
 export async function spoolsOf(root: string, { incarnation, timelineId }: Pick<Incarnation, 'incarnation' | 'timelineId'>): Promise<readonly string[]> {
   const names = await readdir(root).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
@@ -43,7 +43,7 @@ export async function spoolsOf(root: string, { incarnation, timelineId }: Pick<I
     const match = namePattern.exec(name)
     return match?.[1] === incarnation && Number(match[2]) === timelineId
   })
-  return own.sort().map((name) => join(root, name))
+  return own.map((name) => join(root, name))
 }
 
 /** Every spool on disk, those set aside first, oldest first. Idempotent. */

@@ -271,6 +271,14 @@ describe('failover to the other site, on real parts', function () {
       await bring(spool, away)
       await archive(sites, away, segments, life)
       assert.deepEqual(await look(), whole, 'from the store')
+      const newest =
+        segments
+          .filter((name) => !name.endsWith('.partial'))
+          .sort()
+          .at(-1) ?? assert.fail()
+      await rename(join(away, newest), join(wal, newest))
+      assert.deepEqual(await look(), whole, 'the newest from pg_wal, the others from the store')
+      await rename(join(wal, newest), join(away, newest))
       for (const store of ['near', 'offsite'])
         await rm(join(sites.installation.base, 'stores', store, walIndexPrefix('shop', 'database', incarnation)), { recursive: true })
       await rename(spools, `${spools}.away`)
@@ -278,6 +286,9 @@ describe('failover to the other site, on real parts', function () {
       await rename(`${spools}.away`, spools)
       await bring(away, wal)
       assert.deepEqual(await look(), whole)
+      await rename(wal, `${wal}.lost`)
+      assert.match((await look()).incomplete ?? '', /pg_wal cannot be read: ENOENT/)
+      await rename(`${wal}.lost`, wal)
       assert.deepEqual(await readdir(join(places.home, 'hosts', 'alpha', 'diverged')), [], 'what was fetched is gone again')
     })
 

@@ -1,13 +1,13 @@
 /** The commits of a database behind a position, one by one, read from WAL files wherever they lie; nothing is changed. */
 import { createInterface } from 'node:readline'
-import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { formatLsn, type Lsn } from '../../../domain/wal.ts'
+import { formatLsn, type Lsn, parseLsn } from '../../../domain/wal.ts'
 import { startTool } from '../../process/run-tool.ts'
 import type { PostgresqlInstance } from './instance.ts'
 import { findServerProgram } from './programs.ts'
 import type { StoppedWal } from './stopped-wal.ts'
-import { parseCommit } from './waldump.ts'
+import { giveName, parseCommit } from './waldump.ts'
 
 export interface LaterCommits {
   /** Oldest first; at most `most`. */
@@ -15,8 +15,10 @@ export interface LaterCommits {
   readonly count: number
   /** Where the WAL that is there begins; null where there is none. Later than asked for: older commits are gone. */
   readonly fromLsn: string | null
-  /** Something in between is gone. */
+  /** Something in between is gone, or cannot be read. */
   readonly hasHoles: boolean
+  /** Where the WAL that is there ends; null where there is none. */
+  readonly endLsn: string | null
 }
 
 export interface LaterCommitsAbout {
@@ -39,9 +41,10 @@ export async function commitsAfter(instance: PostgresqlInstance, segments: Stopp
   const commits: { lsn: string; xid: number; at: string }[] = []
   let count = 0
   const pieces = unbroken(segments)
+  let hasHoles = pieces.length > 1
   const directory = await gathered(segments, about.workDirectory)
   try {
-    for (const { startLsn, endLsn } of pieces) {
+    for (const { startLsn, lastStartLsn, endLsn } of pieces) {
       const from = startLsn < about.fromLsn ? about.fromLsn : startLsn
       const args = ['--rmgr=Transaction', `--path=${directory}`, `--timeline=${about.timelineId}`, `--start=${formatLsn(from)}`, `--end=${formatLsn(endLsn)}`]
       // It ends with 1 at the first record that is not whole, which is how the newest segment ends.
@@ -54,30 +57,39 @@ export async function commitsAfter(instance: PostgresqlInstance, segments: Stopp
         const xid = Number(/\btx:\s*(\d+)/.exec(line)?.[1] ?? 0)
         if (commits.length < about.most) commits.push({ lsn: formatLsn(commit.lsn), xid, at: commit.at })
       }
-      await tool.done
+      const { stderrTail } = await tool.done
+      hasHoles ||= stoppedBefore(stderrTail, lastStartLsn)
     }
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
   const [first] = pieces
   const fromLsn = first === undefined ? null : formatLsn(first.startLsn < about.fromLsn ? about.fromLsn : first.startLsn)
-  return { commits, count, fromLsn, hasHoles: pieces.length > 1 }
+  const endLsn = pieces.at(-1)?.endLsn
+  return { commits, count, fromLsn, hasHoles, endLsn: endLsn === undefined ? null : formatLsn(endLsn) }
+}
+
+/** It names the record where it could not go on: in the newest segment that is the end of what was written, before it something is damaged or gone. */
+function stoppedBefore(said: string, lastStartLsn: Lsn): boolean {
+  if (said.trim() === '') return false
+  const at = /error in WAL record at ([0-9A-F]+\/[0-9A-F]+)/.exec(said)?.[1]
+  return at === undefined ? !/could not find a valid record after/.test(said) : parseLsn(at) < lastStartLsn
 }
 
 /** The program reads on from segment to segment in one directory only, and knows them by their full names. */
 async function gathered(segments: StoppedWal['segments'], workDirectory: string): Promise<string> {
   const directory = await mkdtemp(join(workDirectory, 'segments-'))
-  for (const { segment, path } of segments) await symlink(path, join(directory, segment))
+  for (const { segment, path } of segments) await giveName(path, join(directory, segment))
   return directory
 }
 
 /** Segments that follow each other are read in one go: a record may go on in the next one. */
-function unbroken(segments: StoppedWal['segments']): readonly { readonly startLsn: Lsn; readonly endLsn: Lsn }[] {
-  const pieces: { startLsn: Lsn; endLsn: Lsn }[] = []
+function unbroken(segments: StoppedWal['segments']): readonly { readonly startLsn: Lsn; readonly lastStartLsn: Lsn; readonly endLsn: Lsn }[] {
+  const pieces: { startLsn: Lsn; lastStartLsn: Lsn; endLsn: Lsn }[] = []
   for (const { startLsn, endLsn } of segments) {
     const last = pieces.at(-1)
-    if (last?.endLsn === startLsn) last.endLsn = endLsn
-    else pieces.push({ startLsn, endLsn })
+    if (last?.endLsn === startLsn) Object.assign(last, { lastStartLsn: startLsn, endLsn })
+    else pieces.push({ startLsn, lastStartLsn: startLsn, endLsn })
   }
   return pieces
 }

@@ -47,11 +47,20 @@ export async function segmentsIn(directory: string, about: WalSought): Promise<S
     const { timelineId, startLsn } = parseSegmentName(segment, about.segmentSizeBytes)
     const path = join(directory, name)
     if (timelineId !== about.timelineId || startLsn + BigInt(about.segmentSizeBytes) <= about.fromLsn) continue
-    if ((await stat(path)).size !== about.segmentSizeBytes || !(await isOwnContent(path, startLsn))) continue
+    // A server that runs takes segments away while they are looked at.
+    const isWhole = await isOf(path, startLsn, about.segmentSizeBytes).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false
+      throw error
+    })
+    if (!isWhole) continue
     if (segments.at(-1)?.segment === segment) continue
     segments.push({ segment, path, startLsn, endLsn: startLsn + BigInt(about.segmentSizeBytes) })
   }
   return segments
+}
+
+async function isOf(path: string, startLsn: Lsn, sizeBytes: number): Promise<boolean> {
+  return (await stat(path)).size === sizeBytes && (await isOwnContent(path, startLsn))
 }
 
 /** The first page names the position it was written for, which a recycled segment's does not match. */

@@ -40,7 +40,7 @@ export async function readCommitTimes(program: string, range: CommitRange, workD
 }
 
 /** A second name costs no copy and survives a rename; from another disk, where only a stopped server's WAL is read, a symbolic link does. */
-async function giveName(path: string, name: string): Promise<void> {
+export async function giveName(path: string, name: string): Promise<void> {
   await link(path, name).catch(async (error: NodeJS.ErrnoException) => {
     if (!linkFailures.has(error.code ?? '')) throw error
     await symlink(path, name)
