@@ -51,7 +51,8 @@ export const failoverSchema = z
       .optional()
       .meta({ description: 'Of mode warm: how often the standby replays what the stores hold. 1m, unless configured.', examples: ['30s'] }),
     maxLoss: positiveDuration.optional().meta({
-      description: 'A failover that would lose more than this waits for a new approval. No bound, unless configured.',
+      description:
+        'A failover that would lose more of a database than this is planned and shown, but begins only with --accept-loss. Where it is not configured and nobody has to approve, the bound is objectives.rpo.',
       examples: ['5m'],
     }),
     approvals: approvals

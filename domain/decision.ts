@@ -16,7 +16,8 @@ export type SetAsideMethod = 'rename' | 'rename-contents' | 'copy' | 'none'
 export type RecoveryTarget =
   | { readonly kind: 'latest' }
   | { readonly kind: 'time'; readonly time: string }
-  | { readonly kind: 'lsn'; readonly lsn: string }
+  /** To before the record that begins there; with `inclusive` to behind it. */
+  | { readonly kind: 'lsn'; readonly lsn: string; readonly inclusive?: true }
   | { readonly kind: 'name'; readonly name: string }
   /** To the end of one backup, without further WAL. */
   | { readonly kind: 'backup'; readonly backup: string }
@@ -51,9 +52,8 @@ export interface RestoreDecision {
 }
 
 export interface RestoreBounds {
-  /** Commits up to this moment must be in what is opened; null when the target itself says so. */
-  readonly lastCommitAtLeast: string | null
-  readonly lsnAtLeast: string | null
+  /** Of a move: more may be lost only where `acceptLoss` says so; null where nothing bounds it. */
+  readonly maxLossSeconds: number | null
 }
 
 export type ComponentDecision = PostgresqlDecision | FilesDecision

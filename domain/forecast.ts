@@ -22,6 +22,8 @@ export interface ForecastFigures {
   readonly durationFrom?: Omit<ExpectedDuration, 'seconds'>
   readonly space: readonly { readonly path: string; readonly neededBytes: number; readonly freeBytes: number }[]
   readonly storesOut: readonly { readonly store: string; readonly problem: string }[]
+  /** More would be lost than may be without somebody who says so, in words; absent where not. */
+  readonly beyond?: string
   readonly warnings: readonly string[]
 }
 
@@ -31,6 +33,8 @@ export interface RecoveryPoint {
   readonly at: string | null
   /** LSN of the newest commit that comes back: a copy that was replayed to less is not what was shown. Only of a database that is restored to its newest moment. */
   readonly lsn?: string
+  /** Later WAL was found at the old side, and is to be saved and replayed too. */
+  readonly tail?: true
   readonly skewSeconds: number | null
   readonly why: string
 }
@@ -78,7 +82,7 @@ type ListName = 'recoveryPoint' | 'tailSources' | 'space' | 'storesOut' | 'warni
 
 /** The figures, as long as they fit; of what does not, the longest list loses its last line first. */
 export function shownOf(forecast: RestoreForecast, reference: ForecastReference, warnings: readonly string[]): ShownForecast {
-  const { recoveryPoint, newestReachableAt, loss, tailSources, durationSeconds, durationBasis, durationFrom, space, storesOut, takenAt } = forecast
+  const { recoveryPoint, newestReachableAt, loss, tailSources, durationSeconds, durationBasis, durationFrom, space, storesOut, beyond, takenAt } = forecast
   const lists: Record<ListName, unknown[]> = {
     recoveryPoint: [...recoveryPoint],
     tailSources: [...tailSources],
@@ -86,7 +90,16 @@ export function shownOf(forecast: RestoreForecast, reference: ForecastReference,
     storesOut: [...storesOut],
     warnings: [...warnings, ...forecast.warnings],
   }
-  const rest = { newestReachableAt, loss: shortLoss(loss), durationSeconds, durationBasis, ...(durationFrom && { durationFrom }), takenAt, ...reference }
+  const rest = {
+    newestReachableAt,
+    loss: shortLoss(loss),
+    durationSeconds,
+    durationBasis,
+    ...(durationFrom && { durationFrom }),
+    ...(beyond !== undefined && { beyond }),
+    takenAt,
+    ...reference,
+  }
   let omitted = 0
   while (canonicalJson({ ...lists, ...rest }).length > shownLimitBytes && Object.values(lists).some((list) => list.length > 0)) {
     longest(lists).pop()

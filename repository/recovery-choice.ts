@@ -177,8 +177,8 @@ function toEndOfBelieved(repository: Repository, path: RecoveryPath, tip: Incarn
     incarnation: tip,
     fetchUntilLsn: newest ? path.untilLsn : parseLsn(base.endLsn),
     newestAt: newest?.at ?? base.endedAt,
-    newestLsn: null,
-    target: { kind: 'lsn', lsn: newest?.lsn ?? base.endLsn },
+    newestLsn: newest?.lsn ?? null,
+    target: newest ? { kind: 'lsn', lsn: newest.lsn, inclusive: true } : { kind: 'lsn', lsn: base.endLsn },
     why: `the last commit that was in the store before the hosts were under suspicion, from backup ${base.backup}`,
   }
 }

@@ -5,13 +5,15 @@
 import type { WalShipmentName } from '../domain/object-keys.ts'
 import type { WalIndex } from '../domain/repository-format.ts'
 import { isBefore } from '../domain/times.ts'
-import type { Lsn } from '../domain/wal.ts'
+import { type Lsn, parseLsn } from '../domain/wal.ts'
 
 export type ReadIndex = (incarnation: string, name: WalShipmentName) => Promise<WalIndex>
 
 export interface PlacedShipment {
   readonly incarnation: string
   readonly name: WalShipmentName
+  /** Where its life is left for the next one, or cannot be read on: what lies behind it is not on the path. */
+  readonly untilLsn: Lsn
 }
 
 /** What holds the bytes from one LSN to another, in LSN order; ranges that a later one swallows whole are left out. */
@@ -25,7 +27,7 @@ export function alongPath(incarnation: string, shipments: readonly WalShipmentNa
     if (last && one.endLsn <= last.endLsn) continue
     kept.push(one)
   }
-  return kept.map((name) => ({ incarnation, name }))
+  return kept.map((name) => ({ incarnation, name, untilLsn }))
 }
 
 export interface LastCommit {
@@ -33,11 +35,13 @@ export interface LastCommit {
   readonly lsn: string
 }
 
-/** The newest commit in what is there; null when no shipment holds one. */
+/** The newest commit in what is there, no index believed beyond its own shipment; null when no shipment holds one. */
 export async function lastCommit(path: readonly PlacedShipment[], read: ReadIndex): Promise<LastCommit | null> {
-  for (const { incarnation, name } of [...path].reverse()) {
+  for (const { incarnation, name, untilLsn } of [...path].reverse()) {
     const index = await read(incarnation, name)
-    if (index.lastCommitAt !== null && index.lastCommitLsn !== null) return { at: index.lastCommitAt, lsn: index.lastCommitLsn }
+    if (index.lastCommitAt === null || index.lastCommitLsn === null) continue
+    const lsn = parseLsn(index.lastCommitLsn)
+    if (lsn < name.endLsn && lsn < untilLsn) return { at: index.lastCommitAt, lsn: index.lastCommitLsn }
   }
   return null
 }

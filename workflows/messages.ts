@@ -321,8 +321,8 @@ export const approveMessage: Message<ApproveInput> = {
 }
 
 export const CorrectInput = z.strictObject({
-  /** `retry` the step that paused, `openWith` the named stores missing, or `giveUp` (only before the point of no return). */
-  action: z.enum(['retry', 'openWith', 'giveUp']),
+  /** `retry` the step that paused, `openWith` the named stores missing, `acceptLoss` of what cannot be saved, or `giveUp` (only before the point of no return). */
+  action: z.enum(['retry', 'openWith', 'acceptLoss', 'giveUp']),
   stores: z.array(Name).max(20).optional(),
   person: z.string().min(1).max(128),
   reason: z.string().min(1).max(1000),

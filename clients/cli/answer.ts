@@ -16,12 +16,13 @@ export function addResume(program: Command, desk: () => Desk): void {
     .description('correct a paused run')
     .argument('<run>', 'workflow id')
     .option('--open-with <store...>', 'go on without these required stores')
+    .option('--accept-loss', 'go on without what could not be saved of the old side')
     .option('--give-up', 'roll back (only before the point of no return)')
     .requiredOption('--reason <text>')
-    .action(async (run: string, options: { openWith?: string[]; giveUp?: boolean; reason: string }) => {
+    .action(async (run: string, options: { openWith?: string[]; acceptLoss?: boolean; giveUp?: boolean; reason: string }) => {
       const { out, temporal, user } = desk()
       await refuseHeld(desk())
-      const action = options.giveUp ? 'giveUp' : options.openWith ? 'openWith' : 'retry'
+      const action = options.giveUp ? 'giveUp' : options.acceptLoss ? 'acceptLoss' : options.openWith ? 'openWith' : 'retry'
       const input = { action, person: user, reason: options.reason, ...(options.openWith && { stores: options.openWith }) }
       const result = await (await temporal()).workflow.getHandle(run).executeUpdate('correct', { args: [input] })
       out.result(result, () => out.line(`${run} goes on\n  watch it: muster watch ${run}`))

@@ -31,6 +31,13 @@ const stepTexts: Readonly<Record<string, string>> = {
   'take-over': 'take over: the old lives are fenced, this site is the active one',
 }
 
+/** Of the workflows that show their plan this way. */
+const verbs: Readonly<Record<string, string>> = {
+  failover: 'muster failover',
+  switchover: 'muster switchover',
+  failback: 'muster failback',
+}
+
 function wordsOf({ mode, procedure, move }: RestorePlan['decision']): string {
   if (move) return `${procedure} from ${move.from} to ${move.to}`
   return mode === 'in-place' ? 'in place' : mode
@@ -66,6 +73,7 @@ export function showPlan(
     out.line(`  space         ${formatSize(neededBytes)} at ${path}, ${formatSize(freeBytes)} free`)
   out.line(`  loss now      ${lossText(forecast.loss.now, forecast.loss.nowSeconds)}`)
   out.line(`  after tail    ${lossText(forecast.loss.afterTail, forecast.loss.afterTailSeconds)}`)
+  if (decision.move?.acceptLoss) out.line('  accepted      more may be lost than maxLoss or the objective allows: --accept-loss')
   for (const { source, found, detail } of forecast.tailSources) out.line(`  tail          ${source}: ${found ? 'found' : 'not found'}, ${detail}`)
   for (const { store, problem } of forecast.storesOut) out.line(`  store out     ${store}: ${problem}`)
   for (const warning of forecast.warnings) out.line(`  warning       ${warning}`)
@@ -75,7 +83,7 @@ export function showPlan(
   out.line(`  plan ${plan.decisionHash}   expires ${decision.expiresAt}`)
   if (about.final) {
     out.line(
-      `  run it:           muster restore … --yes ${plan.decisionHash.slice(0, 12)}@${decision.expiresAt}   or without --yes: it shows its plan and waits for: muster approve`,
+      `  run it:           ${verbs[about.type] ?? 'muster restore'} ${decision.system} … --yes ${plan.decisionHash.slice(0, 12)}@${decision.expiresAt}   or without --yes: it shows its plan and waits for: muster approve`,
     )
     const id = decision.mode === 'elsewhere' ? `aside/${decision.system}/…` : `target/${decision.system}`
     out.line(`  Temporal UI:      ${startFormLink(about.uiUrl, id, about.type)}`)

@@ -77,7 +77,8 @@ describe('WAL that a host under suspicion shipped after the moment', () => {
     const state = foldRecords([{ by: 'alpha', at: '2026-11-01T00:00:00.000Z', body: life } as unknown as ControlRecord])
     const asked = { incarnation: null, pinnedBackup: null }
     const choice = await chooseRecovery(repository, state, 'database', { kind: 'time', time: '2026-11-21T02:13:59.999000Z' }, asked)
-    assert.deepEqual(choice.target, { kind: 'lsn', lsn: '0/30001F0' })
+    assert.deepEqual(choice.target, { kind: 'lsn', lsn: '0/30001F0', inclusive: true }, 'the last commit that counts comes back too')
+    assert.equal(choice.newestLsn, '0/30001F0')
     assert.equal(choice.newestAt, '2026-11-21T02:12:00.000Z')
     const newest = await chooseRecovery(repository, state, 'database', { kind: 'latest' }, asked)
     assert.equal(newest.newestAt, '2026-11-21T02:13:00.000Z', 'to compare with, theirs is looked at')

@@ -154,7 +154,7 @@ function decide(input: PlanRestoreInput, shop: ShopPlan): RestoreDecision {
     stopFirst: input.stopFirst ?? false,
     steps: ['restore-aside', 'check-aside', 'plan-again', 'stop', 'save-tail', 'promote', 'swap', 'open'],
     pointOfNoReturn: 'open',
-    bounds: { lastCommitAtLeast: null, lsnAtLeast: null },
+    bounds: { maxLossSeconds: null },
     openWith: input.openWith,
     approvals: { count: 0, accept: 'claimed', requesterMay: true, requester: input.requester, ...shop.approvals },
     expiresAt: input.expiresAt ?? new Date(Date.now() + (shop.expirySeconds ?? 3600) * 1000).toISOString(),

@@ -152,19 +152,6 @@ describe('a restore that fails before the point of no return', function () {
     assert.deepEqual(undone(play), undoFrom('discardAside uploads'))
   })
 
-  test('is rolled back when the tail cannot be replayed as far as the approved plan promises', async () => {
-    const bounds = { lastCommitAtLeast: '2026-11-21T02:19:59.000000Z', lsnAtLeast: null }
-    const play = stage.play({
-      ...base,
-      planRestore: shopRestorePlan({ decision: { bounds } }),
-      replayTail: () => ({ replayedLsn: '0/4000100', lastCommitAt: '2026-11-21T02:14:00.000000Z' }),
-    })
-    const end = await endOf(await start(play))
-    assert.equal(end.type, 'OutOfBounds')
-    assert.match(end.message, /was replayed to 2026-11-21T02:14:00.000000Z, but the approved plan promises 2026-11-21T02:19:59.000000Z/)
-    assert.deepEqual(undone(play), undoFrom('startOldDatabase database'))
-  })
-
   test('is rolled back when a copy cannot be replayed as far as the plan showed, and goes on when the tail brings it there', async () => {
     const planRestore = shopRestorePlan({ promised: { lsn: '0/4800000', againLsn: '0/4800000' } })
     const play = stage.play({ ...base, planRestore, replayTail: () => ({ replayedLsn: '0/4700000', lastCommitAt: null }) })

@@ -47,6 +47,7 @@ import { getApproval } from '../restore/get-approval.ts'
 import { giveUp } from '../restore/give-up.ts'
 import { openToUsers, proveHealthy } from '../restore/open.ts'
 import { planAgain } from '../restore/plan-again.ts'
+import { refuseLess, withoutTail } from '../restore/promise.ts'
 import { planLines } from '../restore/summary.ts'
 import { moveLines } from './summary.ts'
 import { stopEverything } from '../restore/stop.ts'
@@ -56,6 +57,7 @@ import { createAttestDesk } from './attest.ts'
 import { type MoveContext, moveOf } from './context.ts'
 import { rotateAndReview } from '../breach/rotate-and-review.ts'
 import { fenceSource } from './fence.ts'
+import { acceptLostTails } from './lost-tail.ts'
 import { moveFinalTrees, treesAtRest } from './final-trees.ts'
 import { changeRecords } from './dns.ts'
 import { moveSchedules } from './follow-up.ts'
@@ -174,6 +176,7 @@ async function move(procedure: MoveProcedure, input: MoveInput, turn: Turn, told
 async function planOrEnd(site: string, procedure: MoveProcedure, input: MoveInput, board: MoveContext['board'], dossier: Dossier): Promise<PlannedMove> {
   try {
     const planned = await makeMovePlan(site, procedure, input, null, `plan the ${procedure} of ${input.system}`)
+    refuseUnaccepted(planned.plan, input)
     return { ...planned, plan: await withDifferences(planned.plan, input) }
   } catch (error) {
     const outcome = isCancellation(error) ? 'cancelled' : 'failed'
@@ -182,6 +185,12 @@ async function planOrEnd(site: string, procedure: MoveProcedure, input: MoveInpu
     await dossier.keepUnplanned(site, board, error, outcome)
     throw error
   }
+}
+
+/** A plan alone shows it; nothing begins before somebody has said so. */
+function refuseUnaccepted({ forecast: { beyond } }: RestorePlan, { system, planOnly }: MoveInput): void {
+  if (beyond === undefined || planOnly) return
+  throw fail('OutOfBounds', `${beyond}. Accept it: muster failover ${system} --accept-loss; or bring the old side back, whose tail can be saved then`)
 }
 
 /** What the evidence of a move shows besides, as far as the run came. */
@@ -217,6 +226,7 @@ async function carryOut(
   const { held, approvals, fence } = await prepareAndFence(context, procedure, input, { desk, dossier, seen }, times)
   board.phase('gate')
   if (isPlanned(procedure)) refuseLostTail(context)
+  else await acceptLostTails(context)
   await replayTail(context, held)
   await stopStrays(context)
   await takeOver(context, fence, held)
@@ -299,6 +309,8 @@ async function prepareAndFence(
       const place = context.turn.take()
       if (place) await place
       prepared.held = await restoreAside(beside, treesAtRest(context))
+      // Before people are asked for anything: of these nothing more comes.
+      refuseLess(context.plan, withoutTail(context.plan.forecast, prepared.held))
       await checkAside(beside)
       ready = true
       context.turn.rest()

@@ -6,6 +6,7 @@ export function moveLines({ decision: { move } }: RestorePlan, warnings: readonl
   if (!move) return []
   return [
     `from ${move.from} to ${move.to}; the old side is fenced by ${move.fence.join(', else by ')}`,
+    ...(move.acceptLoss ? ['ACCEPTED by who asked: more may be lost than maxLoss or the objective allows'] : []),
     ...move.dns.map(({ expected, wanted }) => `DNS: ${describeRecordSet(expected)} becomes ${describeValues(wanted.values)}`),
     ...warnings.map((warning) => `warning: ${warning}`),
   ]

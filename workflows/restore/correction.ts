@@ -22,7 +22,7 @@ export function createCorrectionDesk(): CorrectionDesk {
   handleUpdate(
     correctUpdate,
     correctMessage,
-    'correct a paused run: {"action": "retry" | "openWith" | "giveUp", "person": "<name>", "reason": "<why>"}',
+    'correct a paused run: {"action": "retry" | "openWith" | "acceptLoss" | "giveUp", "person": "<name>", "reason": "<why>"}',
     (input) => {
       if (!waiting) throw fail('PreconditionFailed', 'this run is not paused')
       if (answer) throw fail('PreconditionFailed', `${answer.person} has already corrected this pause`)

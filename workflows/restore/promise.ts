@@ -6,14 +6,18 @@ import { fail } from '../procedure.ts'
 
 type Promising = Pick<RestorePlan, 'decision' | 'forecast'>
 
-/** @throws ApplicationFailure OutOfBounds where a copy was replayed to less, also with what was saved of the old side */
+/**
+ * Whoever has accepted that more is lost has accepted this too.
+ * @throws ApplicationFailure OutOfBounds where a copy was replayed to less, also with what was saved of the old side
+ */
 export function refuseLess({ decision, forecast }: Promising, held: ReadonlyMap<string, Held>): void {
-  for (const [component, { replayedLsn }] of held) {
+  if (decision.move?.acceptLoss) return
+  for (const [component, { replayedLsn, lastCommitAt }] of held) {
     const promised = promiseOf(forecast, component)
     if (!promised?.lsn || parseLsn(replayedLsn) > parseLsn(promised.lsn)) continue
     throw fail(
       'OutOfBounds',
-      `${component} was replayed to ${replayedLsn} only, and ${shown(promised)}: WAL is missing or damaged${inStore(decision, component)}`,
+      `${component} was replayed to ${replayedLsn} only, and ${shown(promised)}: WAL is missing or damaged${inStore(decision, component)}. ${wayOn(decision, lastCommitAt)}`,
     )
   }
 }
@@ -32,6 +36,17 @@ export function refuseShorter({ decision, forecast }: Promising, again: Pick<Res
       `${promised.component} now comes back ${reach} only, and ${shown(promised)}: WAL is missing${inStore(decision, promised.component)}`,
     )
   }
+}
+
+/** Planned again, the same WAL would promise the same. */
+function wayOn({ move }: RestorePlan['decision'], lastCommitAt: string | null): string {
+  const earlier = `come back to ${lastCommitAt === null ? 'an earlier moment' : `its last commit, ${lastCommitAt}`}: --to TIME`
+  return `Another store may have it: --from STORE; or ${move ? 'accept the loss: --accept-loss' : earlier}`
+}
+
+/** Of the databases whose old side promises nothing more. */
+export function withoutTail({ recoveryPoint }: RestorePlan['forecast'], held: ReadonlyMap<string, Held>): ReadonlyMap<string, Held> {
+  return new Map([...held].filter(([component]) => !recoveryPoint.some((one) => one.component === component && one.tail)))
 }
 
 function promiseOf({ recoveryPoint }: RestorePlan['forecast'], component: string): RecoveryPoint | undefined {

@@ -80,7 +80,12 @@ export function planDrill(agent: Agent) {
     const manifests = await Promise.all(decision.components.map((one) => manifestOf(agent, input.system, hash, one)))
     return {
       ...first,
-      forecast: { ...first.forecast, ...joinedDuration([first.forecast, ...others.map(({ forecast }) => forecast)]) },
+      // Each is planned by itself, and each promises its own.
+      forecast: {
+        ...first.forecast,
+        recoveryPoint: plans.flatMap(({ forecast }) => forecast.recoveryPoint),
+        ...joinedDuration([first.forecast, ...others.map(({ forecast }) => forecast)]),
+      },
       decision,
       decisionHash: sha256Hex(decisionText(decision)),
       kind: input.kind,

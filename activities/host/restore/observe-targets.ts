@@ -118,7 +118,6 @@ async function tailSources(agent: Agent, component: string, system: string, runn
     { source: 'running server', found: running, detail: running ? 'it will be stopped and its WAL saved' : 'no server runs on the data directory' },
     { source: 'pg_wal', found: wal, detail: wal ? `${directory}/pg_wal` : `${directory} holds no WAL` },
     { source: 'spool', found: spool, detail: spool ? `received to ${instance.receivedLsn ?? 'unknown'}` : 'the WAL shipper has nothing received' },
-    { source: 'standby', found: false, detail: 'none is configured' },
   ]
 }
 

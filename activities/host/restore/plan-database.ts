@@ -53,7 +53,7 @@ export async function planDatabase(planning: DatabasePlanning): Promise<Componen
   const reachedAt = input.target.kind === 'time' ? input.target.time : choice.newestAt
   return {
     decision: { ...decisionOf(planning, choice, storeName, wal), ...(young.length === 0 ? {} : { youngTablespaces: young }) },
-    point: { component: name, at: reachedAt, ...newestLsn(choice), skewSeconds: null, why: choice.why },
+    point: { component: name, at: reachedAt, ...newestLsn(choice), ...laterWal(planning), skewSeconds: null, why: choice.why },
     newestReachableAt: choice.newestAt,
     loss: databaseLoss(planning, choice),
     space: [{ path: observation.memberDirectory, neededBytes, freeBytes: observation.freeBytes }, ...wal.space],
@@ -82,6 +82,7 @@ async function fromStandby(
       component: name,
       at: choice.newestAt,
       ...newestLsn(choice),
+      ...laterWal(planning),
       skewSeconds: null,
       why: `the standby of backup ${choice.manifest.backup}, and WAL unbroken to ${formatLsn(choice.path.untilLsn)}`,
     },
@@ -223,6 +224,11 @@ function decisionOf(planning: DatabasePlanning, choice: RecoveryChoice, storeNam
     ...(input.into ? {} : { alsoSetAside: setAsideBeside([...tablespaces, ...observation.tablespaces], wal.directory) }),
     safetyPath: null,
   }
+}
+
+/** A move opens without it only where a person has said so. */
+function laterWal({ input, observation }: DatabasePlanning): { readonly tail?: true } {
+  return input.move && input.target.kind === 'latest' && observation.tailSources.some(({ found }) => found) ? { tail: true } : {}
 }
 
 function newestLsn({ newestLsn: lsn }: RecoveryChoice): { readonly lsn?: string } {

@@ -15,6 +15,7 @@ import { type Agent, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { planDatabase } from './plan-database.ts'
 import { takeForecast } from './take-forecast.ts'
+import { lossBeyond } from './loss-beyond.ts'
 import { planTree } from './plan-tree.ts'
 import { readState } from './repository-view.ts'
 import type { PlanRestoreInput, RestorePlan } from './types.ts'
@@ -49,7 +50,7 @@ export interface ComponentLoss {
  * Idempotent: yes; with `pinned` it takes free choices from the approved decision. Made again, it leaves one more forecast.
  * Heartbeat: each component planned.
  * Fails with: UnknownName, NotActiveSite, BackupNotFound, RecoveryTargetUnreachable, TargetRunning,
- *   TargetNotEmpty, WrongTarget, NotEnoughSpace, IdentityMissing, NotSupported, OutOfBounds.
+ *   TargetNotEmpty, WrongTarget, NotEnoughSpace, IdentityMissing, NotSupported.
  */
 export function planRestore(agent: Agent) {
   return async (input: PlanRestoreInput, work: Work): Promise<RestorePlan> => {
@@ -65,7 +66,6 @@ export function planRestore(agent: Agent) {
       work.progress({ phase: name, doneBytes: plans.length, totalBytes: null })
       plans.push(await planComponent(agent, config, system, state, input, name, plans, work, expiresAt))
     }
-    refuseLoss(input, system, plans)
     const decision = decide(input, config, system, hash, expiresAt, plans)
     const decisionHash = sha256Hex(decisionText(decision))
     const turns = turnsOf(config, input.system)
@@ -73,7 +73,15 @@ export function planRestore(agent: Agent) {
     return {
       decision,
       decisionHash,
-      forecast: await takeForecast(agent, config, { input, mode: decision.mode, plans, state, configHash: hash, decisionHash }),
+      forecast: await takeForecast(agent, config, {
+        input,
+        mode: decision.mode,
+        plans,
+        state,
+        configHash: hash,
+        decisionHash,
+        beyond: lossBeyond(input, system, plans),
+      }),
       ...notWarmOf(plans),
       limits: config.limits ?? defaultTimeLimits,
       commitAfterSeconds: system.restore.commitAfterSeconds,
@@ -171,7 +179,7 @@ function decide(
     stopFirst,
     steps: input.move ? moveSteps(input.procedure, input.move, input.target.kind === 'latest') : stepsOf(mode, stopFirst, input.target.kind === 'latest'),
     pointOfNoReturn: 'open',
-    bounds: { lastCommitAtLeast: null, lsnAtLeast: null },
+    bounds: input.pinned?.bounds ?? { maxLossSeconds: (input.move && system.failover?.maxLossSeconds) ?? null },
     openWith: input.openWith,
     approvals: {
       ...approvals,
@@ -209,19 +217,6 @@ function refuseSuspects({ components, services }: SystemConfig, { procedure, sys
   throw new MusterError('WrongTarget', `host "${host}" is under suspicion since ${found.since}, as ${found.run} noted: ${system} is not restored to it`, {
     hint: `made anew, or nothing came of it: muster scenario security-breach ${system} --lift ${found.run} [--rebuilt] --reason TEXT; else restore it elsewhere: --into DIR`,
   })
-}
-
-/** More than the configured bound is lost only where who asked has said so; the decision that is approved says it too. */
-function refuseLoss({ move }: PlanRestoreInput, { failover }: SystemConfig, plans: readonly ComponentPlan[]): void {
-  const most = failover?.maxLossSeconds
-  if (!move || move.acceptLoss || most === undefined) return
-  for (const { decision, loss } of plans) {
-    if (decision.type !== 'postgresql' || (loss.afterTailSeconds !== null && loss.afterTailSeconds <= most)) continue
-    const lost = loss.afterTailSeconds === null ? 'an unknown time' : `up to ${Math.ceil(loss.afterTailSeconds)} s`
-    throw new MusterError('OutOfBounds', `${loss.afterTail}: ${lost} of commits would be lost, and maxLoss is ${most} s`, {
-      hint: 'accept it for this plan: --accept-loss; or bring the old side back, whose tail can be saved then',
-    })
-  }
 }
 
 /** A service that is down beside data that is gone went down with it; one that was down before stays down. */

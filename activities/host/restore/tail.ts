@@ -39,7 +39,6 @@ export function saveTail(agent: Agent) {
       found: wal !== null && wal.segments.length > 0,
       detail: wal === null ? 'the data directory is not there' : `${wal.segments.length} segments, last commit ${wal.lastCommitAt ?? 'unknown'}`,
     })
-    sources.push({ source: 'standby', found: false, detail: 'none is configured' })
     const stores = left === null ? [] : await shipMissing(agent, config, step, left, work)
     const stored = left === null && step.target.kind === 'latest' ? await lastStoredCommit(agent, config, step) : null
     // A byte further than where a record begins is reached only by having replayed it.

@@ -20,6 +20,8 @@ export interface Planned {
   readonly state: ControlState
   readonly configHash: string
   readonly decisionHash: string
+  /** What has to be accepted, in words. */
+  readonly beyond: string | null
 }
 
 /** Never fails for a store: where none takes the forecast, the plan says so and goes on. */
@@ -55,7 +57,7 @@ function notStored({ stores }: ForecastReference, failed: StoredForecast['failed
 
 type Duration = 'durationSeconds' | 'durationBasis' | 'durationFrom'
 
-function figures(config: Config, { input, plans, state }: Planned, seen: StoresSeen): Omit<ForecastFigures, Duration> {
+function figures(config: Config, { input, plans, state, beyond }: Planned, seen: StoresSeen): Omit<ForecastFigures, Duration> {
   const outdated = state.gaps.length > 0 ? [`${state.gaps.length} gap(s) of WAL are recorded; windows do not cross them`] : []
   const databases = plans.filter(({ decision }) => decision.type === 'postgresql')
   const protectedAgain = input.into ? [] : databases.map(({ decision }) => decision.component)
@@ -66,7 +68,9 @@ function figures(config: Config, { input, plans, state }: Planned, seen: StoresS
     tailSources: plans.flatMap(({ tailSources }) => tailSources),
     space: plans.flatMap(({ space }) => space),
     storesOut: seen.storesOut,
+    ...(beyond !== null && { beyond }),
     warnings: [
+      ...(beyond === null ? [] : [`has to be accepted (--accept-loss): ${beyond}`]),
       ...pauseWarnings(config, input.system, protectedAgain, seen, input.openWith),
       ...plans.flatMap(({ warnings }) => warnings),
       ...outdated,

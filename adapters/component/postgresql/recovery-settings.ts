@@ -10,7 +10,7 @@ import { type Owner, replaceFile, syncDirectory } from './owned-files.ts'
  */
 export type RecoveryTarget =
   | { readonly kind: 'time' /** ISO-8601 UTC, at most microseconds. */; readonly time: string }
-  | { readonly kind: 'lsn'; readonly lsn: string }
+  | { readonly kind: 'lsn'; readonly lsn: string; readonly inclusive?: true }
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'end' }
 
@@ -84,7 +84,7 @@ function targetSettings(target: RecoveryTarget): [string, string][] {
     case 'lsn':
       if (!isLsn(target.lsn)) throw new MusterError('InvalidInput', `"${target.lsn}" is not an LSN, such as 16/B374D848`)
       return [
-        ['recovery_target_inclusive', 'false'],
+        ['recovery_target_inclusive', String(target.inclusive ?? false)],
         ['recovery_target_lsn', target.lsn],
       ]
     case 'name':
