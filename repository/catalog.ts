@@ -83,7 +83,8 @@ export async function readCatalog(deps: CatalogDeps, store: Store, system?: stri
       invalid.push({ key, problem: error.message })
     }
   }
-  manifests.sort((a, b) => (a.backup < b.backup ? -1 : 1))
+  // Names tell seconds only, and two small backups may be made in one.
+  manifests.sort((a, b) => (startOf(a) < startOf(b) ? -1 : 1))
   return { store: store.name, manifests, invalid, doubtful, unpublished: findUnpublished(sizes, manifestKeys), damaged: findDamaged(sizes, manifests) }
 }
 
@@ -138,4 +139,8 @@ function findDamaged(sizes: ReadonlyMap<string, { sizeBytes: number }>, manifest
       return [{ backup: manifest.backup, key: object.key, problem }]
     }),
   )
+}
+
+function startOf({ startedAt, endedAt, backup }: Manifest): string {
+  return `${startedAt} ${endedAt} ${backup}`
 }

@@ -95,7 +95,8 @@ async function chooseBackup(desk: Desk, system: string, component: string, optio
       if (named && isMine(named.manifest)) return { manifest: named.manifest, store: name, doubts: [named] }
       const mine = manifests.filter(isMine)
       const manifest = options.backup === undefined ? mine.at(-1) : mine.find(({ backup }) => backup === options.backup)
-      if (manifest) return { manifest, store: name, doubts: options.backup === undefined ? doubts.filter((one) => one.manifest.backup > manifest.backup) : [] }
+      if (manifest)
+        return { manifest, store: name, doubts: options.backup === undefined ? doubts.filter((one) => one.manifest.endedAt > manifest.endedAt) : [] }
       problems.push(
         doubts.length === 0 ? `${name}: not there` : `${name}: ${doubts.map(({ why, lift }) => `${why}; if nothing came of it: ${lift}`).join('; ')}`,
       )
