@@ -35,6 +35,8 @@ export interface RunEvidence {
   readonly plan: string | null
   readonly outcome: EvidenceOutcome
   readonly host: string
+  /** Of a drill. Absent in records of before it was written down. */
+  readonly asked?: DrillAsked
   readonly target: RecoveryTarget | null
   readonly targets: readonly EvidenceTarget[]
   readonly times: EvidenceTimes
@@ -80,6 +82,19 @@ export const approvedProcedures: readonly EvidencedProcedure[] = [
 export type EvidenceOutcome = 'succeeded' | 'degraded' | 'failed' | 'rolled-back' | 'refused' | 'cancelled'
 
 export type DrillKind = 'restore' | 'pitr' | 'component' | 'failover'
+
+/** What a drill was asked for; null for what was left to it. */
+export interface DrillAsked {
+  readonly components: readonly string[] | null
+  readonly from: string | null
+  readonly random: boolean
+  /** The moment that was named. */
+  readonly to: string | null
+  /** The configured drill whose smoke command was to run. */
+  readonly drill: string | null
+  /** A candidate that answers a breach. */
+  readonly examined: boolean
+}
 
 export interface EvidenceApproval {
   readonly person: string

@@ -2,7 +2,7 @@
 import { workflowInfo } from '@temporalio/workflow'
 import type { DrillPlan } from '../activities/host/drill/plan-drill.ts'
 import type { Promoted } from '../activities/host/restore/types.ts'
-import { type EvidenceCheck, evidenceWith, missedObjectives, type RunEvidence } from '../domain/evidence.ts'
+import { type DrillAsked, type EvidenceCheck, evidenceWith, missedObjectives, type RunEvidence } from '../domain/evidence.ts'
 import { wholeSeconds } from '../domain/run-time.ts'
 import { secondsBetween } from '../domain/times.ts'
 import { cutTexts } from './evidence.ts'
@@ -59,6 +59,7 @@ export function drillEvidence(
     plan: plan?.decisionHash ?? null,
     outcome: cancelled ? 'cancelled' : failed ? 'failed' : missed.length + rehearsal.ready.remarks.length > 0 ? 'degraded' : 'succeeded',
     host,
+    asked: askedOf(input),
     target: plan?.decision.target ?? null,
     targets: (plan?.decision.components ?? []).map(targetOf),
     times: { declaredAt, approvedAt: null, dataReadyAt, serviceVerifiedAt: verifiedAt, dnsObservedAt: null, endedAt: new Date().toISOString() },
@@ -70,6 +71,17 @@ export function drillEvidence(
     checks,
     deviations: cutTexts(deviations),
   })
+}
+
+function askedOf({ components, from, random, to, drill, examine }: DrillInput): DrillAsked {
+  return {
+    components: components ?? null,
+    from: from ?? null,
+    random: random ?? false,
+    to: to?.time ?? null,
+    drill: drill ?? null,
+    examined: examine !== undefined,
+  }
 }
 
 function recoveredOf({ reached, context }: Rehearsal, plan: DrillPlan): RunEvidence['recovered'] {
