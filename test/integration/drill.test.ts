@@ -178,6 +178,15 @@ describe('a drill on real parts', function () {
 
   it('says that a check fails, and is cleaned up', async () => {
     await rig.reconfigure(yamlFor(rig.base, cluster).replace('min: 1', 'min: 1000'))
+  it('is degraded where a check counts less than half of what it did when the backup was made, though it passes', async () => {
+    await cluster.sql('delete from markers where n > 4')
+    await run('archiveWal', { system: 'shop' })
+    const { outcome, evidence } = await run<DrillResult>('drill', { system: 'shop' })
+    assert.deepEqual([outcome, evidence.deviations], ['degraded', ['select count(*) from markers: 4, which is less than half of the 10 when it was backed up']])
+    await cluster.sql('insert into markers select generate_series(5, 20)')
+    await run('archiveWal', { system: 'shop' })
+  })
+
     await assert.rejects(run('drill', { system: 'shop' }), (error: Error) => {
       assert.match(String((error.cause as Error).message), /20 is less than 1000/)
       return true
