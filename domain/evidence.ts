@@ -14,6 +14,8 @@ export interface Evidence extends RunEvidence {
   /** From the history of the run; null where Temporal did not give it. */
   readonly ran: RunRan | null
   readonly writer: Writer
+  /** The decision itself: the object whose hash is `plan`. Absent where there was no plan, no store took it, or in older records. */
+  readonly decision?: { readonly key: string; readonly sizeBytes: number }
   /** Newest audit record that the writer knew; null where there was none. Absent in records of before there were any. */
   readonly auditHead?: AuditHead | null
 }

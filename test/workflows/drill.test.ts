@@ -53,6 +53,7 @@ describe('a drill', function () {
     )
     assert.deepEqual(evidence.deviations, [])
     assert.deepEqual(kept(one), [evidence])
+    assert.equal(one.calls('writeEvidence')[0]?.input.decision?.procedure, 'drill')
     assert.deepEqual(record?.stores, ['local', 'nas'])
   })
 
@@ -95,7 +96,6 @@ describe('a drill', function () {
     assert.match(evidence.deviations[0] ?? '', /^loss was [3-6]\d\.\d s, the objective is 2 s$/)
   })
 
-  test('that is cancelled ends its step first, then cleans up and keeps that it was cancelled', async () => {
   test('whose check counts less than half of what it did when the backup was made is degraded, and says both numbers', async () => {
     const name = 'select count(*) from orders'
     const counts =
@@ -120,6 +120,7 @@ describe('a drill', function () {
     assert.deepEqual((await ends(0, then(10, true))).said, ['succeeded'], 'a check with a max alone')
   })
 
+  test('that is cancelled ends its step first, then cleans up and keeps that it was cancelled', async () => {
     const one = play({ restoreTreeAside: untilCancelled(200) })
     const handle = await start(one)
     await until('restoreTreeAside', () => one.calls('restoreTreeAside').length > 0)
@@ -136,6 +137,7 @@ describe('a drill', function () {
     assert.equal((await endOf(await start(one))).type, 'BackupNotFound')
     assert.deepEqual(one.order('releaseDrill'), ['releaseDrill'])
     assert.deepEqual([kept(one)[0]?.outcome, kept(one)[0]?.plan], ['failed', null])
+    assert.equal(one.calls('writeEvidence')[0]?.input.decision, undefined)
   })
 
   test('that leaves something behind is failed, whatever it proved', async () => {
