@@ -1,5 +1,6 @@
 /** The health of a system with DNS records, with real name servers. */
 import assert from 'node:assert/strict'
+import { appendRecord } from '../../repository/control-records.ts'
 import type { MonitorHealthResult } from '../../workflows/messages.ts'
 import { addresses, createDnsRig, type DnsRig } from '../support/dns-rig.ts'
 
@@ -40,6 +41,28 @@ describe('monitorHealth of a system with DNS records', function () {
       `degraded: ${app} A does not lead to primary, ${where}: ${server(dns.zone.primary)}: answers ${addresses.dr} instead of ${addresses.primary}`,
     ])
     await dns.zone.put(app, 'A', 60, [addresses.primary])
+    assert.deepEqual(await ofNames(), [])
+  })
+
+  it('goes by where the stores say that it is active: after a failover, what answers as before it does not lead there', async () => {
+    const { agent, config } = dns.rig
+    const writer = {
+      stores: [await agent.store(config, 'local')],
+      verifier: await agent.verifier(config),
+      signer: await agent.signer(),
+      organisation: 'Test',
+      by: 'localhost',
+    }
+    const goes = (site: string, controlIncarnation: number) =>
+      appendRecord({ ...writer, now: () => new Date() }, 'shop', () => ({ kind: 'site', site, controlIncarnation }))
+    await goes('dr', 1)
+    const found = await ofNames()
+    assert.equal(found.length, 4, found.join('\n'))
+    const answers = `answers ${addresses.primary} instead of ${addresses.dr}`
+    const [first, second] = [dns.zone.primary, dns.zone.secondary].map(server)
+    for (const at of [first, second])
+      assert.ok(found.includes(`degraded: ${app} A does not lead to dr, where shop is active: ${at}: ${answers}`), found.join('\n'))
+    await goes('primary', 2)
     assert.deepEqual(await ofNames(), [])
   })
 
