@@ -2,9 +2,10 @@
  * Everything that an auditor needs of some runs, in a folder: under the keys that the stores have, so that the commands of
  * docs/repository-format.md work on it, and a page that says how.
  */
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { AuditedRun } from '../domain/audit.ts'
+import type { Evidence } from '../domain/evidence.ts'
 import { MusterError } from '../domain/failures.ts'
 import { auditKey, kitKey } from '../domain/object-keys.ts'
 import { sheetKey } from '../repository/evidence.ts'
@@ -47,6 +48,13 @@ export async function exportAudit(deps: ExportDeps, directory: string): Promise<
       missing.push(key)
     }
   }
+  const copyEvidence = async (key: string) => {
+    await copy(key)
+    const text = await readFile(join(directory, key), 'utf8').catch(() => null)
+    const { decision } = text === null ? {} : (JSON.parse(text.split('\n')[0] ?? '') as Partial<Evidence>)
+    // One decision may be of several runs.
+    if (decision && !(await stat(join(directory, decision.key)).catch(() => null))) await copy(decision.key)
+  }
   for (const { key, bytes } of deps.keyLists) await put(key, bytes)
   const codes = new Set<string>()
   let records = 0
@@ -58,7 +66,7 @@ export async function exportAudit(deps: ExportDeps, directory: string): Promise<
       runs++
       onProgress(`${runs} runs of ${records} records`)
       if (run.history) await copy(run.history.key)
-      if (run.evidence) await copy(run.evidence.key)
+      if (run.evidence) await copyEvidence(run.evidence.key)
       if (run.evidence && run.evidence.sheetSha256 !== null) await copy(sheetKey(run.evidence.key))
       if (run.kit !== null) codes.add(run.kit)
     }
@@ -113,7 +121,8 @@ done
 \`\`\`
 
 Each record names evidence (SHA-256 of its first line, newline included) and histories (SHA-256 of the object). The sheets
-(\`.html\`) are the evidence to be read and printed.
+(\`.html\`) are the evidence to be read and printed. Where evidence names a \`decision\`, that object is what was approved: its SHA-256 is
+the \`plan\` of the evidence.
 
 ## Replaying a history
 

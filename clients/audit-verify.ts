@@ -8,6 +8,7 @@ import { MusterError } from '../domain/failures.ts'
 import { evidencesPrefix, parseEvidenceKey } from '../domain/object-keys.ts'
 import { auditNumbers, readAudit } from '../repository/audit-chain.ts'
 import { sheetKey } from '../repository/evidence.ts'
+import { readDecision } from '../repository/decisions.ts'
 import { readGzipObject } from '../repository/gzip-object.ts'
 import { readKit, readKitFiles } from '../repository/replay-kits.ts'
 import { documentLimitBytes, openDocument, sha256Hex } from '../repository/signed-document.ts'
@@ -100,6 +101,7 @@ async function lookAt(deps: AuditVerifyDeps, store: Store, problems: AuditProble
   let done = 0
   await inLanes(runs, async (run) => {
     await proveRun(store, run, prove, openEvidence)
+    if (run.evidence) await proveDecision(store, run.evidence.key, evidence.get(run.evidence.key), prove)
     done++
     onProgress(`${store.name}: ${done} of ${runs.length} runs`)
   })
@@ -110,6 +112,7 @@ async function lookAt(deps: AuditVerifyDeps, store: Store, problems: AuditProble
   for await (const { key } of store.list(evidencesPrefix)) if (parseEvidenceKey(key) && !named.has(key)) others.push(key)
   await inLanes(others, async (key) => {
     await prove(key, () => openEvidence(key))
+    await proveDecision(store, key, evidence.get(key), prove)
   })
   return { name: store.name, chains, records, evidence, proven }
 }
@@ -122,11 +125,11 @@ function removedChains({ expected }: AuditVerifyDeps, seen: readonly SeenStore[]
   )
 }
 
-type Prove = (what: string, look: () => Promise<unknown>) => Promise<void>
+type Prove = (what: string, look: () => Promise<unknown>, namedBy?: string) => Promise<void>
 
 /** Notes what is missing and what is not what was signed; trouble with the store itself is thrown. */
 function proofsIn(store: string, problems: AuditProblem[], isProven: () => void): Prove {
-  return async (what, look) => {
+  return async (what, look, namedBy = 'an audit record') => {
     try {
       await look()
       isProven()
@@ -138,7 +141,7 @@ function proofsIn(store: string, problems: AuditProblem[], isProven: () => void)
       problems.push({
         kind,
         store,
-        what: kind === 'missing' ? `${what} is missing: an audit record names it` : `${what} is not what was signed: ${error.message}`,
+        what: kind === 'missing' ? `${what} is missing: ${namedBy} names it` : `${what} is not what was signed: ${error.message}`,
       })
     }
   }
@@ -156,6 +159,12 @@ async function proveRun(store: Store, run: AuditedRun, prove: Prove, openEvidenc
   await prove(sheetKey(key), async () => {
     if (sha256Hex(await store.readBytes(sheetKey(key), documentLimitBytes)) !== sheetSha256) throw new MusterError('ChecksumMismatch', 'it was changed')
   })
+}
+
+/** @param evidence undefined where it could not be believed; older evidence names no decision */
+async function proveDecision(store: Store, key: string, evidence: Evidence | undefined, prove: Prove): Promise<void> {
+  const { decision, plan } = evidence ?? {}
+  if (decision) await prove(decision.key, () => readDecision(store, decision.key, plan ?? ''), key)
 }
 
 /** Whoever in a store names a record: evidence, and the chains of other sites. */

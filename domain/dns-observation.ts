@@ -36,7 +36,7 @@ export interface ObservationVerdict {
   readonly changed: readonly string[]
   /** Servers that count and do not have it, each with its reason. */
   readonly missing: readonly string[]
-  /** Servers at the lost site that do not have it; they are asked again later. */
+  /** Servers at the lost site that do not have it; `monitorHealth` asks them again. */
   readonly owed: readonly string[]
   /** All of it in one sentence. */
   readonly summary: string
@@ -102,6 +102,6 @@ function summarise(changed: readonly string[], missing: readonly string[], owed:
   const parts = [`${changed.length} of ${changed.length + missing.length} servers that count have the new answer`]
   if (needed !== null) parts.push(`at least ${needed} must, and names of one address count once`)
   if (missing.length > 0) parts.push(`not yet: ${missing.join('; ')}`)
-  if (owed.length > 0) parts.push(`at the lost site, asked again later: ${owed.join('; ')}`)
+  if (owed.length > 0) parts.push(`at the lost site, asked again each hour: ${owed.join('; ')}`)
   return parts.join('; ')
 }

@@ -1,5 +1,6 @@
 /** One printable sheet of a run's evidence: large figures, the steps on a time line, what it made or brought back, hashes. */
 import { describeTarget } from './decision.ts'
+import { decisionSection, type KeptDecision } from './decision-section.ts'
 import { formatDuration, formatSize } from './durations.ts'
 import type { Evidence } from './evidence.ts'
 import { sheetStyle } from './evidence-page-style.ts'
@@ -17,8 +18,11 @@ const names: Readonly<Record<Evidence['procedure'], string>> = {
   failback: 'failback',
 }
 
-/** @param sha256 of the signed text, so that sheet and record can be told to belong together */
-export function evidencePage(evidence: Evidence, key: string, sha256: string): string {
+/**
+ * @param sha256 of the signed text, so that sheet and record can be told to belong together
+ * @param decision the one that the record names
+ */
+export function evidencePage(evidence: Evidence, key: string, sha256: string, decision: KeptDecision | null = null): string {
   const { system, organisation, outcome, times, reviewDue } = evidence
   const title = `${titleOf(evidence)} of ${system}, ${times.declaredAt.slice(0, 16).replace('T', ' ')} UTC`
   return `<!doctype html>
@@ -27,6 +31,7 @@ export function evidencePage(evidence: Evidence, key: string, sha256: string): s
 ${reviewDue ? `<p class="review">Review due: ${html(reviewDue)}</p>` : ''}
 ${isRecovery(evidence) ? `<section class="figures">${figure('back in', evidence.measured.rtoSeconds, evidence.objectives.rtoSeconds)}${figure('lost', evidence.measured.rpoSeconds, evidence.objectives.rpoSeconds)}${asExpected(evidence)}</section>` : ''}
 ${section('Who and where', whoAndWhere(evidence))}
+${decision && evidence.decision ? decisionSection(decision, evidence.decision.key) : ''}
 ${section('Time line', timeLine(evidence))}
 ${moved(evidence)}${recovered(evidence)}${made(evidence)}${wal(evidence)}${setAside(evidence)}
 ${isRecovery(evidence) ? section('Checks', checks(evidence)) : ''}

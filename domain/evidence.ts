@@ -14,6 +14,8 @@ export interface Evidence extends RunEvidence {
   /** From the history of the run; null where Temporal did not give it. */
   readonly ran: RunRan | null
   readonly writer: Writer
+  /** The decision itself: the object whose hash is `plan`. Absent where there was no plan, no store took it, or in older records. */
+  readonly decision?: { readonly key: string; readonly sizeBytes: number }
   /** Newest audit record that the writer knew; null where there was none. Absent in records of before there were any. */
   readonly auditHead?: AuditHead | null
 }
@@ -35,6 +37,8 @@ export interface RunEvidence {
   readonly plan: string | null
   readonly outcome: EvidenceOutcome
   readonly host: string
+  /** Of a drill. Absent in records of before it was written down. */
+  readonly asked?: DrillAsked
   readonly target: RecoveryTarget | null
   readonly targets: readonly EvidenceTarget[]
   readonly times: EvidenceTimes
@@ -80,6 +84,19 @@ export const approvedProcedures: readonly EvidencedProcedure[] = [
 export type EvidenceOutcome = 'succeeded' | 'degraded' | 'failed' | 'rolled-back' | 'refused' | 'cancelled'
 
 export type DrillKind = 'restore' | 'pitr' | 'component' | 'failover'
+
+/** What a drill was asked for; null for what was left to it. */
+export interface DrillAsked {
+  readonly components: readonly string[] | null
+  readonly from: string | null
+  readonly random: boolean
+  /** The moment that was named. */
+  readonly to: string | null
+  /** The configured drill whose smoke command was to run. */
+  readonly drill: string | null
+  /** A candidate that answers a breach. */
+  readonly examined: boolean
+}
 
 export interface EvidenceApproval {
   readonly person: string

@@ -8,6 +8,7 @@
  * recovery-kits/<site>/<made>-<sha256, 16 digits>.json                    recovery kit of a site
  * records/<system>/00000001.json                                          control records
  * evidence/<system>/<declared>-<procedure>-<run, 8 hex>.json               signed evidence of a run; beside it its sheet, .html
+ * evidence/<system>/decisions/<sha256>.json                               what a run was to do, as it was approved; named by its evidence
  * audit/<site>/00000001.json                                              audit records of a site
  * histories/<system>/<closed>-<procedure>-<run, 8>-<sha256, 16 digits>.json.gz
  * kits/<code>/kit.json                                                    signed replay kit, written last
@@ -114,6 +115,11 @@ export function evidencePrefix(system: string): string {
 /** `runId`: Temporal's, of which the last 8 digits are used: the first are a clock's. */
 export function evidenceKey(system: string, declaredAt: string, procedure: string, runId: string): string {
   return `${evidencePrefix(system)}${compactTime(declaredAt)}-${procedure}-${runId.slice(-8)}.json`
+}
+
+/** @param sha256 of the decision's text, which is the object */
+export function decisionKey(system: string, sha256: string): string {
+  return `${evidencePrefix(system)}decisions/${checkedHash(sha256)}.json`
 }
 
 /** A key of evidence → its parts, or null for another key. What it says is proven only by the signed record. */

@@ -1,5 +1,6 @@
 /** What was seen of a system in its stores, of its WAL shipper and of Temporal; domain/protection.ts judges it. */
 import type { ObjectivesConfig, Priority, RequiredCopies } from './config.ts'
+import type { ProofProblem } from './proof.ts'
 
 export interface ObservedStore {
   readonly name: string
@@ -79,7 +80,7 @@ export interface ObservedSystem {
   /** Why the control records could not be believed. */
   readonly recordsProblem: string | null
   /** What is wrong with how it is rehearsed. */
-  readonly proofProblems?: readonly string[]
+  readonly proofProblems?: readonly ProofProblem[]
   /** Run ids of this system that go on right now. */
   readonly running: readonly string[]
 }

@@ -213,7 +213,7 @@ function systemReasons(observed: ObservedSystem): readonly Reason[] {
       if (first === undefined) return found
       return [...found, about(`${name} holds ${invalidDocuments.length} documents that cannot be believed: ${first}`, `muster repository check ${name}`)]
     }),
-    ...(observed.proofProblems ?? []).map((problem) => about(problem, `muster drill ${observed.system}`)),
+    ...(observed.proofProblems ?? []).map(({ text, next }) => about(text, next)),
     ...(observed.recordsProblem === null ? [] : [about(`the control records cannot be believed: ${observed.recordsProblem}`, doctor)]),
     ...(observed.schedulerProblem === null ? [] : [about(`schedules do not run: ${observed.schedulerProblem}`, 'muster up')]),
   ]

@@ -2,13 +2,14 @@
 import type { Verifier } from '../adapters/crypto/crypto.ts'
 import type { Store } from '../adapters/store/store.ts'
 import type { AuditedRun } from '../domain/audit.ts'
+import type { Evidence } from '../domain/evidence.ts'
 import { MusterError } from '../domain/failures.ts'
 import { auditKey } from '../domain/object-keys.ts'
 import { type OpenedAudit, readAudit } from './audit-chain.ts'
 import { copyObject, type CopyOptions } from './copy-between.ts'
 import { sheetKey } from './evidence.ts'
 import { copyKit } from './replay-kits.ts'
-import { documentLimitBytes } from './signed-document.ts'
+import { documentLimitBytes, openDocument } from './signed-document.ts'
 
 export interface CatchUp {
   readonly site: string
@@ -52,10 +53,17 @@ async function firstBelieved(
 async function copyWhatItNames(run: AuditedRun, from: Store, to: Store, verifier: Verifier, options: CopyOptions): Promise<void> {
   if (run.history) await copyObject(from, to, run.history, options)
   if (run.evidence) {
+    await copyDecision(from, to, verifier, run.evidence.key)
     await copySmall(from, to, run.evidence.key)
     if (run.evidence.sheetSha256 !== null) await copySmall(from, to, sheetKey(run.evidence.key))
   }
   if (run.kit !== null) await copyKit(from, to, verifier, run.kit, options)
+}
+
+/** Before the record that names it. One that is gone holds up no chain: `muster audit verify` tells of it. */
+async function copyDecision(from: Store, to: Store, verifier: Verifier, key: string): Promise<void> {
+  const { decision } = openDocument<Evidence>(verifier, 'evidence', await from.readBytes(key, documentLimitBytes), `${from.name}:${key}`).value
+  if (decision && (await from.stat(decision.key))) await copySmall(from, to, decision.key)
 }
 
 async function copySmall(from: Store, to: Store, key: string): Promise<void> {

@@ -16,8 +16,8 @@ export interface EvidenceViewDeps {
   readonly timeoutSeconds: number
 }
 
-/** What is judged from: older records are in the stores, and say nothing of today. */
-const mostRecords = 50
+/** What is judged from, the newest first: a year of a monthly drill beside one each day. Older records say nothing of today. */
+const mostRecords = 400
 
 export interface EvidenceView {
   /** Oldest first. */
@@ -53,7 +53,7 @@ async function collect(
 ): Promise<void> {
   const keys: string[] = []
   for await (const { key } of store.list(evidencePrefix(system))) if (wanted(key)) keys.push(key)
-  for (const key of keys.sort().slice(-mostRecords)) {
+  for (const key of keys.sort().reverse().slice(0, mostRecords)) {
     if (found.has(key)) continue
     try {
       found.set(key, openDocument<Evidence>(deps.verifier, 'evidence', await deps.cache.read(store, key), `${store.name}:${key}`).value)

@@ -2,6 +2,7 @@
 import type { ComponentConfig, SystemConfig } from '../domain/config.ts'
 import type { ControlState } from '../domain/control-state.ts'
 import { parseBackupKey } from '../domain/object-keys.ts'
+import { rehearsedOf } from '../domain/drill-rules.ts'
 import type { ObservedBackup, ObservedComponent, ObservedSystem, ObservedWal } from '../domain/observed-system.ts'
 import { judgeProof, type Proof } from '../domain/proof.ts'
 import type { Manifest } from '../domain/repository-format.ts'
@@ -44,7 +45,7 @@ export async function observeSystem(deps: ObserveDeps, name: string, around: Aro
   const system = deps.config.systems[name] as SystemConfig
   const [records, proofs] = await Promise.all([readState(deps, name), viewEvidence({ ...deps, stores: Object.keys(deps.config.stores) }, name, ['drill'])])
   const { state } = records
-  const proof = judgeProof(proofs.evidence, system.drills ?? [], deps.now())
+  const proof = judgeProof(proofs.evidence, rehearsedOf(name, system), deps.now())
   const views = await viewStores(deps, name, state)
   const observed: ObservedSystem = {
     system: name,
@@ -56,7 +57,10 @@ export async function observeSystem(deps: ObserveDeps, name: string, around: Aro
     components: Object.entries(system.components).map(([component, config]) => observe(deps, name, component, config, { views, state, around })),
     schedulerProblem: around.schedulerProblem,
     recordsProblem: records.problem,
-    proofProblems: [...proof.problems, ...proofs.invalid.map((one) => `a record of a drill cannot be believed: ${one}`)],
+    proofProblems: [
+      ...proof.problems,
+      ...proofs.invalid.map((one) => ({ text: `a record of a drill cannot be believed: ${one}`, next: `muster drill ${name}` })),
+    ],
     running: manifestsOf(views).flatMap(({ run, endedAt }) => (around.isRunning(run, endedAt) ? [run] : [])),
   }
   return { observed, views, state, proof }

@@ -48,6 +48,16 @@ export const lookRecordings: Readonly<Record<string, Recording>> = {
         input.contacts?.includes(1) ? { delivered: ['log'], failed: [], contacts: [{ contact: 1, role: 'lead' }] } : unheard(input, attempt),
     },
   },
+  'monitorHealth.degraded-dns': {
+    script: {
+      judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), dns: ['app.shop.example. A'], activeSite: 'dr' }),
+      observeDns: async (input, attempt) => ({
+        ...(await base.observeDns(input, attempt)),
+        everywhere: false,
+        missing: ['ns1.shop.example.: answers 192.0.2.1 instead of 198.51.100.1'],
+      }),
+    },
+  },
   'monitorHealth.failed': { script: { judgeHealth: failing('SecretMissing', 'there is no host key') } },
   'monitorHealth.failed-unheard': { script: { judgeHealth: failing('SecretMissing', 'there is no host key'), notifyPeople: unheard } },
   'monitorHealth.failed-again': { after: [{ judgeHealth: judgedWell }, { judgeHealth: blind }, { judgeHealth: blind }], script: { judgeHealth: blind } },

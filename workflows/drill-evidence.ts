@@ -2,8 +2,9 @@
 import { workflowInfo } from '@temporalio/workflow'
 import type { DrillPlan } from '../activities/host/drill/plan-drill.ts'
 import type { Promoted } from '../activities/host/restore/types.ts'
-import { type EvidenceCheck, evidenceWith, missedObjectives, type RunEvidence } from '../domain/evidence.ts'
+import { type DrillAsked, type EvidenceCheck, evidenceWith, missedObjectives, type RunEvidence } from '../domain/evidence.ts'
 import { wholeSeconds } from '../domain/run-time.ts'
+import { shrunkText } from '../domain/shrunk-checks.ts'
 import { secondsBetween } from '../domain/times.ts'
 import { cutTexts } from './evidence.ts'
 import type { PlainFailure } from './failure-of.ts'
@@ -39,11 +40,13 @@ export function drillEvidence(
   const { workflowId, runId } = workflowInfo()
   const measured = { rtoSeconds: verifiedAt === null ? null : secondsBetween(declaredAt, verifiedAt), rpoSeconds: plan ? lossOf(rehearsal, plan) : null }
   const missed = missedObjectives(plan?.objectives ?? {}, measured)
-  const checks = checksOf(rehearsal)
+  const { checks, shrunk } = checksOf(rehearsal)
+  const remarks = [...missed, ...shrunk, ...rehearsal.ready.remarks]
   const proofs = checks.length - rehearsal.ready.checks.length
   const deviations = [
     ...(problem ? [`${problem.type}: ${problem.message}`] : []),
     ...missed,
+    ...shrunk,
     ...leftovers,
     ...rehearsal.ready.remarks,
     ...(plan && proofs === 0 ? ['no checks are configured: that the engine started and was promoted is all that is proven'] : []),
@@ -57,8 +60,9 @@ export function drillEvidence(
     requestedBy: input.requestedBy ?? 'unknown',
     configHash: rehearsal.configHash,
     plan: plan?.decisionHash ?? null,
-    outcome: cancelled ? 'cancelled' : failed ? 'failed' : missed.length + rehearsal.ready.remarks.length > 0 ? 'degraded' : 'succeeded',
+    outcome: cancelled ? 'cancelled' : failed ? 'failed' : remarks.length > 0 ? 'degraded' : 'succeeded',
     host,
+    asked: askedOf(input),
     target: plan?.decision.target ?? null,
     targets: (plan?.decision.components ?? []).map(targetOf),
     times: { declaredAt, approvedAt: null, dataReadyAt, serviceVerifiedAt: verifiedAt, dnsObservedAt: null, endedAt: new Date().toISOString() },
@@ -70,6 +74,17 @@ export function drillEvidence(
     checks,
     deviations: cutTexts(deviations),
   })
+}
+
+function askedOf({ components, from, random, to, drill, examine }: DrillInput): DrillAsked {
+  return {
+    components: components ?? null,
+    from: from ?? null,
+    random: random ?? false,
+    to: to?.time ?? null,
+    drill: drill ?? null,
+    examined: examine !== undefined,
+  }
 }
 
 function recoveredOf({ reached, context }: Rehearsal, plan: DrillPlan): RunEvidence['recovered'] {
@@ -97,12 +112,15 @@ function lossOf(rehearsal: Rehearsal, plan: DrillPlan): number | null {
   return seconds.length === 0 ? null : Math.max(0, ...seconds)
 }
 
-function checksOf({ context, plan, ready }: Rehearsal): readonly EvidenceCheck[] {
+/** Checks of two databases may have one name: both lists are in the order of the plan. */
+function checksOf({ context, plan, ready }: Rehearsal): { readonly checks: readonly EvidenceCheck[]; readonly shrunk: readonly string[] } {
   const before = plan?.manifests.flatMap(({ checks }) => checks) ?? []
-  return [...ready.checks, ...(context?.checks ?? [])].map(({ name, ok, detail }) => ({
-    name,
-    ok,
-    detail,
-    atBackup: before.find((one) => one.name === name)?.detail ?? null,
-  }))
+  const pairs = [...ready.checks, ...(context?.checks ?? [])].map((now) => {
+    const index = before.findIndex(({ name }) => name === now.name)
+    return { now, was: index < 0 ? undefined : before.splice(index, 1)[0] }
+  })
+  return {
+    checks: pairs.map(({ now: { name, ok, detail }, was }) => ({ name, ok, detail, atBackup: was?.detail ?? null })),
+    shrunk: pairs.flatMap(({ now, was }) => shrunkText(now, was) ?? []),
+  }
 }

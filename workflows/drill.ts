@@ -195,7 +195,7 @@ async function conclude(input: DrillInput, site: string, board: RestoreContext['
   notices.send(good ? 'succeeded' : 'failed', severity, `drill of ${system} ${evidence.outcome}`, lines.join('\n'))
   const undelivered = await notices.settled()
   const whole = { ...evidence, delivered: notices.delivered(), undelivered }
-  const record = await keepEvidence({ site, limits, board, title: `drill of ${system}` }, whole)
+  const record = await keepEvidence({ site, limits, board, title: `drill of ${system}` }, whole, rehearsal.plan?.decision ?? null)
   board.phase(evidence.outcome)
   board.outcome(evidence.outcome)
   return { system, outcome: evidence.outcome, evidence: whole, record }

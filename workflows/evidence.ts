@@ -3,6 +3,7 @@
  * cannot reach it, and that it could not be kept changes nothing but what people are told.
  */
 import { CancellationScope } from '@temporalio/workflow'
+import type { KeptDecision } from '../domain/decision-section.ts'
 import type { RunEvidence } from '../domain/evidence.ts'
 import type { FailureType } from '../domain/failures.ts'
 import type { TimeLimits } from '../domain/time-limits.ts'
@@ -29,21 +30,26 @@ export function leavesEvidence(problem: PlainFailure): boolean {
   return !neverBegan.has(problem.type)
 }
 
-export async function keepEvidence(about: EvidenceAbout, evidence: RunEvidence): Promise<KeptEvidence> {
+/** @param decision the one whose hash is the evidence's plan; null where there was none */
+export async function keepEvidence(about: EvidenceAbout, evidence: RunEvidence, decision: KeptDecision | null = null): Promise<KeptEvidence> {
   return CancellationScope.nonCancellable(async () => {
-    const written = await write(about, evidence)
+    const written = await write(about, evidence, decision)
     about.board.evidence(written.kept ? { key: written.kept.key } : { problem: written.problem })
     if (written.kept === null) await alarm(about, evidence, written.problem)
     return written.kept
   })
 }
 
-async function write({ site, limits }: EvidenceAbout, evidence: RunEvidence): Promise<{ readonly kept: KeptEvidence; readonly problem: string }> {
+async function write(
+  { site, limits }: EvidenceAbout,
+  evidence: RunEvidence,
+  decision: KeptDecision | null,
+): Promise<{ readonly kept: KeptEvidence; readonly problem: string }> {
   const { system } = evidence
   try {
     const { key, sha256, stores, failed } = await onSite(site, 'control', limits).writeEvidence.executeWithOptions(
       { summary: `keep the evidence of ${system}` },
-      [{ system, configHash: evidence.configHash || null, evidence }],
+      [{ system, configHash: evidence.configHash || null, evidence, ...(decision && { decision }) }],
     )
     if (stores.length > 0) return { kept: { key, sha256, stores }, problem: '' }
     return { kept: null, problem: `no store took it: ${failed.map(({ store, problem }) => `${store}: ${problem}`).join('; ')}` }

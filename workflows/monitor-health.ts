@@ -2,8 +2,9 @@
  * Looks hourly whether a system is as well protected as its configuration asks, and tells people when that changes.
  *
  *  1. judge      freshness, copies and gaps from the stores themselves, the WAL shipper, missed and failed drills
- *  2. readiness  the plan of a failover is made at the other site and thrown away: what stands in its way is known before
- *  3. alarm      what is new, what is over, once a day what is still so, and to the next contact what nobody has mended
+ *  2. names      every authoritative name server leads to the site where the system is active: one that comes back may not
+ *  3. readiness  the plan of a failover is made at the other site and thrown away: what stands in its way is known before
+ *  4. alarm      what is new, what is over, once a day what is still so, and to the next contact what nobody has mended
  *
  * Additive: nothing to undo. What people were told of comes from the result of the schedule's last run, or from its failure.
  */
@@ -17,6 +18,7 @@ import { onSite } from './activity-options.ts'
 import type { Look } from './alarm-notices.ts'
 import { tellOfAlarms } from './alarms.ts'
 import { isFailedLook, leftByLooks, tellOfFailedLook, tellThatItLooksAgain } from './failed-look.ts'
+import { dnsHealth } from './dns-health.ts'
 import { failureOf, isFailure } from './failure-of.ts'
 import { type MonitorHealthInput, monitorHealthMessage } from './messages.ts'
 import { makeMovePlan } from './move/plan.ts'
@@ -56,7 +58,7 @@ export const monitorHealth = procedure('monitorHealth', monitorHealthMessage, as
     ])
     notices = createNotices(site, defaultTimeLimits, { ...about, contacts: health.contacts })
     board.phase('readiness')
-    const reasons = [...health.reasons, ...(await readiness(input, health))]
+    const reasons = [...health.reasons, ...(await dnsHealth(site, input.system, health)), ...(await readiness(input, health))]
     const word = reasons.some((one) => one.word === 'not protected') ? 'not protected' : reasons.length > 0 ? 'degraded' : 'protected'
     board.note([word, ...reasons.map((one) => `${textOf(one)} → ${one.next}`)])
     const before = (last?.told ?? []).filter((one) => !isFailedLook(one))

@@ -250,7 +250,7 @@ async function concluded(context: BreachContext, end: BreachEnd): Promise<Respon
   const { notices, site, board, title, plan } = context
   const undelivered = await notices.settled()
   const evidence = { ...breachEvidence(context, end), delivered: notices.delivered(), undelivered }
-  const record = await keepEvidence({ site, limits: plan.scope.limits, board, title }, evidence)
+  const record = await keepEvidence({ site, limits: plan.scope.limits, board, title }, evidence, plan.decision)
   return { ...planned(context), outcome: 'failed', approvals: end.approvals, point: end.point, moved: end.moved, undelivered, record }
 }
 

@@ -1,5 +1,7 @@
 import type { ShipperStatus } from '../../adapters/component/postgresql/shipper-protocol.ts'
 import { type ContactTurn, turnsOf } from '../../domain/contacts.ts'
+import { siteOfSystem } from '../../domain/copies.ts'
+import { dnsRecordId } from '../../domain/dns-plan.ts'
 import { otherSite } from '../../domain/placement.ts'
 import { judgeSystem, type ProtectionWord, type Reason } from '../../domain/protection.ts'
 import { defaultTimeLimits, type TimeLimits } from '../../domain/time-limits.ts'
@@ -20,6 +22,10 @@ export interface Health {
   /** The site that it would fail over to; null where it has none. */
   readonly failoverTo: string | null
   readonly limits: TimeLimits
+  /** Its DNS records, as `planDns` names them. Absent where it has none, and in older histories; the same of `activeSite`. */
+  readonly dns?: readonly string[]
+  /** Where the stores say that it is active: where its records have to lead. */
+  readonly activeSite?: string
   /** Who is told after whom while an alarm stands; absent where nobody is, and in older histories. */
   readonly contacts?: readonly ContactTurn[]
 }
@@ -55,7 +61,7 @@ export function judgeHealth(agent: Agent) {
       now: () => agent.now(),
     }
     const now = agent.now().toISOString()
-    const { observed, proof } = await observeSystem(deps, input.system, {
+    const { observed, proof, state } = await observeSystem(deps, input.system, {
       shipper: (host, component) =>
         (host === agent.host ? shipper?.instances.find((one) => one.system === input.system && one.component === component) : null) ?? null,
       shipperExpected: (host) => host === agent.host,
@@ -64,6 +70,7 @@ export function judgeHealth(agent: Agent) {
       isRunning: (_run, endedAt) => secondsBetween(endedAt, now) < copyingSeconds,
     })
     const turns = turnsOf(config, input.system)
+    const records = (system.dns ?? []).map(dnsRecordId)
     const { word, lostNowSeconds, reasons } = judgeSystem(config, observed)
     return {
       configHash: hash,
@@ -73,6 +80,7 @@ export function judgeHealth(agent: Agent) {
       lastProvenAt: proof.lastProven?.at ?? null,
       failoverTo: system.failover ? otherSite(whole, input.system, agent.site) : null,
       limits: config.limits ?? defaultTimeLimits,
+      ...(records.length > 0 && { dns: records, activeSite: state.site?.site ?? siteOfSystem(whole, input.system) }),
       ...(turns.length > 0 && { contacts: turns }),
     }
   }

@@ -9,7 +9,9 @@ import { runTool } from '../../adapters/process/run-tool.ts'
 import type { ReplayedRun } from '../../clients/audit-replay.ts'
 import { type AuditFindings, verifyAudit } from '../../clients/audit-verify.ts'
 import type { AuditedRun, AuditHead, AuditRecord } from '../../domain/audit.ts'
+import type { Evidence } from '../../domain/evidence.ts'
 import { failures } from '../../domain/failures.ts'
+import { sha256Hex } from '../../repository/signed-document.ts'
 import { saveReplayKit } from '../../wiring/replay-kits.ts'
 import { createWorkers, runWorkers } from '../../workers/worker.ts'
 import { changedBundle } from '../support/changed-bundle.ts'
@@ -141,8 +143,8 @@ describe('muster audit on real parts', function () {
     const { stdout, exitCode } = await muster('audit', 'verify')
     assert.equal(exitCode, 0, stdout)
     assert.match(stdout, /site primary {3}2 records, the newest of .*: 3 runs kept, 0 more found everything in order/)
-    // Two records, three runs with history, evidence and sheet each, and a kit.
-    assert.match(stdout, /local +12 documents and objects are what was signed\n {2}nas +12 /)
+    // Two records, three runs with history, evidence and sheet each, what was decided of one, and a kit.
+    assert.match(stdout, /local +13 documents and objects are what was signed\n {2}nas +13 /)
     assert.match(stdout, /nothing was edited, is missing or was cut/)
   })
 
@@ -216,6 +218,39 @@ describe('muster audit on real parts', function () {
       assert.ok(problems.includes(`missing in nas: ${backup.evidence?.key} is missing: an audit record names it`))
       assert.ok(problems.includes(`missing in nas: ${restore.history?.key} is missing: an audit record names it`))
       assert.ok(problems.some((text) => text.startsWith('missing in nas: replay kit ')))
+    })
+  })
+
+  describe('looks at what was decided', () => {
+    const decided = async () => {
+      const text = (await readFile(inStore('nas', restore.evidence?.key ?? ''), 'utf8')).split('\n')[0] ?? ''
+      return (JSON.parse(text) as Evidence).decision?.key ?? assert.fail('the evidence names no decision')
+    }
+
+    it('and finds that it was edited, or deleted', async () => {
+      const key = await decided()
+      const edited = await spoilt(
+        () => edit('nas', key, '"requester":"alice"', '"requester":"mallo"'),
+        () => problemsOf(),
+      )
+      assert.deepEqual(edited, [`edited in nas: ${key} is not what was signed: ${key} is not the decision with this hash [nas]`])
+      const deleted = await spoilt(
+        () => rm(inStore('local', key)),
+        () => problemsOf(),
+      )
+      assert.deepEqual(deleted, [`missing in local: ${key} is missing: ${restore.evidence?.key} names it`])
+    })
+
+    it('and the next pass of the archive brings it, with all else, to a store that lost everything', async () => {
+      const problems = await spoilt(
+        async () => {
+          for (const folder of ['audit', 'evidence', 'histories', 'kits']) await rm(inStore('nas', folder), { recursive: true })
+          await archive(3)
+          assert.ok((await readFile(inStore('nas', await decided()))).length > 0)
+        },
+        () => problemsOf(),
+      )
+      assert.deepEqual(problems, [])
     })
   })
 
@@ -336,6 +371,10 @@ describe('muster audit on real parts', function () {
         assert.deepEqual(await readFile(join(directory, key ?? '')), await readFile(inStore('nas', key ?? '')))
       }
       assert.ok(!(await readdir(directory, { recursive: true })).includes(restore.evidence?.key ?? ''))
+      const whole = join(rig.base, 'export-of-a-restore')
+      await muster('audit', 'export', whole, '--run', restore.runId)
+      const { decision, plan } = JSON.parse((await readFile(join(whole, restore.evidence?.key ?? ''), 'utf8')).split('\n')[0] ?? '') as Evidence
+      assert.equal(sha256Hex(await readFile(join(whole, decision?.key ?? ''))), plan)
       await rm(join(directory, record(1)))
       await assert.rejects(prove(), /does not follow the one before|failed/)
       const again = await muster('audit', 'export', directory)

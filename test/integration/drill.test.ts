@@ -144,9 +144,11 @@ describe('a drill on real parts', function () {
     assert.deepEqual(record?.stores, ['local', 'nas'])
     const file = join(rig.base, 'stores', 'nas', record?.key ?? '')
     const [text = '', ...signature] = (await readFile(file, 'utf8')).split('\n')
-    const { ran, writer, auditHead, ...rest } = JSON.parse(text) as Evidence
+    const { ran, writer, auditHead, decision, ...rest } = JSON.parse(text) as Evidence
     assert.deepEqual(rest, { ...evidence, organisation: 'Test' })
     assert.deepEqual([writer.host, auditHead], ['localhost', null])
+    const decided = await readFile(join(rig.base, 'stores', 'nas', decision?.key ?? ''))
+    assert.equal(createHash('sha256').update(decided).digest('hex'), evidence.plan)
     assert.deepEqual(ran?.code, [(await workflowBundle()).hash])
     assert.ok(ran?.activities.some(({ name, worker, ended }) => name === 'promoteAside' && ended === 'completed' && worker?.includes('localhost')))
     assert.match(ran?.tools['localhost']?.['zstd'] ?? '', /Zstandard/)
@@ -174,6 +176,15 @@ describe('a drill on real parts', function () {
       return true
     })
     assert.deepEqual(await leftovers(), [])
+  })
+
+  it('is degraded where a check counts less than half of what it did when the backup was made, though it passes', async () => {
+    await cluster.sql('delete from markers where n > 4')
+    await run('archiveWal', { system: 'shop' })
+    const { outcome, evidence } = await run<DrillResult>('drill', { system: 'shop' })
+    assert.deepEqual([outcome, evidence.deviations], ['degraded', ['select count(*) from markers: 4, which is less than half of the 10 when it was backed up']])
+    await cluster.sql('insert into markers select generate_series(5, 20)')
+    await run('archiveWal', { system: 'shop' })
   })
 
   it('says that a check fails, and is cleaned up', async () => {

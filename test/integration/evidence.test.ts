@@ -58,6 +58,17 @@ describe('evidence on real parts', function () {
     const [one] = evidence.recovered
     assert.equal(one?.manifestSha256, await hashOf(fileOf('nas', `backups/shop/uploads/${one?.backup}/manifest.json`)))
     assert.equal(evidence.plan, plan.decisionHash)
+    const key = `evidence/shop/decisions/${plan.decisionHash}.json`
+    for (const store of ['local', 'nas']) {
+      const text = await readFile(fileOf(store, key), 'utf8')
+      assert.equal(createHash('sha256').update(text).digest('hex'), evidence.plan)
+      assert.deepEqual(JSON.parse(text), plan.decision)
+      assert.deepEqual(evidence.decision, { key, sizeBytes: text.length })
+    }
+    const sheet = await readFile(fileOf('nas', record?.key.replace(/json$/, 'html') ?? ''), 'utf8')
+    for (const said of [key, plan.decision.steps.join(' → '), `${one?.backup} from ${one?.fromStore}`, join(rig.base, 'uploads')]) {
+      assert.ok(sheet.includes(said), `${said} is not in the sheet`)
+    }
     assert.ok((evidence.measured.rtoSeconds ?? 0) > 0)
     assert.deepEqual(evidence.objectives, { rtoSeconds: 600 })
     await writeFile(join(rig.base, 'broken'), '')
@@ -117,6 +128,32 @@ describe('evidence on real parts', function () {
       assert.deepEqual(await storeEvidence(await about(), later), { key, sha256: record?.sha256, stores: ['local', 'nas'], failed: [] })
       assert.deepEqual(await readFile(fileOf('nas', key)), first)
       assert.ok((await readFile(fileOf('nas', key.replace(/json$/, 'html')), 'utf8')).includes(record?.sha256 ?? '?'))
+    })
+
+    it('is not in a store that does not take the decision it names; where none does it is kept without, and says so', async () => {
+      const { record, plan } = await run<RestoreResult>('restoreSystem', { into: { directory: join(rig.base, 'again') } }, 'aside/shop/localhost/again')
+      const { decision: _, ...evidence } = await read('local', record?.key)
+      const other = { ...evidence, run: { ...evidence.run, runId: `${evidence.run.runId.slice(0, -8)}01234567` } }
+      const lost = [
+        { ...other, plan: evidence.plan },
+        { ...other, run: { ...other.run, runId: `${evidence.run.runId.slice(0, -8)}89abcdef` } },
+      ] as const
+      const key = `evidence/shop/decisions/${plan.decisionHash}.json`
+      await rm(fileOf('nas', key))
+      await writeFile(fileOf('nas', key), 'something else')
+      const first = await storeEvidence(await about(), lost[0], plan.decision)
+      assert.deepEqual([first.stores, first.failed.map(({ store }) => store)], [['local'], ['nas']])
+      assert.equal((await read('local', first.key)).decision?.key, key)
+      await rm(fileOf('local', key))
+      await writeFile(fileOf('local', key), 'something else')
+      const second = await storeEvidence(await about(), lost[1], plan.decision)
+      assert.deepEqual([second.stores, second.failed], [['local', 'nas'], []])
+      const kept = await read('nas', second.key)
+      assert.equal(kept.decision, undefined)
+      assert.match(
+        kept.deviations.at(-1) ?? '',
+        /^the text of the decision is only in the history: no store took it: local: .* is not the decision with this hash/,
+      )
     })
 
     it('does not count as kept in a store where something else lies under its key', async () => {

@@ -53,6 +53,7 @@ describe('a drill', function () {
     )
     assert.deepEqual(evidence.deviations, [])
     assert.deepEqual(kept(one), [evidence])
+    assert.equal(one.calls('writeEvidence')[0]?.input.decision?.procedure, 'drill')
     assert.deepEqual(record?.stores, ['local', 'nas'])
   })
 
@@ -95,6 +96,30 @@ describe('a drill', function () {
     assert.match(evidence.deviations[0] ?? '', /^loss was [3-6]\d\.\d s, the objective is 2 s$/)
   })
 
+  test('whose check counts less than half of what it did when the backup was made is degraded, and says both numbers', async () => {
+    const name = 'select count(*) from orders'
+    const counts =
+      (value: number): Script['checkRestored'] =>
+      () => ({ checks: [{ name, value, ok: true, detail: String(value) }] })
+    const then =
+      (value: number, onlyMost?: true): Script['planDrill'] =>
+      (input) => {
+        const plan = shopDrillPlan(input)
+        const checks = [{ name, value, ok: true, detail: String(value), ...(onlyMost && { onlyMost }) }]
+        return { ...plan, manifests: plan.manifests.map((one) => ({ ...one, checks: one.component === 'database' ? checks : [] })) }
+      }
+    const ends = async (now: number, before: Script['planDrill']) => {
+      const one = play({ checkRestored: counts(now), planDrill: before })
+      const { outcome, evidence } = (await (await start(one)).result()) as DrillResult
+      return { one, said: [outcome, ...evidence.deviations] }
+    }
+    const lost = await ends(3, then(1_000_000))
+    assert.deepEqual(lost.said, ['degraded', `${name}: 3, which is less than half of the 1000000 when it was backed up`])
+    assert.equal(lost.one.calls('notifyPeople').at(-1)?.input.notice.severity, 'critical')
+    assert.deepEqual((await ends(500_000, then(1_000_000))).said, ['succeeded'])
+    assert.deepEqual((await ends(0, then(10, true))).said, ['succeeded'], 'a check with a max alone')
+  })
+
   test('that is cancelled ends its step first, then cleans up and keeps that it was cancelled', async () => {
     const one = play({ restoreTreeAside: untilCancelled(200) })
     const handle = await start(one)
@@ -112,6 +137,7 @@ describe('a drill', function () {
     assert.equal((await endOf(await start(one))).type, 'BackupNotFound')
     assert.deepEqual(one.order('releaseDrill'), ['releaseDrill'])
     assert.deepEqual([kept(one)[0]?.outcome, kept(one)[0]?.plan], ['failed', null])
+    assert.equal(one.calls('writeEvidence')[0]?.input.decision, undefined)
   })
 
   test('that leaves something behind is failed, whatever it proved', async () => {

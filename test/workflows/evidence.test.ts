@@ -226,6 +226,7 @@ describe('the evidence of a run', function () {
       )
       assert.deepEqual(evidence.deviations, [])
       assert.ok(evidence.checks.length === 2 && evidence.steps.length > 10)
+      assert.equal(one.calls('writeEvidence')[0]?.input.decision?.format, 'muster-decision-1')
     })
 
     test('has what each component took, and what was expected beside what it was, without waiting for people', async () => {

@@ -70,6 +70,50 @@ describe('monitorHealth', function () {
     assert.deepEqual(notices(acting), [['alarm', 'warning', `${acting.system} is degraded: a failover to primary is not ready: beta has no age identity`]])
   })
 
+  it('looks whether every name server leads to the site where it is active, and says of each that does not', async () => {
+    const state = { missing: ['192.0.2.53: answers 198.51.100.1 instead of 192.0.2.1', '192.0.2.54: does not answer within 2.0 s'] as readonly string[] }
+    const observed: Script['observeDns'] = async (input, attempt) => ({
+      ...(await base.observeDns(input, attempt)),
+      everywhere: state.missing.length === 0,
+      missing: state.missing,
+    })
+    const acting = play({
+      judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), dns: ['app.shop.example. A'], activeSite: 'dr' }),
+      observeDns: observed,
+    })
+    const schedule = await scheduled(acting, 'dns-health')
+    const says = (server: string) => `app.shop.example. A does not lead to dr, where ${acting.system} is active: ${server}`
+    try {
+      await once(schedule, 1)
+      const [call] = acting.calls('observeDns')
+      assert.deepEqual([call?.input.record, call?.input.toSite, call?.input.lostSite], ['app.shop.example. A', 'dr', null])
+      assert.deepEqual(notices(acting), [['alarm', 'warning', `${acting.system} is degraded: ${says(state.missing[0] ?? '')}`]])
+      assert.match(acting.calls('notifyPeople')[0]?.input.notice.body ?? '', /192\.0\.2\.54: does not answer within 2\.0 s\n {2}→ muster doctor shop-/)
+      // It still does not answer, a little later; the other one is mended.
+      state.missing = ['192.0.2.54: does not answer within 2.1 s']
+      await once(schedule, 2)
+      assert.equal(notices(acting).length, 2)
+      assert.match(acting.calls('notifyPeople').at(-1)?.input.notice.body ?? '', /^no longer: .*192\.0\.2\.53: answers[^\n]*$/)
+      state.missing = ['192.0.2.54: answers 198.51.100.1 instead of 192.0.2.1']
+      await once(schedule, 3)
+      assert.equal(notices(acting).at(-1)?.[2], `${acting.system} is degraded: ${says(state.missing[0] ?? '')}`)
+      state.missing = []
+      await once(schedule, 4)
+      assert.deepEqual(notices(acting).at(-1), ['succeeded', 'info', `${acting.system} is protected again`])
+    } finally {
+      await schedule.delete()
+    }
+  })
+
+  it('says that it could not look at a record, and judges the rest', async () => {
+    const acting = play({
+      judgeHealth: async (input, attempt) => ({ ...(await judged([unproven])(input, attempt)), dns: ['app.shop.example. A'], activeSite: 'dr' }),
+      observeDns: failing('UnknownName', 'the record has no values for site "dr"'),
+    })
+    const { reasons } = (await (await start(acting)).result()) as MonitorHealthResult
+    assert.match(reasons.map(({ text }) => text).join('\n'), /never proven\n.*it could not be looked: the record has no values for site "dr"/)
+  })
+
   it('remembers from run to run of its schedule: says it once, and when it is over', async () => {
     const state: { reasons: readonly Reason[] } = { reasons: [unproven] }
     const acting = play({ judgeHealth: (input, attempt) => judged(state.reasons)(input, attempt) })

@@ -210,6 +210,7 @@ describe('the answer to a breach', function () {
     assert.equal(type, 'Cancelled')
     assert.deepEqual(play.order('startService', 'startOldDatabase'), [])
     const [written] = play.calls('writeEvidence').filter(({ input }) => input.evidence.procedure === 'respondToBreach')
+    assert.equal(written?.input.decision?.format, 'muster-breach-1')
     assert.equal(written?.input.evidence.outcome, 'cancelled')
   })
 

@@ -115,6 +115,7 @@ export function openDossier(procedure: PlanRestoreInput['procedure'], input: Dos
         undelivered,
         ...ending,
       }),
+      plan.decision,
     )
   }
   return {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SystemConfig } from '../../../domain/config.ts'
 import type { RecoveryTarget, RestoreDecision } from '../../../domain/decision.ts'
@@ -7,16 +7,17 @@ import type { DrillKind } from '../../../domain/evidence.ts'
 import { joinedDuration } from '../../../domain/forecast.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import { canonicalJson } from '../../../domain/canonical-json.ts'
-import type { CheckResult } from '../../../domain/repository-format.ts'
+import { type CheckThen, checkName } from '../../../domain/shrunk-checks.ts'
 import { readManifest } from '../../../repository/catalog.ts'
 import { sha256Hex } from '../../../repository/signed-document.ts'
 import { type Agent, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { observeTargets } from '../restore/observe-targets.ts'
+import { refuseProduction } from '../restore/in-service.ts'
 import { planRestore } from '../restore/plan-restore.ts'
 import type { RestorePlan } from '../restore/types.ts'
 import { chooseMoment } from './choose-moment.ts'
-import { drillFolder, drillsFolder, refuseProduction } from './drill-place.ts'
+import { drillFolder, drillsFolder } from './drill-place.ts'
 
 export interface PlanDrillInput {
   readonly system: string
@@ -43,7 +44,7 @@ export interface DrillPlan extends RestorePlan {
     readonly component: string
     readonly manifestSha256: string
     readonly endedAt: string
-    readonly checks: readonly CheckResult[]
+    readonly checks: readonly CheckThen[]
   }[]
 }
 
@@ -64,7 +65,7 @@ export function planDrill(agent: Agent) {
     const { config, hash } = await agent.config(input.configHash)
     const system = systemOf(config, input.system)
     const folder = drillFolder(agent, input)
-    refuseProduction(config, folder)
+    await refuseProduction(config, folder)
     await reap(agent)
     await mkdir(folder, { recursive: true, mode: 0o711 })
     const names = componentsOf(system, input)
@@ -153,13 +154,16 @@ async function manifestOf(
   one: RestoreDecision['components'][number],
 ): Promise<DrillPlan['manifests'][number]> {
   const { config } = await agent.config(configHash)
+  const component = systemOf(config, system).components[one.component]
+  const asked = component?.type === 'postgresql' ? component.checks : []
+  const onlyMost = new Set(asked.filter(({ min, max }) => max !== undefined && min === undefined).map(({ sql }) => checkName(sql)))
   const deps = { verifier: await agent.verifier(config), cache: agent.cache }
   const manifest = await readManifest(deps, await agent.store(config, one.fromStore), system, one.component, one.backup)
   return {
     component: one.component,
     manifestSha256: sha256Hex(`${canonicalJson(manifest)}\n`),
     endedAt: manifest.endedAt,
-    checks: manifest.type === 'postgresql' ? manifest.postgresql.checks : [],
+    checks: manifest.type === 'postgresql' ? manifest.postgresql.checks.map((then) => ({ ...then, ...(onlyMost.has(then.name) && { onlyMost: true }) })) : [],
   }
 }
 
@@ -167,9 +171,10 @@ async function manifestOf(
 async function reap(agent: Agent): Promise<void> {
   for (const name of await readdir(drillsFolder(agent)).catch(() => [])) {
     const folder = join(drillsFolder(agent), name)
-    const facts = await stat(folder).catch(() => null)
+    const facts = await lstat(folder).catch(() => null)
     if (!facts || agent.now().getTime() - facts.mtimeMs < leftoverSeconds * 1000) continue
-    await agent.members.endUsersOf(folder)
+    // No drill makes a link: what it leads to has users of its own.
+    if (facts.isDirectory()) await agent.members.endUsersOf(folder)
     await rm(folder, { recursive: true, force: true })
   }
 }

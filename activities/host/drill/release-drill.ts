@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import type { Agent } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
+import { refuseProduction } from '../restore/in-service.ts'
 import { drillFolder } from './drill-place.ts'
 
 export interface DrillStep {
@@ -15,11 +16,13 @@ export interface DrillStep {
  * Effect: the drill's folder is gone, no process uses it.
  * Idempotent: yes.
  * Heartbeat: none needed.
- * Fails with: Timeout when a process does not even obey SIGKILL.
+ * Fails with: WrongTarget (the folder leads to what is in service by now); Timeout when a process does not even obey SIGKILL.
  */
 export function releaseDrill(agent: Agent) {
   return async (step: DrillStep, _work: Work): Promise<{ readonly released: boolean }> => {
+    const { config } = await agent.config(step.configHash)
     const folder = drillFolder(agent, step)
+    await refuseProduction(config, folder)
     await agent.members.endUsersOf(folder)
     await rm(folder, { recursive: true, force: true })
     return { released: true }

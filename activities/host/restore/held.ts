@@ -9,6 +9,7 @@ import type { Work } from '../../boundary.ts'
 import { claimOf } from './claims.ts'
 import { isDrill } from '../drill/drill-place.ts'
 import { readStandby, standbyMember } from '../standby/standby-note.ts'
+import { refuseInService } from './in-service.ts'
 import { asideQuarantine, closedPlace, databaseMember, restoreShort, walDirectory } from './places.ts'
 import { recoveryTarget } from './restore-aside.ts'
 import { replayStored } from './stored-tail.ts'
@@ -91,11 +92,12 @@ export function replayTail(agent: Agent) {
  * Effect: a new timeline in `aside/data`; no server on it.
  * Idempotent: yes; a copy that is promoted already is only proven, one that is stopped is started for that.
  * Heartbeat: none needed.
- * Fails with: RestoreFailed, NotReadyYet, EpochSuperseded, DiskFull.
+ * Fails with: RestoreFailed, NotReadyYet, EpochSuperseded, DiskFull, WrongTarget.
  */
 export function promoteAside(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<Promoted> => {
     const { config } = await agent.config(step.configHash)
+    await refuseInService(agent, config, step)
     const instance = await agent.instance(config, step.system, step.component)
     if (step.decision.safetyPath !== null) return safetyLife(agent, step)
     const quarantine = asideQuarantine(agent, step)

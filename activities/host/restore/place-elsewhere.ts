@@ -1,10 +1,9 @@
 /** Where a restore elsewhere may go: neither into nor around anything that Muster protects, stores or works with. */
-import { realpath } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
 import type { Config } from '../../../domain/config.ts'
 import { MusterError } from '../../../domain/failures.ts'
 import type { Agent } from '../../agent.ts'
 import { drillsFolder } from '../drill/drill-place.ts'
+import { isInside, realOf } from '../real-path.ts'
 
 interface Place {
   readonly path: string
@@ -59,15 +58,4 @@ function portUser(agent: Agent, config: Config, port: number): string | null {
     }
   }
   return null
-}
-
-/** Links resolved as far as the path exists. */
-async function realOf(path: string): Promise<string> {
-  const real = await realpath(path).catch(() => null)
-  if (real !== null || path === dirname(path)) return real ?? path
-  return join(await realOf(dirname(path)), basename(path))
-}
-
-function isInside(inner: string, outer: string): boolean {
-  return inner === outer || inner.startsWith(outer === '/' ? '/' : `${outer}/`)
 }

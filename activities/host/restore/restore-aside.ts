@@ -14,6 +14,7 @@ import type { Work } from '../../boundary.ts'
 import { disownStandby, readStandby, standbyMember } from '../standby/standby-note.ts'
 import { claimOf } from './claims.ts'
 import { fetchAlong } from './fetch-along.ts'
+import { refuseInService } from './in-service.ts'
 import { removeNewDirectories } from './new-directories.ts'
 import { asideQuarantine, databaseMember, fileNameNote, fileNameOf, treeAside, treeMembers, walDirectory } from './places.ts'
 import { readState, viewStore } from './repository-view.ts'
@@ -28,12 +29,13 @@ import { refuseUnplannedTablespaces } from './young-tablespaces.ts'
  * Idempotent: yes; an attempt removes what an earlier one left and begins again.
  * Heartbeat: bytes restored.
  * Fails with: BackupNotFound, ChecksumMismatch, ObjectMissing, IdentityMissing, SignatureInvalid, DiskFull,
- *   ToolTooOld, PreconditionFailed, Unreachable, EpochSuperseded.
+ *   ToolTooOld, PreconditionFailed, Unreachable, EpochSuperseded, WrongTarget (a drill whose place leads to what is in service).
  */
 export function restoreDatabaseAside(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<RestoredAside> => {
     const startedAt = Date.now()
     const { config } = await agent.config(step.configHash)
+    await refuseInService(agent, config, step)
     const instance = await agent.instance(config, step.system, step.component)
     const store = await agent.store(config, step.decision.fromStore)
     const verifier = await agent.verifier(config)
@@ -71,11 +73,12 @@ function ignoreAbsent(error: unknown): void {
  * Effect: segments and history files in the member's `wal` folder.
  * Idempotent: yes; files that are there are not fetched again.
  * Heartbeat: files and bytes fetched.
- * Fails with: RecoveryTargetUnreachable, ObjectMissing, ChecksumMismatch, SignatureInvalid, DiskFull, Unreachable.
+ * Fails with: RecoveryTargetUnreachable, ObjectMissing, ChecksumMismatch, SignatureInvalid, DiskFull, Unreachable, WrongTarget.
  */
 export function prefetchWal(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<PrefetchedWal> => {
     const { config } = await agent.config(step.configHash)
+    await refuseInService(agent, config, step)
     return fetchAlong(agent, config, step, { replayedLsn: await replayedBefore(agent, step) }, work)
   }
 }
@@ -94,12 +97,13 @@ async function replayedBefore(agent: Agent, { system, decision }: DatabaseStep):
  * Idempotent: yes; a server that an earlier attempt started is ended first.
  * Heartbeat: the LSN replayed.
  * Fails with: RecoveryTargetUnreachable, WalGap, RestoreFailed, TargetRunning, EpochSuperseded, DiskFull,
- *   PreconditionFailed (a tablespace that is younger than the plan), Timeout.
+ *   PreconditionFailed (a tablespace that is younger than the plan), Timeout, WrongTarget.
  */
 export function holdAtTarget(agent: Agent) {
   return async (step: DatabaseStep, work: Work): Promise<Held> => {
     const startedAt = Date.now()
     const { config } = await agent.config(step.configHash)
+    await refuseInService(agent, config, step)
     const instance = await agent.instance(config, step.system, step.component)
     const quarantine = asideQuarantine(agent, step)
     const choice = await chosenAgain(agent, config, step)
@@ -149,12 +153,13 @@ function asTold(target: Asked) {
  * Idempotent: yes; an attempt removes what an earlier one left and begins again.
  * Heartbeat: bytes restored.
  * Fails with: BackupNotFound, ChecksumMismatch, ObjectMissing, IdentityMissing, SignatureInvalid, HostileArchive, DiskFull,
- *   EpochSuperseded, PreconditionFailed (the work directory is somebody else's).
+ *   EpochSuperseded, PreconditionFailed (the work directory is somebody else's), WrongTarget (a drill whose place leads to what is in service).
  */
 export function restoreTreeAside(agent: Agent) {
   return async (step: TreeStep, work: Work): Promise<RestoredAside> => {
     const startedAt = Date.now()
     const { config } = await agent.config(step.configHash)
+    await refuseInService(agent, config, step)
     const store = await agent.store(config, step.decision.fromStore)
     const verifier = await agent.verifier(config)
     const manifest = (await readManifest({ verifier, cache: agent.cache }, store, step.system, step.component, step.decision.backup)) as FilesManifest

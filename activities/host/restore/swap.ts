@@ -11,6 +11,7 @@ import { type Agent, componentOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
 import { giveStandbyBack } from '../standby/adopt-standby.ts'
 import { claimOf } from './claims.ts'
+import { refuseInService } from './in-service.ts'
 import { removeNewDirectories } from './new-directories.ts'
 import { asideQuarantine, closedPlace, fileNameNote, fileNameOf, membersOf, nothingNote, originalsDirectory, restoreShort, treeMembers } from './places.ts'
 import { membersBeside } from './safety-set.ts'
@@ -177,11 +178,12 @@ function ignoreMissing(error: NodeJS.ErrnoException): undefined {
  *   taken over and not promoted is back where it was kept.
  * Idempotent: yes.
  * Heartbeat: none needed.
- * Fails with: TargetRunning when something else uses the copy; EpochSuperseded.
+ * Fails with: TargetRunning when something else uses the copy; EpochSuperseded; WrongTarget (a drill whose place leads to what is in service by now).
  */
 export function discardAside(agent: Agent) {
   return async (step: AnyStep, work: Work): Promise<{ readonly discarded: boolean }> => {
     if (step.mode === 'back') return { discarded: await discardOfBack(agent, step, work) }
+    await refuseInService(agent, (await agent.config(step.configHash)).config, step)
     if (step.decision.type === 'postgresql') {
       await agent.postgresql.stopQuarantined(asideQuarantine(agent, step as DatabaseStep))
       const givenBack = await giveStandbyBack(agent, step as DatabaseStep, work)
@@ -216,11 +218,12 @@ async function discardOfBack(agent: Agent, step: AnyStep, work: Work): Promise<b
  * Effect: the directory; a server on loopback where a port was given; `restore.after` commands for trees.
  * Idempotent: yes.
  * Heartbeat: none needed.
- * Fails with: TargetNotEmpty, CommandFailed, Timeout.
+ * Fails with: TargetNotEmpty, CommandFailed, Timeout, WrongTarget (the directory leads to what is in service by now).
  */
 export function placeElsewhere(agent: Agent) {
   return async (step: AnyStep, work: Work): Promise<{ readonly directories: readonly string[] }> => {
     const { config } = await agent.config(step.configHash)
+    await refuseInService(agent, config, step)
     const directories: string[] = []
     for (const member of membersOf(agent, step)) {
       await mkdir(dirname(member.path), { recursive: true })

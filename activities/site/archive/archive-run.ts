@@ -84,6 +84,8 @@ interface FoundEvidence {
   readonly bytes: Buffer
   readonly sha256: string
   readonly sheet: Buffer | null
+  /** Key and text of the decision that it names; the text null where no store has it. */
+  readonly decision: { readonly key: string; readonly text: Buffer | null } | null
 }
 
 /** What one store has of it goes into those that lack it. */
@@ -91,6 +93,7 @@ async function keepFoundEvidence(parts: ArchiveParts, key: string, runId: string
   const found = await findEvidence(parts, key, runId)
   if (!found) return null
   await parts.writer.each(async (store) => {
+    if (found.decision?.text) await store.putBytes(found.decision.key, found.decision.text)
     await store.putBytes(key, found.bytes)
     if (found.sheet) await store.putBytes(sheetKey(key), found.sheet)
   })
@@ -106,13 +109,29 @@ async function findEvidence({ writer, verifier, note }: ArchiveParts, key: strin
       const opened = openDocument<Evidence>(verifier, 'evidence', bytes, `${store.name}:${key}`)
       if (opened.value.run.runId !== runId) throw new MusterError('ManifestInvalid', `it is evidence of another run [${store.name}:${key}]`)
       if (found && found.sha256 !== opened.textSha256) note(`there are two records of one run, each signed: ${key} in "${store.name}" is another one`)
-      found ??= { bytes, sha256: opened.textSha256, sheet: await readIfThere(store, sheetKey(key)) }
+      found ??= {
+        bytes,
+        sha256: opened.textSha256,
+        sheet: await readIfThere(store, sheetKey(key)),
+        decision: await findDecision(writer.stores(), opened.value, note),
+      }
     } catch (error) {
       if (!(error instanceof MusterError)) throw error
       note(`evidence that cannot be believed: ${error.message}`)
     }
   }
   return found
+}
+
+async function findDecision(stores: readonly Store[], { decision, plan }: Evidence, note: (text: string) => void): Promise<FoundEvidence['decision']> {
+  if (!decision) return null
+  const { key } = decision
+  for (const store of stores) {
+    const text = await readIfThere(store, key)
+    if (text && sha256Hex(text) === plan) return { key, text }
+  }
+  note(`the decision that evidence names is in no store as it was: ${key}`)
+  return { key, text: null }
 }
 
 async function readIfThere(store: Store, key: string): Promise<Buffer | null> {

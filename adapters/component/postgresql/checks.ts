@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { SqlCheck } from '../../../domain/config.ts'
 import type { CheckResult } from '../../../domain/repository-format.ts'
+import { checkName } from '../../../domain/shrunk-checks.ts'
 import { type ConnectionTarget, withConnection } from './connection.ts'
 import type { PostgresqlInstance } from './instance.ts'
 import type { Quarantine } from './quarantine.ts'
@@ -8,7 +9,6 @@ import type { Quarantine } from './quarantine.ts'
 const timeoutSeconds = 60
 /** Of a held copy nobody else works on: a lock that is not given at once is never given. */
 const lockSecondsWhenHeld = 3
-const longestName = 200
 
 /**
  * Runs the configured checks on the service's server, or on a quarantined one with `at`, as the configured role.
@@ -31,7 +31,7 @@ export async function runChecks(
 }
 
 async function runCheck(instance: PostgresqlInstance, place: ConnectionTarget, check: SqlCheck, now: Date): Promise<CheckResult> {
-  const name = check.sql.replace(/\s+/g, ' ').trim().slice(0, longestName)
+  const name = checkName(check.sql)
   const target = { ...place, ...(check.database === undefined ? {} : { database: check.database }) }
   return withConnection(
     instance,
