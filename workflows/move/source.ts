@@ -55,15 +55,18 @@ function atOnce(limits: TimeLimits): TimeLimits {
 
 async function lookAtHost(system: string, scope: MoveScope, host: string, believed: boolean): Promise<SourceSeen & { readonly absent: readonly string[] }> {
   try {
-    const observed = await promptOnHost(host, 'control', atOnce(scope.limits)).observeTargets.executeWithOptions({ summary: `look at the old side on ${host}` }, [
-      {
-        system,
-        components: scope.source.databases.filter((one) => one.host === host).map(({ component }) => component),
-        services: scope.source.services.filter((one) => one.host === host).map(({ service }) => service),
-        configHash: scope.configHash,
-        into: null,
-      },
-    ])
+    const observed = await promptOnHost(host, 'control', atOnce(scope.limits)).observeTargets.executeWithOptions(
+      { summary: `look at the old side on ${host}` },
+      [
+        {
+          system,
+          components: scope.source.databases.filter((one) => one.host === host).map(({ component }) => component),
+          services: scope.source.services.filter((one) => one.host === host).map(({ service }) => service),
+          configHash: scope.configHash,
+          into: null,
+        },
+      ],
+    )
     return {
       databases: observed.flatMap((one) => (one.type === 'postgresql' ? [{ ...one, host }] : [])),
       services: observed.filter((one): one is ServiceObservation => one.type === 'service'),
