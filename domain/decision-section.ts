@@ -2,6 +2,7 @@
 import type { ApprovalRule } from './approval.ts'
 import type { BreachDecision } from './breach.ts'
 import { besideTexts, type ComponentDecision, describeTarget, type RestoreDecision } from './decision.ts'
+import { formatDuration } from './durations.ts'
 import { facts, html, section, table } from './html.ts'
 
 /** Whatever people approve. */
@@ -23,7 +24,7 @@ function restoreParts({ target, mode, components, services, steps, pointOfNoRetu
   return [
     facts([
       ['to', `${describeTarget(target)}, ${mode}${move ? `, from ${move.from} to ${move.to}` : ''}`],
-      ...(bounds.lastCommitAtLeast === null ? [] : [['at least', `every commit up to ${bounds.lastCommitAtLeast}`]]),
+      ...lossRows(bounds, move?.acceptLoss ?? false),
       ['steps', steps.join(' → ')],
       ...(steps.includes(pointOfNoReturn) ? [['no way back after', pointOfNoReturn]] : []),
       ...(services.length > 0 ? [['services', services.map(({ name, host, state }) => `${name} on ${host} (${state})`).join(', ')]] : []),
@@ -32,6 +33,12 @@ function restoreParts({ target, mode, components, services, steps, pointOfNoRetu
     ]),
     table(['component', 'on', 'backup', 'into'], rows),
   ].join('')
+}
+
+/** Decisions of before there was a bound have none. */
+function lossRows({ maxLossSeconds }: Partial<RestoreDecision['bounds']>, accepted: boolean): [string, string][] {
+  if (accepted) return [['may lose', 'more than the bound or the objective allows: accepted by who asked']]
+  return typeof maxLossSeconds === 'number' ? [['may lose', `${formatDuration(maxLossSeconds)} of commits at most`]] : []
 }
 
 function placeOf(one: ComponentDecision): readonly string[] {

@@ -238,6 +238,7 @@ const recordings: Readonly<Record<string, Recording>> = {
   'drill.cancelled': { input: { kind: 'restore' }, script: { restoreTreeAside: untilCancelled() }, meanwhile: cancelAt('restoreTreeAside') },
 
   'failover.planned': { input: { planOnly: true }, id: 'plan/shop/1' },
+  'failover.succeeded-started-by-hand': { input: { at: 'dr' }, script: { observeTargets: oldSide } },
   'failover.succeeded-fenced-by-agents': { script: { observeTargets: oldSide } },
   'failover.succeeded-fenced-by-command': { script: { observeTargets: oldSideGone, scopeMove: fencedBy('agents', 'command', 'people') } },
   'failover.succeeded-fenced-by-people': { script: { observeTargets: oldSideGone }, meanwhile: attestBy('alice', 'bob') },
@@ -287,6 +288,7 @@ const recordings: Readonly<Record<string, Recording>> = {
     },
     child: 'failover.succeeded-in-turn-after-waits',
   },
+  'failoverSite.succeeded-started-by-hand': { input: { at: 'dr' }, script: { observeTargets: oldSide } },
   'failoverSite.degraded': {
     script: {
       observeTargets: oldSide,
@@ -400,7 +402,7 @@ async function main(asked: readonly string[]): Promise<void> {
   await mkdir(folder, { recursive: true })
   const wanted = names.filter(isWanted)
   if (wanted.length === 0) return
-  const stage = await openStage({ identity: recorder })
+  const stage = await openStage({ identity: recorder, sites: ['dr'] })
   try {
     for (const name of wanted) await record(stage, name, recordings[name] as Recording)
   } finally {

@@ -9,10 +9,13 @@ import { isRunning } from '../adapters/process/find-processes.ts'
 import { startService } from '../adapters/process/start-service.ts'
 import { connectTemporal } from '../clients/connection.ts'
 import { MusterError } from '../domain/failures.ts'
+import { readAppliedConfig } from './applied-config.ts'
 import { guardedHost } from './guarded-host.ts'
 import { openedHere } from './open/install.ts'
+import { addressesHere, otherHostTexts } from './other-hosts.ts'
 import { ownCommand } from './own-command.ts'
 import type { Places } from './places.ts'
+import { localTrust } from './trust.ts'
 import { type UpHere, upHere } from './up-here.ts'
 
 export interface OfflineOptions {
@@ -22,6 +25,8 @@ export interface OfflineOptions {
   readonly uiPort: number
   readonly listen: string
   readonly say: (text: string) => void
+  /** What a person must not miss. */
+  readonly warn: (text: string) => void
   /** Who does it. */
   readonly by: string
 }
@@ -56,6 +61,8 @@ export async function goOffline(places: Places, options: OfflineOptions): Promis
   const up = running ?? (await startUp(places, here, options))
   process.env['TEMPORAL_ADDRESS'] = up.address
   process.env['MUSTER_UI'] = up.ui
+  const { config } = await readAppliedConfig(places, (await localTrust(places)).verifier, null)
+  for (const text of otherHostTexts(config, up, addressesHere())) options.warn(text)
   return up
 }
 

@@ -9,6 +9,8 @@ import type { Places } from './places.ts'
 export interface UpHere {
   readonly pid: number
   readonly address: string
+  /** The address that its Temporal and UI listen on; absent where it was started before this was written down. */
+  readonly listen?: string
   readonly ui: string
   readonly host: string
   readonly site: string

@@ -18,7 +18,7 @@ import type { Places } from './places.ts'
 import { untilStopped } from './stop-signal.ts'
 import { type Supervised, supervise } from './supervise.ts'
 import { findTemporal } from './temporal-program.ts'
-import { upFile } from './up-here.ts'
+import { type UpHere, upFile } from './up-here.ts'
 
 export interface UpOptions {
   readonly port: number
@@ -83,7 +83,7 @@ export async function runUp(places: Places, options: UpOptions): Promise<void> {
     if (config) await applyWhenChanged(places, config, env)
     else void keepSchedules(places, address, site, say, signal).catch((error: unknown) => say(`schedules are not kept: ${String(error)}`))
     muster('shipper', ['shipper', '--host', host, '--site', site])
-    await writeFile(upFile(places), JSON.stringify({ pid: process.pid, address, ui, host, site }), {
+    await writeFile(upFile(places), JSON.stringify({ pid: process.pid, address, listen: options.listen, ui, host, site } satisfies UpHere), {
       mode: 0o600,
     })
     say(`temporal ${address} (ui ${ui}) · worker · WAL shipper\nstate in ${places.home}; stop with Ctrl-C`)

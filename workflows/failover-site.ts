@@ -18,6 +18,7 @@ import { firstLimits } from '../domain/time-limits.ts'
 import { promptOnSite } from './activity-options.ts'
 import { isFailure } from './failure-of.ts'
 import { type FailoverSiteInput, failoverSiteMessage } from './messages.ts'
+import { unlessNobodyWorks } from './nobody-works.ts'
 import { createNotices } from './notices.ts'
 import { fail, procedure } from './procedure.ts'
 import { createProgressBoard, type Outcome, type ProgressBoard } from './progress.ts'
@@ -53,12 +54,13 @@ async function scopeOrEnd(input: FailoverSiteInput, board: ProgressBoard): Promi
   const site = siteOfQueue()
   try {
     if (site === input.site) {
-      const how = `from the command line: muster failover --site ${site}; or with another site in the memo`
+      const how = `from the command line: muster failover --site ${site}; or give the site that it works at: {"site": "${site}", "at": "…"}`
       throw fail('InvalidInput', `this run works at site ${site}, which is the one that is lost: start it ${how}`)
     }
-    const scope = await promptOnSite(site, firstLimits).scopeSite.executeWithOptions({ summary: `which systems of site ${input.site} go where` }, [
+    const look = promptOnSite(site, firstLimits).scopeSite.executeWithOptions({ summary: `which systems of site ${input.site} go where` }, [
       { site: input.site, systems: input.systems ?? null, to: input.to ?? null, configHash: input.configHash ?? null },
     ])
+    const scope = await unlessNobodyWorks(site, look)
     if (scope.systems.length > 0) return scope
     const why = scope.leftOut.map(({ system, why, detail }) => `${system}: ${why}, ${detail}`).join('; ')
     const isUnknown = scope.leftOut.some((one) => one.why === 'unknown')

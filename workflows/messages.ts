@@ -11,6 +11,12 @@ const Hash = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hex digits')
 export const packedLimit = 48 * 1024
 const IsoTime = z.iso.datetime({ offset: true })
 
+/** Whose worker does the control steps of a run that nobody gave a site. */
+export const defaultSite = 'primary'
+
+/** The site at which the run works, where its memo names none: people type it into the form of the Temporal UI. */
+const At = Name.optional()
+
 /** Who asked, as the client says it; a claim, not a proof. */
 const RequestedBy = z.string().min(1).max(128).optional()
 
@@ -18,6 +24,7 @@ export const BackupSystemInput = z.strictObject({
   system: Name,
   components: z.array(Name).min(1).max(50).optional(),
   kind: z.literal('full').optional(),
+  at: At,
   /** The applied config to use; the newest when absent. */
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
@@ -34,6 +41,7 @@ export const ArchiveWalInput = z.strictObject({
   components: z.array(Name).min(1).max(50).optional(),
   /** Also makes a named point to recover to. */
   point: z.string().min(1).max(63).optional(),
+  at: At,
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 })
@@ -62,6 +70,7 @@ export const installConfigMessage: Message<InstallConfigInput> = { schema: Insta
 
 export const MonitorHealthInput = z.strictObject({
   system: Name,
+  at: At,
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 })
@@ -71,6 +80,7 @@ export const monitorHealthMessage: Message<MonitorHealthInput> = { schema: Monit
 
 export const RefreshStandbyInput = z.strictObject({
   system: Name,
+  at: At,
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 })
@@ -80,6 +90,7 @@ export const refreshStandbyMessage: Message<RefreshStandbyInput> = { schema: Ref
 
 export const ProbeSystemInput = z.strictObject({
   system: Name,
+  at: At,
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 })
@@ -88,6 +99,7 @@ export type ProbeSystemInput = z.infer<typeof ProbeSystemInput>
 export const probeSystemMessage: Message<ProbeSystemInput> = { schema: ProbeSystemInput, example: { system: 'shop' } }
 
 export const ArchiveHistoriesInput = z.strictObject({
+  at: At,
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 })
@@ -123,6 +135,7 @@ const RestoreCommon = {
   expiresAt: IsoTime.optional(),
   /** A file with an age identity on the target host, for this run only. */
   identityFile: z.string().startsWith('/').max(1024).optional(),
+  at: At,
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 }
@@ -175,6 +188,7 @@ export const DrillInput = z.strictObject({
   examine: z.strictObject({ breach: z.string().max(300), name: Name, scan: z.boolean() }).optional(),
   /** Show what would be rehearsed, and how long it is expected to take, and end. */
   planOnly: z.boolean().optional(),
+  at: At,
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 })
@@ -198,6 +212,7 @@ const MoveCommon = {
   identityFile: z.string().startsWith('/').max(1024).optional(),
   /** Asks the run that started it for a place before it works: `failoverSite` says so. */
   inTurn: z.literal(true).optional(),
+  at: At,
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 }
@@ -219,7 +234,7 @@ export const MoveInput = z.strictObject({
 })
 export type MoveInput = z.infer<typeof MoveInput>
 
-export const moveMessage: Message<MoveInput> = { schema: MoveInput, example: { system: 'shop', planOnly: true } }
+export const moveMessage: Message<MoveInput> = { schema: MoveInput, example: { system: 'shop', at: 'dr', planOnly: true } }
 
 export const RespondToBreachInput = z.strictObject({
   system: Name,
@@ -231,6 +246,7 @@ export const RespondToBreachInput = z.strictObject({
   planOnly: z.boolean().optional(),
   /** Expiry of the plan, as `planOnly` gave it: a plan with another expiry has another hash. */
   expiresAt: IsoTime.optional(),
+  at: At,
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 })
@@ -238,7 +254,7 @@ export type RespondToBreachInput = z.infer<typeof RespondToBreachInput>
 
 export const respondToBreachMessage: Message<RespondToBreachInput> = {
   schema: RespondToBreachInput,
-  example: { system: 'shop', since: '2026-11-21T02:14:00Z', hosts: ['db1'], planOnly: true },
+  example: { system: 'shop', since: '2026-11-21T02:14:00Z', hosts: ['db1'], at: 'dr', planOnly: true },
 }
 
 /** The failover of every system that is active at a site, by priority. */
@@ -258,12 +274,13 @@ export const FailoverSiteInput = z.strictObject({
   /** By system, expiry of its plan as `planOnly` gave it: a plan with another expiry has another hash. */
   expiresAt: z.record(Name, IsoTime).optional(),
   identityFile: z.string().startsWith('/').max(1024).optional(),
+  at: At,
   configHash: Hash.optional(),
   requestedBy: RequestedBy,
 })
 export type FailoverSiteInput = z.infer<typeof FailoverSiteInput>
 
-export const failoverSiteMessage: Message<FailoverSiteInput> = { schema: FailoverSiteInput, example: { site: 'primary', planOnly: true } }
+export const failoverSiteMessage: Message<FailoverSiteInput> = { schema: FailoverSiteInput, example: { site: 'primary', at: 'dr', planOnly: true } }
 
 /** From a system to the failover of its site. */
 export const TurnInput = z.strictObject({

@@ -9,6 +9,7 @@ import type { z } from 'zod'
 import { type FailureType, failures, MusterError } from '../domain/failures.ts'
 import { failureOf } from './failure-of.ts'
 import type { Outcome } from './progress.ts'
+import { workAt } from './queues.ts'
 
 /** What a procedure's input looks like, with one right example for error messages and the UI. */
 export interface Message<T> {
@@ -20,6 +21,7 @@ export interface Message<T> {
 export function procedure<T, R>(type: string, message: Message<T>, run: (input: T) => Promise<R>): (...args: unknown[]) => Promise<R> {
   const workflow = async (...args: unknown[]): Promise<R> => {
     const input = parseOne(message, args)
+    workAt((input as { readonly at?: string }).at)
     try {
       return await run(input)
     } catch (error) {

@@ -18,7 +18,7 @@
 import { CancellationScope, executeChild, isCancellation, ParentClosePolicy, workflowInfo } from '@temporalio/workflow'
 import type { BreachPlan } from '../activities/site/breach/scope-breach.ts'
 import { firstLimits } from '../domain/time-limits.ts'
-import { onSite } from './activity-options.ts'
+import { onSite, promptOnSite } from './activity-options.ts'
 import { breachEvidence, type BreachEnd } from './breach/evidence.ts'
 import type { BreachContext } from './breach/context.ts'
 import { chooseCandidate } from './breach/candidates.ts'
@@ -28,6 +28,7 @@ import { type KeptEvidence, keepEvidence } from './evidence.ts'
 import { failover } from './failover.ts'
 import { failureOf, isFailure } from './failure-of.ts'
 import { type MoveResult, type RespondToBreachInput, respondToBreachMessage, targetId } from './messages.ts'
+import { unlessNobodyWorks } from './nobody-works.ts'
 import { createNotices } from './notices.ts'
 import { fail, procedure } from './procedure.ts'
 import { createProgressBoard, type Outcome } from './progress.ts'
@@ -65,7 +66,7 @@ export const respondToBreach = procedure('respondToBreach', respondToBreachMessa
   const site = siteOfQueue()
   const board = createProgressBoard('respondToBreach', input.system)
   board.phase('planning')
-  const plan = await onSite(site, 'control', firstLimits).scopeBreach.executeWithOptions({ summary: `plan the answer to a breach of ${input.system}` }, [
+  const look = promptOnSite(site, firstLimits).scopeBreach.executeWithOptions({ summary: `plan the answer to a breach of ${input.system}` }, [
     {
       system: input.system,
       since: input.since,
@@ -75,6 +76,7 @@ export const respondToBreach = procedure('respondToBreach', respondToBreachMessa
       configHash: input.configHash ?? null,
     },
   ])
+  const plan = await unlessNobodyWorks(site, look)
   board.note(planLines(plan))
   const { configHash } = plan.decision
   const context: BreachContext = {

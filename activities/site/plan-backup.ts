@@ -7,6 +7,7 @@ import { type Agent, systemOf } from '../agent.ts'
 import { readRecords } from '../../repository/control-records.ts'
 import { foldRecords } from '../../domain/control-state.ts'
 import { defaultTimeLimits } from '../../domain/time-limits.ts'
+import { rightSite } from '../../domain/right-site.ts'
 
 export interface PlanBackupInput {
   readonly system: string
@@ -65,7 +66,7 @@ async function refuseElsewhere(agent: Agent, config: Config, system: string): Pr
   const { records } = await readRecords({ stores, verifier }, system)
   const { site } = foldRecords(records)
   if (site && site.site !== agent.site) {
-    throw new MusterError('NotActiveSite', `system "${system}" is active at site "${site.site}", this is site "${agent.site}"`)
+    throw new MusterError('NotActiveSite', `system "${system}" is active at site "${site.site}", this is site "${agent.site}"; ${rightSite(site.site)}`)
   }
 }
 

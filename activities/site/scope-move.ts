@@ -5,6 +5,7 @@ import { MusterError } from '../../domain/failures.ts'
 import { type FenceWay, isPlanned, type MoveProcedure, type MoveSource } from '../../domain/move.ts'
 import { otherSite, placedAt } from '../../domain/placement.ts'
 import { defaultTimeLimits, type TimeLimits } from '../../domain/time-limits.ts'
+import { rightSite } from '../../domain/right-site.ts'
 import { type Agent, systemOf } from '../agent.ts'
 import type { Work } from '../boundary.ts'
 import { activeSite } from './active-site.ts'
@@ -120,8 +121,12 @@ function refuseWrongSite(
   const { from, to, here, home } = sites
   if (procedure === 'failback' && from === home) throw new MusterError('WrongTarget', `system "${system}" is at its home site ${home} already`)
   if (here !== to) {
-    throw new MusterError('WrongTarget', `system "${system}" is active at site ${from} and would go to ${to}, but this run works at site ${here}`, {
-      hint: `start it from the command line, which asks the right site: muster ${procedure} ${system}`,
-    })
+    throw new MusterError(
+      'WrongTarget',
+      `system "${system}" is active at site ${from} and would go to ${to}, but this run works at site ${here}; ${rightSite(to)}`,
+      {
+        hint: `start it from the command line, which asks the right site: muster ${procedure} ${system}`,
+      },
+    )
   }
 }

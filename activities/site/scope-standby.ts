@@ -1,5 +1,6 @@
 import { MusterError } from '../../domain/failures.ts'
 import { defaultTimeLimits, type TimeLimits } from '../../domain/time-limits.ts'
+import { rightSite } from '../../domain/right-site.ts'
 import { type Agent, systemOf } from '../agent.ts'
 import type { Work } from '../boundary.ts'
 import { activeSite } from './active-site.ts'
@@ -31,7 +32,10 @@ export function scopeStandby(agent: Agent) {
       })
     }
     if (failover.to !== agent.site) {
-      throw new MusterError('WrongTarget', `the standby of "${input.system}" is kept at site ${failover.to}, and this run works at site ${agent.site}`)
+      throw new MusterError(
+        'WrongTarget',
+        `the standby of "${input.system}" is kept at site ${failover.to}, and this run works at site ${agent.site}; ${rightSite(failover.to)}`,
+      )
     }
     return {
       configHash: hash,

@@ -87,6 +87,8 @@ export interface Desk {
     readonly uiPort: number
     readonly listen: string
     readonly say: (text: string) => void
+    /** What a person must not miss: on the other hosts of the site something has to be typed too. */
+    readonly warn: (text: string) => void
   }): Promise<{ readonly ui: string }>
   /** Why this host may serve the system. @throws MusterError where it may not, or where that cannot be known */
   guard(system: string, options: GuardOptions): Promise<GuardAnswer>

@@ -12,6 +12,7 @@ import { startFor } from './start.ts'
 import { showMovedSystems, showSitePlan } from './failover-site-view.ts'
 import { follow } from './follow.ts'
 import { followSite } from './follow-site.ts'
+import { formInput } from './restore-view.ts'
 import { goOfflineTo, type OfflineWords } from './offline.ts'
 
 /** As they are typed. */
@@ -53,7 +54,7 @@ export async function failoverSite(desk: Desk, systems: readonly string[], optio
   const request = { type: 'failoverSite' as const, system: site, site: to }
   const { result: plan } = await follow<FailoverSiteResult>(desk, await startFor(desk, { ...request, input: { ...input, planOnly: true }, id: 'plan' }))
   const final = Boolean(options.plan || options.dryRun)
-  showSitePlan(out, plan, { input, uiUrl, final })
+  showSitePlan(out, plan, { input: formInput(input, to), uiUrl, final })
   if (final) {
     process.exitCode = exitCodeOfPlan(plan)
     return out.result(plan, () => undefined)

@@ -83,7 +83,7 @@ async function move(desk: Desk, type: MoveProcedure, system: string, options: Mo
   const { result: planned } = await follow<MoveResult>(desk, await startFor(desk, { type, system, site, input: { ...input, planOnly: true }, id: 'plan' }))
   const { plan } = planned
   const final = Boolean(options.plan || options.dryRun)
-  showPlan(out, plan, { type, input, uiUrl, final })
+  showPlan(out, plan, { type, input, site, uiUrl, final })
   const listed = await showTreeFiles(desk, config, plan, options)
   if (final) return out.result({ ...plan, ...listed }, () => undefined)
   const approve = yes && planMatching(yes.plan, plan.decisionHash)

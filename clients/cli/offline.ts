@@ -10,5 +10,5 @@ export interface OfflineWords {
 
 /** Starts the Temporal of this machine. @returns address of its UI */
 export async function goOfflineTo({ out, goOffline }: Desk, goesTo: string, { port, uiPort, listen = '127.0.0.1' }: OfflineWords): Promise<string> {
-  return (await goOffline({ goesTo, port: Number(port), uiPort: Number(uiPort), listen, say: (text) => out.line(text) })).ui
+  return (await goOffline({ goesTo, port: Number(port), uiPort: Number(uiPort), listen, say: (text) => out.line(text), warn: (text) => out.warn(text) })).ui
 }

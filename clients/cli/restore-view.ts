@@ -3,7 +3,7 @@ import { formatDuration, formatSize } from '../../domain/durations.ts'
 import { describeRecordSet, describeValues } from '../../domain/dns.ts'
 import { besideTexts, describeTarget } from '../../domain/decision.ts'
 import { durationText, lossText } from '../../domain/forecast.ts'
-import type { RestorePlan, RestoreResult } from '../../workflows/messages.ts'
+import { defaultSite, type RestorePlan, type RestoreResult } from '../../workflows/messages.ts'
 import { evidenceLine } from './evidence-line.ts'
 import type { Output } from './output.ts'
 import { showDifference, showTrees } from './tree-view.ts'
@@ -31,13 +31,6 @@ const stepTexts: Readonly<Record<string, string>> = {
   'take-over': 'take over: the old lives are fenced, this site is the active one',
 }
 
-/** Of the workflows that show their plan this way. */
-const verbs: Readonly<Record<string, string>> = {
-  failover: 'muster failover',
-  switchover: 'muster switchover',
-  failback: 'muster failback',
-}
-
 function wordsOf({ mode, procedure, move }: RestorePlan['decision']): string {
   if (move) return `${procedure} from ${move.from} to ${move.to}`
   return mode === 'in-place' ? 'in place' : mode
@@ -46,7 +39,14 @@ function wordsOf({ mode, procedure, move }: RestorePlan['decision']): string {
 export function showPlan(
   out: Output,
   plan: RestorePlan,
-  about: { readonly type: string; readonly input: Readonly<Record<string, unknown>>; readonly uiUrl: string; readonly final: boolean },
+  about: {
+    readonly type: string
+    readonly input: Readonly<Record<string, unknown>>
+    /** Where the run works. */
+    readonly site: string
+    readonly uiUrl: string
+    readonly final: boolean
+  },
 ): void {
   const { decision, forecast } = plan
   out.line(`  ${decision.system} ${wordsOf(decision)}, to ${describeTarget(decision.target)}`)
@@ -83,12 +83,21 @@ export function showPlan(
   out.line(`  plan ${plan.decisionHash}   expires ${decision.expiresAt}`)
   if (about.final) {
     out.line(
-      `  run it:           ${verbs[about.type] ?? 'muster restore'} ${decision.system} … --yes ${plan.decisionHash.slice(0, 12)}@${decision.expiresAt}   or without --yes: it shows its plan and waits for: muster approve`,
+      `  run it:           muster ${verbOf(decision)} ${decision.system} … --yes ${plan.decisionHash.slice(0, 12)}@${decision.expiresAt}   or without --yes: it shows its plan and waits for: muster approve`,
     )
     const id = decision.mode === 'elsewhere' ? `aside/${decision.system}/…` : `target/${decision.system}`
     out.line(`  Temporal UI:      ${startFormLink(about.uiUrl, id, about.type)}`)
-    out.line(`  and paste:        ${JSON.stringify(about.input)}`)
+    out.line(`  and paste:        ${JSON.stringify(formInput(about.input, about.site))}`)
   }
+}
+
+function verbOf({ move, procedure }: RestorePlan['decision']): string {
+  return move ? procedure : 'restore'
+}
+
+/** What to paste into the form: it has no memo that would say where the run works. */
+export function formInput(input: Readonly<Record<string, unknown>>, site: string): Readonly<Record<string, unknown>> {
+  return site === defaultSite ? input : { ...input, at: site }
 }
 
 /** The start form of the Temporal UI, filled in but for the input. */

@@ -73,7 +73,7 @@ async function restore(desk: Desk, system: string, options: RestoreOptions): Pro
   const planned = await follow<RestoreResult>(desk, planHandle)
   const { plan } = planned.result
   const final = Boolean(options.plan || options.dryRun)
-  showPlan(out, plan, { type, input, uiUrl: desk.uiUrl, final })
+  showPlan(out, plan, { type, input, site, uiUrl: desk.uiUrl, final })
   const listed = await showTreeFiles(desk, config, plan, options)
   if (final) return out.result({ ...plan, ...listed }, () => undefined)
   const approve = yes && planMatching(yes.plan, plan.decisionHash)

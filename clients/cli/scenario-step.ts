@@ -36,7 +36,7 @@ async function carryOutPlan(desk: Desk, asking: Asking, step: ScenarioStep, syst
   const { procedure: type, input } = step
   const planRun = await startFor(desk, { type, system, site, input: { ...input, planOnly: true }, id: 'plan' })
   const { plan } = (await follow<RestoreResult | MoveResult>(desk, planRun)).result
-  showPlan(out, plan, { type, input, uiUrl: desk.uiUrl, final: false })
+  showPlan(out, plan, { type, input, site, uiUrl: desk.uiUrl, final: false })
   await insistOnYes(asking, 'ask for this plan to be approved, and carry it out?', step)
   // With the expiry of what was shown, the run's own plan is the same text and has the same hash.
   const handle = await startFor(desk, { type, system, site, input: { ...input, expiresAt: plan.decision.expiresAt }, id: 'target' })

@@ -4,7 +4,7 @@ import type { Scenario, ScenarioAbout, ScenarioStep } from '../../domain/scenari
 import { scenarios } from '../../domain/scenario/scenarios.ts'
 import { workflowIdOf } from '../runs.ts'
 import type { Output } from './output.ts'
-import { startFormLink } from './restore-view.ts'
+import { formInput, startFormLink } from './restore-view.ts'
 import type { ScenarioFacts } from './scenario-facts.ts'
 
 /** What starts the same procedure in the Temporal UI. */
@@ -12,9 +12,8 @@ export interface TemporalStart {
   readonly workflowId: string
   readonly taskQueue: 'muster'
   readonly type: string
+  /** Says where it works, where that is not the default site. */
   readonly input: ScenarioStep['input']
-  /** To be added in the form; its site worker carries the control steps out. */
-  readonly memo: { readonly site: string }
   readonly link: string
 }
 
@@ -52,8 +51,7 @@ function temporalStart(system: string, step: ScenarioStep, site: string, uiUrl: 
     workflowId,
     taskQueue: 'muster',
     type: step.procedure,
-    input: step.input,
-    memo: { site },
+    input: formInput(step.input, site),
     link: startFormLink(uiUrl, workflowId, step.procedure),
   }
 }
@@ -74,7 +72,7 @@ export function showSequence(out: Output, { scenario, when, system, facts, steps
     out.line(`         why          ${step.why}`)
     out.line(`         command      ${step.command}`)
     out.line(`         Temporal UI  ${step.temporal.link}`)
-    out.line(`         and paste    ${JSON.stringify(step.temporal.input)}${facts.otherSite === null ? '' : `   memo: site = ${step.temporal.memo.site}`}`)
+    out.line(`         and paste    ${JSON.stringify(step.temporal.input)}`)
     for (const look of step.look) out.line(`         look at      ${look}`)
     out.line(`         call off     ${step.callOff}`)
   }

@@ -44,7 +44,7 @@ describe('scenario data-centre-loss: the site does not answer any more', functio
     const plan = JSON.parse(await muster.good('scenario', 'data-centre-loss', 'shop', '--plan', '--json'))
     assert.deepEqual([plan.facts.activeSite, plan.facts.otherSite], ['primary', 'dr'])
     assert.deepEqual(
-      plan.steps.map(({ id, temporal }: { id: string; temporal: { memo: { site: string } } }) => [id, temporal.memo.site]),
+      plan.steps.map(({ id, temporal }: { id: string; temporal: { input: { at?: string } } }) => [id, temporal.input.at]),
       [
         ['failover', 'dr'],
         ['prove', 'dr'],

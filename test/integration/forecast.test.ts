@@ -154,7 +154,7 @@ describe('the forecast of a plan', function () {
       progressDone() {},
       warn() {},
     }
-    showPlan(out, await plan({ into: { directory: join(rig.base, 'never') } }), { type: 'restoreSystem', input: {}, uiUrl: '', final: true })
+    showPlan(out, await plan({ into: { directory: join(rig.base, 'never') } }), { type: 'restoreSystem', input: {}, site: 'primary', uiUrl: '', final: true })
     assert.match(lines.join('\n'), /What will be done {3}expected duration \d+(\.\d)? s \(measured in 1 run, newest \d{4}-\d\d-\d\d\)/)
   })
 

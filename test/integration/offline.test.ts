@@ -21,6 +21,7 @@ describe('--offline', function () {
   let env: TestWorkflowEnvironment | null = null
   const address = process.env['TEMPORAL_ADDRESS']
   const said: string[] = []
+  const warned: string[] = []
 
   before(async () => {
     installation = await createInstallation()
@@ -56,6 +57,7 @@ describe('--offline', function () {
       uiPort: await freePort(),
       listen: '127.0.0.1',
       say: (text) => said.push(text),
+      warn: (text) => warned.push(text),
       by: 'alice',
       ...changes,
     })

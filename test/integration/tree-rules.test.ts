@@ -116,7 +116,7 @@ systems:
     const printed: string[] = []
     const out = { line: (text = '') => printed.push(text) } as unknown as Output
     const desk = { out, store: agent.store, verifier: () => agent.verifier(config), decryption: agent.decryption } as unknown as Desk
-    showPlan(out, plan, { type: plan.decision.procedure, input: {}, uiUrl: '', final: true })
+    showPlan(out, plan, { type: plan.decision.procedure, input: {}, site: 'primary', uiUrl: '', final: true })
     assert.match(printed.join('\n'), / {2}files {9}app: .*held against backup/)
     const { files } = await showTreeFiles(desk, config, plan, { files: true })
     const lines = files?.[0]?.lines ?? []

@@ -133,7 +133,7 @@ describe('the Temporal UI', function () {
     const { plan } = (await ui.ended(await ui.start(planRun))).result as RestoreResult
     let printed = ''
     const stdout = { write: (text: string) => (printed += text) } as unknown as NodeJS.WriteStream
-    showPlan(createOutput({ json: false, stdout }), plan, { type: 'restoreSystem', input: newest, uiUrl: ui.url, final: true })
+    showPlan(createOutput({ json: false, stdout }), plan, { type: 'restoreSystem', input: newest, site: 'primary', uiUrl: ui.url, final: true })
     const link = new URL(/http\S+start-workflow\S+/.exec(printed)?.[0] ?? '')
     const field = (name: string) => link.searchParams.get(name) ?? assert.fail(`the link has no ${name}: ${link.href}`)
     return {

@@ -53,6 +53,7 @@ export interface Play {
   readonly moments: readonly Moment[]
   /** All calls, or those of one activity; every attempt. */
   calls<N extends ActivityName>(activity: N): readonly Call<N>[]
+  everyCall(): readonly Call[]
   /** Labels in the order they first started, of the named activities or of all but the notices. */
   order(...activities: ActivityName[]): readonly string[]
   /** Replaces answers while the case runs. */
@@ -79,12 +80,14 @@ export interface StageOptions {
   readonly env?: TestWorkflowEnvironment
   /** Further hosts with an agent each, which does urgent work. */
   readonly hosts?: readonly string[]
+  /** Further sites with a worker each. */
+  readonly sites?: readonly string[]
 }
 
 const host = 'localhost'
 const queues = { site: 'muster-site-primary', host: `muster-host-${host}`, urgent: `muster-host-${host}-urgent` } as const
 
-export async function openStage({ identity = 'muster-test', env: given, hosts = [] }: StageOptions = {}): Promise<Stage> {
+export async function openStage({ identity = 'muster-test', env: given, hosts = [], sites = [] }: StageOptions = {}): Promise<Stage> {
   const env = given ?? (await startServer())
   const crew = new Map<string, { readonly worker: Worker; readonly done: Promise<void> }>()
   const plays = new Map<string, ReturnType<typeof createPlay>>()
@@ -113,7 +116,8 @@ export async function openStage({ identity = 'muster-test', env: given, hosts = 
   try {
     await registerSearchAttributes(connection, namespace)
     await begin(workflowQueue, { workflowBundle: await workflowBundle() })
-    for (const queue of [...Object.values(queues), ...hosts.map((name) => `muster-host-${name}-urgent`)]) await begin(queue, { activities })
+    const further = [...hosts.map((name) => `muster-host-${name}-urgent`), ...sites.map((name) => `muster-site-${name}`)]
+    for (const queue of [...Object.values(queues), ...further]) await begin(queue, { activities })
   } catch (error) {
     // What was begun would keep the process alive.
     await close()
@@ -259,6 +263,7 @@ function createPlay(system: string, script: Script) {
   const play: Play = {
     system,
     moments,
+    everyCall: () => calls,
     calls: <N extends ActivityName>(activity: N) => calls.filter((call) => call.activity === activity) as unknown as readonly Call<N>[],
     order(...activities) {
       const wanted = (call: Call) => (activities.length > 0 ? activities.includes(call.activity) : call.activity !== 'notifyPeople')

@@ -30,7 +30,7 @@ const restore: RestoreDecision = {
   stopFirst: false,
   steps: ['restore aside', 'swap', 'open'],
   pointOfNoReturn: 'open',
-  bounds: { lastCommitAtLeast: '2026-11-20T02:13:59Z', lsnAtLeast: null },
+  bounds: { maxLossSeconds: 300 },
   openWith: ['nas'],
   approvals,
   expiresAt: '2026-11-21T00:00:00Z',
@@ -41,7 +41,7 @@ describe('what a sheet says was decided', () => {
     const text = decisionSection(restore, key)
     for (const said of [
       '2026-11-20T02:14:00.000000Z, in-place',
-      'every commit up to 2026-11-20T02:13:59Z',
+      '5 min of commits at most',
       'restore aside → swap → open',
       '<dt>no way back after</dt><dd>open</dd>',
       'api on app1 (running)',

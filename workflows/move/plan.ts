@@ -5,8 +5,9 @@ import { fencePeople, isPlanned, type MoveDecision, type MoveProcedure } from '.
 import type { DatabaseObservation, TargetObservation } from '../../domain/target.ts'
 import { toMicros } from '../../domain/times.ts'
 import { firstLimits } from '../../domain/time-limits.ts'
-import { onSite, urgentOnHost } from '../activity-options.ts'
+import { onSite, promptOnSite, urgentOnHost } from '../activity-options.ts'
 import type { MoveInput } from '../messages.ts'
+import { unlessNobodyWorks } from '../nobody-works.ts'
 import { fail } from '../procedure.ts'
 import { planRecords } from './dns.ts'
 import { lookAtSource } from './source.ts'
@@ -31,10 +32,11 @@ export async function makeMovePlan(
   if (input.to && isPlanned(procedure))
     throw fail('InvalidInput', `a ${procedure} loses nothing, so it goes to no earlier moment; a failover does: muster failover`)
   const pinned = before?.decision ?? null
-  const scope = await onSite(site, 'control', before?.limits ?? firstLimits).scopeMove.executeWithOptions(
-    { summary: `from where to where ${input.system} moves` },
-    [{ system: input.system, procedure, configHash: pinned?.configHash ?? input.configHash ?? null, ...(input.breach && { suspects: input.breach.suspects }) }],
-  )
+  const asked = before ? onSite(site, 'control', before.limits) : promptOnSite(site, firstLimits)
+  const look = asked.scopeMove.executeWithOptions({ summary: `from where to where ${input.system} moves` }, [
+    { system: input.system, procedure, configHash: pinned?.configHash ?? input.configHash ?? null, ...(input.breach && { suspects: input.breach.suspects }) },
+  ])
+  const scope = await (before ? look : unlessNobodyWorks(site, look))
   const [observations, source, dns] = await Promise.all([
     observeDestination(input.system, scope),
     pinned ? null : lookAtSource(input.system, scope, [], input.breach === undefined && scope.fence.includes('agents')),

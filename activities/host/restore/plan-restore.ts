@@ -10,6 +10,7 @@ import type { ForecastFigures } from '../../../domain/forecast.ts'
 import type { RecoveryAmount } from '../../../domain/recovery-pace.ts'
 import type { DatabaseObservation, ServiceObservation, TreeObservation } from '../../../domain/target.ts'
 import { defaultTimeLimits } from '../../../domain/time-limits.ts'
+import { rightSite } from '../../../domain/right-site.ts'
 import { sha256Hex } from '../../../repository/signed-document.ts'
 import { type Agent, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
@@ -201,7 +202,8 @@ function modeOf({ into, back, move }: PlanRestoreInput): RestoreDecision['mode']
 function refuseOtherSite({ site: here }: Agent, { procedure, system, move }: PlanRestoreInput, { site }: ControlState): void {
   if (procedure === 'drill' || !site) return
   const right = move?.from ?? here
-  if (site.site !== right) throw new MusterError('NotActiveSite', `system "${system}" is active at site "${site.site}", not at "${right}"`)
+  if (site.site === right) return
+  throw new MusterError('NotActiveSite', `system "${system}" is active at site "${site.site}", not at "${right}"${move ? '' : `; ${rightSite(site.site)}`}`)
 }
 
 /** What may be ruled by somebody else is not restored to; beside it, or in quarantine, what was there may still be looked at. */
