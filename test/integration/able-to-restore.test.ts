@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
+import { runTool } from '../../adapters/process/run-tool.ts'
 import { explain, type ToldFailure } from '../../clients/cli/output.ts'
 import type { RestoreResult } from '../../workflows/messages.ts'
 import { databaseConfig } from '../support/database-config.ts'
@@ -61,6 +62,49 @@ describe('a plan, where the host could not restore what it names', function () {
       await plan()
     })
 
+  for (const component of ['database', 'uploads'])
+    it(`is refused where the identity does not open the backup of ${component}, naming it; a lent one is tried in its place`, async () => {
+      const identity = join(rig.base, 'keys', 'identity.txt')
+      const carried = join(rig.base, 'carried.txt')
+      const into = { components: [component], into: { directory: join(rig.base, 'beside') } }
+      await rename(identity, carried)
+      try {
+        const gone = await refused(into)
+        assert.deepEqual([gone.type, gone.exitCode], ['IdentityMissing', 11])
+        assert.ok(gone.message.startsWith(`host localhost cannot open backup `) && gone.message.includes(` of shop/${component}: `), gone.message)
+        assert.ok(
+          `${gone.message}; ${gone.hint}`.includes(`the age identity ${identity} cannot be read on this host; put an age identity of one of the recipients`),
+          gone.hint,
+        )
+        assert.deepEqual((await plan({ ...into, identityFile: carried })).forecast.warnings, [])
+        await runTool('age-keygen', ['-o', identity])
+        const other = await refused(into)
+        assert.equal(other.type, 'IdentityMissing')
+        assert.ok(other.message.includes(`no identity in ${identity} matched any of the recipients`), other.message)
+        await rm(identity)
+      } finally {
+        await rename(carried, identity)
+      }
+      assert.deepEqual((await plan(into)).forecast.warnings, [])
+    })
+
+  it('is made, and says that nobody could try, where the object that the identity is tried with is damaged', async () => {
+    const folder = join(rig.base, 'stores', 'local', 'backups', 'shop', 'uploads')
+    const paths = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.age')).map((name) => join(folder, name))
+    const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size))
+    const path = paths[sizes.indexOf(Math.min(...sizes))] ?? assert.fail('the backup has no object')
+    const bytes = await readFile(path)
+    await chmod(path, 0o600)
+    await writeFile(path, Buffer.alloc(bytes.length, 'x'))
+    try {
+      const { warnings } = (await plan({ components: ['uploads'], into: { directory: join(rig.base, 'beside') } })).forecast
+      assert.equal(warnings.length, 1, warnings.join('\n'))
+      assert.match(warnings[0] ?? '', /^whether the identity opens backup \S+ could not be tried: object \S+ fails its hash|age refused them/)
+    } finally {
+      await writeFile(path, bytes)
+    }
+  })
+
   it('warns where glibc or ICU is another than where the backup was made, and says what cannot be known', async () => {
     const path = process.env['PATH'] ?? ''
     process.env['PATH'] = `${join(rig.base, 'other-libraries')}:${path}`
@@ -86,6 +130,8 @@ async function prepare(base: string, { config }: TestCluster): Promise<void> {
   const programs = config.binDirectory ?? assert.fail('the cluster has no programs')
   await mkdir(join(base, 'bin'))
   for (const name of await readdir(programs)) await symlink(join(programs, name), join(base, 'bin', name))
+  await mkdir(join(base, 'uploads'))
+  await writeFile(join(base, 'uploads', 'logo.txt'), 'first')
   await mkdir(join(base, 'other-libraries'))
   const tell = (name: string, text: string) => writeFile(join(base, 'other-libraries', name), `#!/bin/sh\necho '${text}'\n`, { mode: 0o755 })
   await tell('getconf', 'glibc 2.19')
@@ -103,5 +149,6 @@ systems:
     components:
       database:
         ${databaseConfig(cluster).replace(/binDirectory: .*/, `binDirectory: ${base}/bin`)}
+      uploads: { type: files, paths: [${base}/uploads] }
 `
 }

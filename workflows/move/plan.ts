@@ -8,6 +8,7 @@ import { firstLimits } from '../../domain/time-limits.ts'
 import { onSite, urgentOnHost } from '../activity-options.ts'
 import type { MoveInput } from '../messages.ts'
 import { fail } from '../procedure.ts'
+import { proveOnOthers } from '../restore/prove-on-others.ts'
 import { planRecords } from './dns.ts'
 import { lookAtSource } from './source.ts'
 
@@ -59,11 +60,13 @@ export async function makeMovePlan(
     requester: input.requestedBy ?? 'unknown',
     expiresAt: input.expiresAt ?? null,
     configHash: scope.configHash,
+    ...(input.identityFile !== undefined && { identityFile: input.identityFile }),
     observations: observations.map((one) => (one.type === 'postgresql' ? withTail(one, scope.from, source?.databases ?? []) : one)),
     pinned,
     move: moveDecision(scope, input, dns.changes),
   }
-  const planned = await urgentOnHost(first, 'control', scope.limits).planRestore.executeWithOptions({ summary }, [request])
+  const made = await urgentOnHost(first, 'control', scope.limits).planRestore.executeWithOptions({ summary }, [request])
+  const planned = await proveOnOthers(made, { host: first, identityFile: input.identityFile ?? null, again: pinned !== null })
   // Beside the decision: whoever approves reads them with it.
   const plan = { ...planned, forecast: { ...planned.forecast, warnings: [...(scope.warnings ?? []), ...planned.forecast.warnings] } }
   return { plan, scope, dnsWarnings: dns.warnings, absent: source?.absent ?? [] }

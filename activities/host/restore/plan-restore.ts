@@ -65,7 +65,7 @@ export function planRestore(agent: Agent) {
     for (const name of names) {
       work.progress({ phase: name, doneBytes: plans.length, totalBytes: null })
       const plan = await planComponent(agent, config, system, state, input, name, plans, work, expiresAt)
-      plans.push(await whereAble(agent, config, input, plan))
+      plans.push(await whereAble(agent, config, input, plan, work))
     }
     refuseLoss(input, system, plans)
     const decision = decide(input, config, system, hash, expiresAt, plans)
