@@ -7,6 +7,7 @@ import { secondsBetween } from '../../domain/times.ts'
 import { observeSystem } from '../../repository/observe-system.ts'
 import { type Agent, systemOf } from '../agent.ts'
 import type { Work } from '../boundary.ts'
+import { kitReasons } from './judge-kit.ts'
 
 export interface Health {
   readonly configHash: string
@@ -64,14 +65,15 @@ export function judgeHealth(agent: Agent) {
       isRunning: (_run, endedAt) => secondsBetween(endedAt, now) < copyingSeconds,
     })
     const turns = turnsOf(config, input.system)
+    const failoverTo = system.failover ? otherSite(whole, input.system, agent.site) : null
     const { word, lostNowSeconds, reasons } = judgeSystem(config, observed)
     return {
       configHash: hash,
       word,
       lostNowSeconds,
-      reasons: reasons.slice(0, mostReasons),
+      reasons: [...reasons, ...(await kitReasons(agent, whole, failoverTo))].slice(0, mostReasons),
       lastProvenAt: proof.lastProven?.at ?? null,
-      failoverTo: system.failover ? otherSite(whole, input.system, agent.site) : null,
+      failoverTo,
       limits: config.limits ?? defaultTimeLimits,
       ...(turns.length > 0 && { contacts: turns }),
     }
