@@ -52,6 +52,8 @@ export interface Agent extends BoundaryDeps {
   store(config: Config, name: string): Promise<Store>
   /** Believed keys, from the first of the stores that answers. */
   verifier(config: Config): Promise<Verifier>
+  /** Believes control keys alone. */
+  controlVerifier(): Promise<Verifier>
   readonly cache: DocumentCache
   signer(): Promise<Signer>
   encryption(config: Config): Encryption

@@ -75,7 +75,10 @@ export interface PostgresqlManifest extends ManifestCommon {
     readonly segmentSizeBytes: number
     readonly pageChecksums: boolean
     readonly glibc: string
+    /** Of the collations, as the server tells it. */
     readonly icu?: string
+    /** Major version of the ICU library; absent where the server has none, and in backups of before it was noted. */
+    readonly icuLibrary?: string
     /** Uncompressed size of everything, as the server estimated it. */
     readonly dataSizeBytes: number
     /** Results of the configured checks at the time of the backup; numbers and times only. */

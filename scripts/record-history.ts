@@ -27,7 +27,7 @@ import {
 } from '../test/support/scripted-activities.ts'
 import { attestBy, fencedBy, fromStandby, oldSide, oldSideGone } from '../test/support/move-script.ts'
 import { madeAfterStop } from '../domain/move.ts'
-import { database, ruledUploads, shopBackupPlan, shopDrillPlan, shopRestorePlan, shopScript, shortLimits } from '../test/support/shop-script.ts'
+import { database, ruledUploads, uploads, shopBackupPlan, shopDrillPlan, shopRestorePlan, shopScript, shortLimits } from '../test/support/shop-script.ts'
 import { lookRecordings } from './look-recordings.ts'
 import { cancelAt, type Recording, roles, turns, unheard } from './recording.ts'
 import { runInTurn } from './run-in-turn.ts'
@@ -150,6 +150,11 @@ const recordings: Readonly<Record<string, Recording>> = {
   'restoreSystem.planned': { input: { planOnly: true }, id: 'plan/shop/1' },
   'restoreSystem.planned-forecast-stored': { input: { planOnly: true }, id: 'plan/shop/1' },
   'restoreSystem.planned-compared': { input: { planOnly: true }, id: 'plan/shop/1' },
+  'restoreSystem.planned-on-several-hosts': {
+    input: { planOnly: true },
+    id: 'plan/shop/1',
+    script: { planRestore: shopRestorePlan({ decision: { components: [database, { ...uploads, host: 'db2' }] } }) },
+  },
   'restoreSystem.succeeded': answerPlan({}),
   'restoreSystem.succeeded-with-rules': { script: { planRestore: shopRestorePlan({ decision: { components: [database, ruledUploads] } }) } },
   'restoreSystem.less-than-shown': {
@@ -402,7 +407,7 @@ async function main(asked: readonly string[]): Promise<void> {
   await mkdir(folder, { recursive: true })
   const wanted = names.filter(isWanted)
   if (wanted.length === 0) return
-  const stage = await openStage({ identity: recorder, sites: ['dr'] })
+  const stage = await openStage({ identity: recorder, sites: ['dr'], hosts: ['db2'] })
   try {
     for (const name of wanted) await record(stage, name, recordings[name] as Recording)
   } finally {

@@ -27,6 +27,7 @@ import { protectAgain, protectOld } from './restore/protect.ts'
 import { holdAtTarget, prefetchWal, restoreDatabaseAside, restoreTreeAside } from './restore/restore-aside.ts'
 import { keepSafetySet } from './restore/safety-set.ts'
 import { awaitHealthy, startService, stopService } from './restore/services.ts'
+import { proveRestorable } from './restore/prove-restorable.ts'
 import { runAfter } from './restore/run-after.ts'
 import { discardAside, keepNewerFiles, placeElsewhere, swapBack, swapIn } from './restore/swap.ts'
 import { saveTail } from './restore/tail.ts'
@@ -65,6 +66,7 @@ export function createHostActivities(agent: Agent) {
     probeService: atBoundary(agent, probeService(agent)),
     produceBackup: atBoundary(agent, produceBackup(agent)),
     promoteAside: atBoundary(agent, promoteAside(agent)),
+    proveRestorable: atBoundary(agent, proveRestorable(agent)),
     protectAgain: atBoundary(agent, protectAgain(agent)),
     protectOld: atBoundary(agent, protectOld(agent)),
     publishCopy: atBoundary(agent, publishCopy(agent)),

@@ -9,6 +9,7 @@ import { secondsBetween } from '../../domain/times.ts'
 import { observeSystem } from '../../repository/observe-system.ts'
 import { type Agent, systemOf } from '../agent.ts'
 import type { Work } from '../boundary.ts'
+import { kitReasons } from './judge-kit.ts'
 
 export interface Health {
   readonly configHash: string
@@ -71,14 +72,15 @@ export function judgeHealth(agent: Agent) {
     })
     const turns = turnsOf(config, input.system)
     const records = (system.dns ?? []).map(dnsRecordId)
+    const failoverTo = system.failover ? otherSite(whole, input.system, agent.site) : null
     const { word, lostNowSeconds, reasons } = judgeSystem(config, observed)
     return {
       configHash: hash,
       word,
       lostNowSeconds,
-      reasons: reasons.slice(0, mostReasons),
+      reasons: [...reasons, ...(await kitReasons(agent, whole, failoverTo))].slice(0, mostReasons),
       lastProvenAt: proof.lastProven?.at ?? null,
-      failoverTo: system.failover ? otherSite(whole, input.system, agent.site) : null,
+      failoverTo,
       limits: config.limits ?? defaultTimeLimits,
       ...(records.length > 0 && { dns: records, activeSite: state.site?.site ?? siteOfSystem(whole, input.system) }),
       ...(turns.length > 0 && { contacts: turns }),

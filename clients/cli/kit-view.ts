@@ -1,6 +1,6 @@
 /** A recovery kit in words: what it holds, what it lacks and why. */
 import { kitItemText } from '../../domain/recovery-kit.ts'
-import type { KitStatus } from '../recovery-kits.ts'
+import type { KitStatus } from '../../repository/view-kits.ts'
 
 export function kitLines({ site, madeAt, holds, lacks, stores, owed }: KitStatus): readonly string[] {
   const where = stores.length > 0 ? `in ${stores.join(', ')}` : 'in no store'

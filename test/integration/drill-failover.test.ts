@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
-import type { DrillResult } from '../../workflows/messages.ts'
+import type { DrillResult, MonitorHealthResult } from '../../workflows/messages.ts'
 import { addresses } from '../support/dns-rig.ts'
 import { startTemporal } from '../support/rig.ts'
 import { createTwoSites, type TwoSites } from '../support/two-sites.ts'
@@ -72,6 +72,23 @@ describe('a drill of a failover, on real parts', function () {
       await writeFile(file, right, { mode: 0o600 })
     }
     assert.equal((await run<DrillResult>('drill', 'dr', { kind: 'failover' })).outcome, 'succeeded')
+  })
+
+  it('is not ready, says the health of the system, where no store has the recovery kit of the other site', async () => {
+    const kits = async () => (await run<MonitorHealthResult>('monitorHealth', 'primary')).reasons.filter(({ text }) => text.includes('recovery kit'))
+    assert.deepEqual(await kits(), [])
+    const places = ['near', 'offsite'].map((store) => join(sites.installation.base, 'stores', store, 'recovery-kits'))
+    for (const place of places) await rename(place, `${place}.away`)
+    try {
+      const [reason, ...others] = await kits()
+      assert.deepEqual(
+        [reason?.word, reason?.text, reason?.next, others],
+        ['degraded', 'a failover to dr is not ready: no store has a recovery kit of it', 'muster apply, where the keys and secrets are', []],
+      )
+    } finally {
+      for (const place of places) await rename(`${place}.away`, place)
+    }
+    assert.deepEqual(await kits(), [])
   })
 
   it('is refused at the site where the system is, and scheduled at the other', async () => {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { kitReasons } from '../../activities/site/judge-kit.ts'
 import type { DoctorFinding } from '../../clients/cli/desk.ts'
+import { createAgent } from '../../wiring/agent.ts'
 import { examine } from '../../wiring/doctor.ts'
 import { keyFiles } from '../../wiring/places.ts'
 import { createInstallation, type Installation } from '../support/installation.ts'
@@ -99,6 +101,37 @@ describe('recovery kit', function () {
       (await findings('warning')).map((one) => one.split(':')[0]),
       ['lacks env', 'lacks file'],
     )
+  })
+
+  it('counts for the readiness of a failover: that there is none, what it lacks, and that no store has it whole', async () => {
+    const { base, alpha } = installation
+    const licence = join(base, 'secrets', 'licence')
+    const stored = (store: string, name: string) => join(base, 'stores', store, 'recovery-kits', 'dr', name)
+    const agent = await createAgent({ places: alpha, host: 'alpha', site: 'primary' })
+    const texts = async (site: string | null) => (await kitReasons(agent, (await agent.config(null)).whole, site)).map(({ text }) => text)
+    await rm(licence)
+    await apply()
+    assert.deepEqual([await texts('primary'), await texts(null)], [[], []])
+    assert.deepEqual(await texts('dr'), [`a failover to dr is not ready: its recovery kit lacks file:${licence}`])
+    // Names of the same second are in no order.
+    const [lacking] = await kitsIn('near')
+    await writeFile(licence, 'licence one')
+    await apply()
+    assert.deepEqual(await texts('dr'), [])
+    const known = await kitsIn('near')
+    const isNew = (name: string) => !known.includes(name)
+    const whole = known.find((name) => name !== lacking) ?? ''
+    await rm(stored('near', whole))
+    assert.deepEqual(await texts('dr'), [], 'one store is enough')
+    // Two documents from then on: the key of beta is only in the older one.
+    await rename(join(alpha.keys, keyFiles.host('beta')), join(base, 'moved-away'))
+    await writeFile(licence, 'licence two')
+    await apply()
+    await rm(stored('near', whole))
+    await rm(stored('offsite', (await kitsIn('offsite')).find(isNew) ?? ''))
+    assert.deepEqual(await texts('dr'), ['a failover to dr is not ready: its recovery kit is whole in no store: near, offsite'])
+    for (const store of ['near', 'offsite']) await rm(join(base, 'stores', store, 'recovery-kits'), { recursive: true })
+    assert.deepEqual(await texts('dr'), ['a failover to dr is not ready: no store has a recovery kit of it'])
   })
 
   it('is brought to a store that was out, and made anew beside one that was changed', async () => {

@@ -370,6 +370,7 @@ const named: { readonly [N in ActivityName]: true } = {
   prefetchWal: true,
   produceBackup: true,
   promoteAside: true,
+  proveRestorable: true,
   protectAgain: true,
   protectOld: true,
   publishCopy: true,

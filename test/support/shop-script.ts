@@ -361,6 +361,7 @@ export function shopScript(changes: Partial<Script> = {}): Script {
     giveBack: ({ from }) => ({ site: from }),
     observeTargets: () => [],
     planRestore: shopRestorePlan(),
+    proveRestorable: () => ({ warnings: [] }),
     restoreDatabaseAside: () => ({ restoredBytes: 10_000_000, seconds: 1.5 }),
     restoreTreeAside: () => ({ restoredBytes: 2_000_000, seconds: 0.5 }),
     prefetchWal: () => ({ segments: 2, untilLsn: '0/5000000', lastCommitAt: '2026-11-21T02:14:00.000000Z', sizeBytes: 32_000_000 }),

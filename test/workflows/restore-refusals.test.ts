@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
 import { endOf, failing, openStage, type Play, type Stage, until, untilCancelled, untilPhase } from '../support/scripted-activities.ts'
-import { database, shopRestorePlan, shopScript, shortLimits } from '../support/shop-script.ts'
+import { database, uploads, shopRestorePlan, shopScript, shortLimits } from '../support/shop-script.ts'
 
 const base = shopScript()
 const changes = ['stopService', 'stopDatabase', 'restoreDatabaseAside', 'restoreTreeAside', 'swapIn', 'openDatabase'] as const
@@ -12,7 +12,7 @@ describe('a restore that is only planned or is refused', function () {
   let runs = 0
 
   before(async () => {
-    stage = await openStage()
+    stage = await openStage({ hosts: ['db2'] })
   })
   after(() => stage?.close())
 
@@ -36,6 +36,26 @@ describe('a restore that is only planned or is refused', function () {
     const [difference] = plan.differences ?? []
     assert.deepEqual([outcome, difference?.component, difference?.key], ['succeeded', 'uploads', ''])
     assert.match(difference?.problem ?? '', /no agent took the step/)
+  })
+
+  it('asks every other host that restores whether it could, and shows with the plan what they say', async () => {
+    const components = [database, { ...uploads, host: 'db2' }]
+    const play = stage.play({
+      ...base,
+      planRestore: shopRestorePlan({ decision: { components } }),
+      proveRestorable: () => ({ warnings: ['uploads: could not be tried'] }),
+    })
+    const input = { system: play.system, planOnly: true, identityFile: '/media/usb/identity.txt' }
+    const { plan } = (await (await start('restoreSystem', input)).result()) as RestoreResult
+    assert.deepEqual(plan.forecast.warnings, ['uploads: could not be tried'])
+    const [asked, ...more] = play.calls('proveRestorable')
+    assert.deepEqual([asked?.queue, more], ['muster-host-db2-urgent', []])
+    assert.deepEqual(asked?.input, {
+      system: play.system,
+      configHash: plan.decision.configHash,
+      identityFile: '/media/usb/identity.txt',
+      backups: [{ component: 'uploads', backup: uploads.backup, fromStore: 'local' }],
+    })
   })
 
   it('hands everything that was asked for to the plan', async () => {
@@ -178,13 +198,13 @@ describe('a restore that is only planned or is refused', function () {
     assert.match(end.message, /there is no workflow "restoreSytem"; there are: backupSystem, archiveWal, restoreSystem, recoverToPointInTime/)
   })
 
-  it('ends with AgentAbsent, and names the step, when no agent takes it', async () => {
+  it('ends with AgentAbsent, and names the step, when a host that restores has no agent to try it', async () => {
     const components = [{ ...database, host: 'db9' }]
     const play = stage.play({ ...base, planRestore: shopRestorePlan({ decision: { components }, limits: { agentSeconds: 0.3 } }) })
     const startedAt = Date.now()
     const end = await endOf(await start('restoreSystem', { system: play.system }, `target/${play.system}`))
     assert.equal(end.type, 'AgentAbsent')
-    assert.match(end.message, /no agent took the step: (restoreDatabaseAside|prefetchWal)/)
+    assert.match(end.message, /no agent took the step: proveRestorable/)
     nothingChanged(play)
     // Nothing was stopped: the target is not held until an agent comes to remove what may have been restored.
     assert.ok(Date.now() - startedAt < 10_000, 'the run waited for an agent although nothing had to be given back')

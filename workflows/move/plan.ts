@@ -9,6 +9,7 @@ import { onSite, promptOnSite, urgentOnHost } from '../activity-options.ts'
 import type { MoveInput } from '../messages.ts'
 import { unlessNobodyWorks } from '../nobody-works.ts'
 import { fail } from '../procedure.ts'
+import { proveOnOthers } from '../restore/prove-on-others.ts'
 import { planRecords } from './dns.ts'
 import { lookAtSource } from './source.ts'
 
@@ -61,11 +62,13 @@ export async function makeMovePlan(
     requester: input.requestedBy ?? 'unknown',
     expiresAt: input.expiresAt ?? null,
     configHash: scope.configHash,
+    ...(input.identityFile !== undefined && { identityFile: input.identityFile }),
     observations: observations.map((one) => (one.type === 'postgresql' ? withTail(one, scope.from, source?.databases ?? []) : one)),
     pinned,
     move: moveDecision(scope, input, dns.changes),
   }
-  const planned = await urgentOnHost(first, 'control', scope.limits).planRestore.executeWithOptions({ summary }, [request])
+  const made = await urgentOnHost(first, 'control', scope.limits).planRestore.executeWithOptions({ summary }, [request])
+  const planned = await proveOnOthers(made, { host: first, identityFile: input.identityFile ?? null, again: pinned !== null })
   // Beside the decision: whoever approves reads them with it.
   const plan = { ...planned, forecast: { ...planned.forecast, warnings: [...(scope.warnings ?? []), ...planned.forecast.warnings] } }
   return { plan, scope, dnsWarnings: dns.warnings, absent: source?.absent ?? [] }

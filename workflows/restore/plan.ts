@@ -5,6 +5,7 @@ import { defaultTimeLimits, firstLimits } from '../../domain/time-limits.ts'
 import type { TargetObservation } from '../../domain/target.ts'
 import { onSite, urgentOnHost } from '../activity-options.ts'
 import { fail } from '../procedure.ts'
+import { proveOnOthers } from './prove-on-others.ts'
 
 export type PlanRequest = Omit<PlanRestoreInput, 'observations' | 'pinned'>
 
@@ -33,5 +34,6 @@ export async function makePlan(site: string, request: PlanRequest, before: Resto
   const input = { ...request, configHash: scope.configHash, observations, pinned }
   const [first] = scope.hosts
   if (first === undefined) throw fail('NothingToDo', `system "${request.system}" has nothing to restore`)
-  return urgentOnHost(first, 'control', limits).planRestore.executeWithOptions({ summary }, [input])
+  const plan = await urgentOnHost(first, 'control', limits).planRestore.executeWithOptions({ summary }, [input])
+  return proveOnOthers(plan, { host: first, identityFile: request.identityFile ?? null, again: pinned !== null })
 }

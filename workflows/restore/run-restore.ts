@@ -165,6 +165,7 @@ function requestOf(input: RestoreInput): Omit<PlanRequest, 'procedure' | 'target
     expiresAt: input.expiresAt ?? null,
     requester: input.requestedBy ?? 'unknown',
     configHash: input.configHash ?? null,
+    ...(input.identityFile !== undefined && { identityFile: input.identityFile }),
   }
 }
 

@@ -14,6 +14,7 @@ import { rightSite } from '../../../domain/right-site.ts'
 import { sha256Hex } from '../../../repository/signed-document.ts'
 import { type Agent, systemOf } from '../../agent.ts'
 import type { Work } from '../../boundary.ts'
+import { whereAble } from './able-here.ts'
 import { planDatabase } from './plan-database.ts'
 import { takeForecast } from './take-forecast.ts'
 import { lossBeyond } from './loss-beyond.ts'
@@ -51,7 +52,7 @@ export interface ComponentLoss {
  * Idempotent: yes; with `pinned` it takes free choices from the approved decision. Made again, it leaves one more forecast.
  * Heartbeat: each component planned.
  * Fails with: UnknownName, NotActiveSite, BackupNotFound, RecoveryTargetUnreachable, TargetRunning,
- *   TargetNotEmpty, WrongTarget, NotEnoughSpace, IdentityMissing, NotSupported.
+ *   TargetNotEmpty, WrongTarget, NotEnoughSpace, IdentityMissing, NotSupported, PreconditionFailed, ToolTooOld.
  */
 export function planRestore(agent: Agent) {
   return async (input: PlanRestoreInput, work: Work): Promise<RestorePlan> => {
@@ -65,7 +66,8 @@ export function planRestore(agent: Agent) {
     const plans: ComponentPlan[] = []
     for (const name of names) {
       work.progress({ phase: name, doneBytes: plans.length, totalBytes: null })
-      plans.push(await planComponent(agent, config, system, state, input, name, plans, work, expiresAt))
+      const plan = await planComponent(agent, config, system, state, input, name, plans, work, expiresAt)
+      plans.push(await whereAble(agent, config, input, plan, work))
     }
     const decision = decide(input, config, system, hash, expiresAt, plans)
     const decisionHash = sha256Hex(decisionText(decision))

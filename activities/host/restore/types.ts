@@ -27,6 +27,8 @@ export interface PlanRestoreInput {
   readonly expiresAt: string | null
   /** Host that restores, where it is another than the component's; only elsewhere. */
   readonly onHost?: string
+  /** A file with an age identity on the hosts that restore, instead of the configured one. */
+  readonly identityFile?: string | null
   /** Only of a move. */
   readonly move?: MoveDecision
   readonly configHash: string | null

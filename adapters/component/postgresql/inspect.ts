@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { MusterError } from '../../../domain/failures.ts'
-import { runTool } from '../../process/run-tool.ts'
+import { readGlibc } from './collation.ts'
 import { type ConnectionTarget, withConnection } from './connection.ts'
 import { linkedWalDirectory } from './data-directory.ts'
 import { foreignServersOf } from './foreign-servers.ts'
@@ -141,11 +141,6 @@ async function readTablespaces(client: pg.Client): Promise<{ readonly oid: numbe
 async function readDatabases(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ datname: string }>('select datname from pg_database where datallowconn order by 1')
   return rows.map(({ datname }) => datname)
-}
-
-async function readGlibc(): Promise<string> {
-  const { stdout } = await runTool('getconf', ['GNU_LIBC_VERSION'], { okExitCodes: [0, 1], timeoutSeconds: 10 })
-  return stdout.replace('glibc', '').trim() || 'unknown'
 }
 
 function monitorMissing(instance: PostgresqlInstance): MusterError {

@@ -2,6 +2,8 @@
  * The `postgresql` component as the activities see it: base backups, restores, recovery in
  * quarantine, control of the server, and the WAL shipper of the host.
  */
+import { readCollationLibraries } from './collation.ts'
+import { assertRestorePrograms } from './restore-programs.ts'
 import { runChecks } from './checks.ts'
 import { proveOpen, startClosed } from './closed.ts'
 import { inspectDataDirectory, linkedTablespaces, linkedWalDirectory } from './data-directory.ts'
@@ -31,6 +33,7 @@ import { assertKeptOut, ownYoungTablespaces } from './young-tablespaces.ts'
 export const postgresql = {
   assertKeptOut,
   assertPortFree,
+  assertRestorePrograms,
   awaitHeld,
   clearRecoverySettings,
   commitsAfter,
@@ -51,6 +54,7 @@ export const postgresql = {
   proveOpen,
   quarantineIsolates,
   reachesOut,
+  readCollationLibraries,
   restoreBaseBackup,
   runChecks,
   setRolePassword,

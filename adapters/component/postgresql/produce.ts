@@ -6,13 +6,14 @@ import type { PostgresqlManifest } from '../../../domain/repository-format.ts'
 import { runTool } from '../../process/run-tool.ts'
 import type { ObjectSink, WorkOptions } from '../component.ts'
 import { BaseBackupMessages } from './base-backup-messages.ts'
+import { readCollationLibraries } from './collation.ts'
 import { connectionArguments } from './connection.ts'
 import { countedFile } from './counted-stream.ts'
 import { type ServerFacts, inspectServer } from './inspect.ts'
 import { type PostgresqlInstance, assertReachable, nameOf, osUserOf } from './instance.ts'
 import { readWalRange } from './manifest-wal-range.ts'
 import { chownTo } from './owned-files.ts'
-import { type Program, findClientProgram } from './programs.ts'
+import { type Program, findClientProgram, majorOf } from './programs.ts'
 
 export interface BaseBackup {
   /** All of the manifest's part but what the caller knows: incarnation and checks. */
@@ -47,8 +48,9 @@ export async function produceBaseBackup(
     const wal = await readWalRange(join(work, 'backup_manifest'))
     for (const archive of archives) await handOver(work, archive, sink, options)
     const dataSizeBytes = totalBytes ?? facts.dataSizeBytes
+    const libraries = await readCollationLibraries(instance, majorOf(facts.serverVersion))
     return {
-      postgresql: { ...manifestFacts(facts), ...wal, dataSizeBytes },
+      postgresql: { ...manifestFacts(facts), ...libraries, ...wal, dataSizeBytes },
       tools: { pg_basebackup: program.versionText },
     }
   } finally {
