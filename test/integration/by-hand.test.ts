@@ -17,8 +17,10 @@ import { createRig, type Rig, startTemporal } from '../support/rig.ts'
 
 const page = join(import.meta.dirname, '..', '..', 'docs', 'repository-format.md')
 
-/** What the page promises to need besides PostgreSQL; nothing else is found on PATH. */
-const standardPath = '/usr/bin:/bin'
+/** What a machine has by itself: a folder of links, since Node may be installed among them. */
+let standardPath = ''
+/** Not needed, so not there. */
+const ours = /^(node|nodejs|npm|npx|corepack|temporal.*|muster.*)$/
 
 describe('restore by hand, with the commands of docs/repository-format.md', function () {
   this.timeout(180_000)
@@ -33,6 +35,7 @@ describe('restore by hand, with the commands of docs/repository-format.md', func
 
   before(async () => {
     blocks = await blocksOf(page)
+    standardPath = await programsWithoutOurs()
     await needPrograms('jq', 'age', 'zstd', 'tar', 'ssh-keygen', 'sha256sum')
     env = await startTemporal()
     cluster = await createCluster({ tablespace: true })
@@ -71,6 +74,18 @@ describe('restore by hand, with the commands of docs/repository-format.md', func
     await rig?.stop()
     await cluster?.destroy()
     await env?.teardown()
+    await rm(standardPath, { recursive: true, force: true })
+  })
+
+  it('finds neither Node nor Temporal nor Muster on its PATH', async () => {
+    for (const name of ['node', 'npm', 'temporal', 'muster']) {
+      const found = await bash(`command -v ${name} || true`, {
+        cwd: tmpdir(),
+        user: undefined,
+        env: { PATH: `${standardPath}:${cluster.config.binDirectory}` },
+      })
+      assert.equal(found.trim(), '')
+    }
   })
 
   it('runs every marked block of the page', () => {
@@ -239,6 +254,13 @@ describe('restore by hand, with the commands of docs/repository-format.md', func
     return rows.map(({ n }) => n)
   }
 })
+
+async function programsWithoutOurs(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-programs-'))
+  await chmod(folder, 0o755)
+  for (const name of await readdir('/usr/bin')) if (!ours.test(name)) await symlink(join('/usr/bin', name), join(folder, name))
+  return folder
+}
 
 async function needPrograms(...names: readonly string[]): Promise<void> {
   for (const name of names) {

@@ -89,6 +89,10 @@ export interface ShopPlan {
   readonly contacts?: RestorePlan['contacts']
   /** Where the newest commit that comes back is; and where it is when the plan is made again. */
   readonly promised?: { readonly lsn: string; readonly againLsn: string }
+  /** Later WAL was found at the old side. */
+  readonly tail?: true
+  /** What has to be accepted before a move begins. */
+  readonly beyond?: string
   /** Until an approval is waited for. */
   readonly expirySeconds?: number
 }
@@ -107,7 +111,14 @@ export function shopRestorePlan(shop: ShopPlan = {}): (input: PlanRestoreInput) 
         takenAt: '2026-11-21T02:20:00.000Z',
         omitted: 0,
         recoveryPoint: [
-          { component: 'database', at: '2026-11-21T02:14:00.000000Z', ...promisedLsn(shop, input.pinned !== null), skewSeconds: 0, why: 'asked for' },
+          {
+            component: 'database',
+            at: '2026-11-21T02:14:00.000000Z',
+            ...promisedLsn(shop, input.pinned !== null),
+            ...(shop.tail && { tail: true as const }),
+            skewSeconds: 0,
+            why: 'asked for',
+          },
         ],
         newestReachableAt: '2026-11-21T02:20:00.000000Z',
         loss: { now: 'about 30 s', afterTail: 'nothing that was committed', nowSeconds: 30, afterTailSeconds: 0 },
@@ -116,6 +127,7 @@ export function shopRestorePlan(shop: ShopPlan = {}): (input: PlanRestoreInput) 
         durationBasis: 'assumed',
         space: [{ path: '/srv/shop', neededBytes: 50_000_000, freeBytes: 900_000_000 }],
         storesOut: [],
+        ...(shop.beyond !== undefined && !input.move?.acceptLoss && { beyond: shop.beyond }),
         warnings: [],
       },
       limits: { ...shortLimits, ...shop.limits },

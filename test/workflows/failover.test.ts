@@ -158,6 +158,70 @@ describe('a failover', function () {
     assert.equal((await handle.describe()).memo?.['outcome'], 'rolled-back')
   })
 
+  describe('whose old host dies after the plan found WAL there', () => {
+    const planRestore = shopRestorePlan({ tail: true })
+    /** Seen when the plan is made; then silent so many times. */
+    const dying = (silent: number): Script['observeTargets'] => {
+      let looks = 0
+      return (input, attempt) => {
+        if (input.components.includes('uploads')) return oldSide(input, attempt)
+        looks += 1
+        return looks > 1 && looks <= 1 + silent ? oldSideGone(input, attempt) : oldSide(input, attempt)
+      }
+    }
+    const answer = (handle: WorkflowHandle, action: string) =>
+      handle.executeUpdate('correct', { args: [{ action, person: 'bob', reason: 'its disk is gone' }] })
+
+    it('asks whether to go on without it, and does when a person says so', async () => {
+      const { play, handle } = await begin({ planRestore, observeTargets: dying(99) })
+      await attestBy('alice', 'bob')(handle)
+      await untilPhase(handle, 'paused: lost tail')
+      assert.deepEqual(play.order('takeOver'), [], 'nothing is decided yet')
+      const told = play.calls('notifyPeople').at(-1)?.input.notice
+      assert.match(told?.body ?? '', /it could not be saved: database comes back to 2026-11-21T02:14:00.000000Z only/)
+      assert.match(told?.body ?? '', /muster resume .* --accept-loss --reason TEXT/)
+      await answer(handle, 'acceptLoss')
+      assert.equal(((await handle.result()) as MoveResult).outcome, 'succeeded')
+      assert.deepEqual(play.order('saveTail'), [])
+    })
+
+    it('saves it after all when the host is back, and a person says to try again', async () => {
+      const { play, handle } = await begin({ planRestore, observeTargets: dying(1) })
+      await attestBy('alice', 'bob')(handle)
+      await untilPhase(handle, 'paused: lost tail')
+      await answer(handle, 'retry')
+      assert.equal(((await handle.result()) as MoveResult).outcome, 'succeeded')
+      assert.deepEqual(play.order('saveTail', 'replayTail', 'takeOver'), ['saveTail database', 'replayTail database', 'takeOver'])
+    })
+
+    it('is rolled back when a person gives up, and asks nobody where the loss was accepted before', async () => {
+      const { handle } = await begin({ planRestore, observeTargets: dying(99) })
+      await attestBy('alice', 'bob')(handle)
+      await untilPhase(handle, 'paused: lost tail')
+      await answer(handle, 'giveUp')
+      const end = await endOf(handle)
+      assert.equal(end.type, 'OutOfBounds')
+      assert.match(end.message, /bob gave up: its disk is gone; the plan found WAL at the old side/)
+      const accepted = await begin({ planRestore, observeTargets: dying(99) }, { acceptLoss: true })
+      await attestBy('alice', 'bob')(accepted.handle)
+      assert.equal(((await accepted.handle.result()) as MoveResult).outcome, 'succeeded')
+    })
+  })
+
+  it('that would lose more than it may is shown, and begins only when somebody accepts it', async () => {
+    const planRestore = shopRestorePlan({ beyond: 'database: commits after 02:14: up to 1 h of commits would be lost, and maxLoss is 5 min' })
+    const shown = await begin({ planRestore, observeTargets: oldSide }, { planOnly: true })
+    assert.match(((await shown.handle.result()) as MoveResult).plan.forecast.beyond ?? '', /maxLoss is 5 min/)
+    const refused = await begin({ planRestore, observeTargets: oldSide })
+    const end = await endOf(refused.handle)
+    assert.equal(end.type, 'OutOfBounds')
+    assert.match(end.message, /up to 1 h of commits would be lost, and maxLoss is 5 min. Accept it: muster failover .* --accept-loss/)
+    assert.deepEqual(refused.play.order('restoreDatabaseAside', ...touching), [])
+    const accepted = await begin({ planRestore, observeTargets: oldSide }, { acceptLoss: true })
+    const result = (await accepted.handle.result()) as MoveResult
+    assert.deepEqual([result.outcome, result.plan.decision.move?.acceptLoss], ['succeeded', true])
+  })
+
   it('asks a person about a name server without the new answer, and puts the record back when they give up', async () => {
     const { play, handle } = await begin({
       observeTargets: oldSide,

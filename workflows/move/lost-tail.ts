@@ -13,6 +13,7 @@ export async function acceptLostTails(context: MoveContext): Promise<void> {
   if (moveOf(context).acceptLoss) return
   for (let lost = lostTails(context); lost.length > 0; lost = lostTails(context)) {
     const problem = `the plan found WAL at the old side that is not stored yet, and it could not be saved: ${lost.join('; ')}`
+    context.board.phase('paused: lost tail')
     const body = `${problem}. Where the old host can be reached again, its tail can still be saved; what is lost otherwise is there for muster diverged.`
     const answer = await askCorrection(context, { subject: `${context.title} would lose the tail`, problem, body, allowed: ['retry', 'acceptLoss', 'giveUp'] })
     if (answer.action === 'acceptLoss') return
