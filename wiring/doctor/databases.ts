@@ -63,7 +63,7 @@ async function examineDatabase(
 }
 
 /** The server's user writes its password file and staging below the state directory. */
-async function examineScratch(instance: PostgresqlInstance, directory: string): Promise<void> {
+export async function examineScratch(instance: PostgresqlInstance, directory: string): Promise<void> {
   await prepareRunDirectory(instance).catch(async (error: unknown) => {
     const closed = await closedToOthers(directory)
     if (!(error instanceof MusterError) || closed === null) throw error
@@ -74,7 +74,8 @@ async function examineScratch(instance: PostgresqlInstance, directory: string): 
   })
 }
 
-async function examinePlace(findings: Findings, about: string, { dataDirectory }: PostgresqlComponentConfig): Promise<void> {
+/** What of the place of a data directory would hinder a restore. */
+export async function examinePlace(findings: Findings, about: string, { dataDirectory }: PostgresqlComponentConfig): Promise<void> {
   const [here, above] = await Promise.all([stat(dataDirectory).catch(() => null), stat(dirname(dataDirectory)).catch(() => null)])
   if (here && above && here.dev !== above.dev) {
     findings.warning(
