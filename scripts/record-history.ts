@@ -25,7 +25,7 @@ import {
   untilPhase,
   when,
 } from '../test/support/scripted-activities.ts'
-import { attestBy, fencedBy, fromStandby, oldSide, oldSideGone } from '../test/support/move-script.ts'
+import { attestBy, fencedBy, fromStandby, oldSide, oldSideDying, oldSideGone } from '../test/support/move-script.ts'
 import { madeAfterStop } from '../domain/move.ts'
 import { database, ruledUploads, uploads, shopBackupPlan, shopDrillPlan, shopRestorePlan, shopScript, shortLimits } from '../test/support/shop-script.ts'
 import { lookRecordings } from './look-recordings.ts'
@@ -252,6 +252,17 @@ const recordings: Readonly<Record<string, Recording>> = {
     script: { observeTargets: oldSide, planRestore: fromStandby, holdAtTarget: failingTimes(1, 'RestoreFailed', 'the copy does not start', base.holdAtTarget) },
   },
   'failover.rolled-back-from-standby': { script: { observeTargets: oldSide, planRestore: fromStandby, checkRestored: broken } },
+  'failover.lost-tail-accepted': {
+    script: { observeTargets: oldSideDying(99), planRestore: shopRestorePlan({ tail: true }) },
+    meanwhile: async (handle) => {
+      await attestBy('alice', 'bob')(handle)
+      await untilPhase(handle, 'paused: lost tail')
+      await handle.executeUpdate('correct', { args: [{ action: 'acceptLoss', person: 'bob', reason: 'its disk is gone' }] })
+    },
+  },
+  'failover.loss-not-accepted': {
+    script: { observeTargets: oldSide, planRestore: shopRestorePlan({ beyond: 'database: up to 1 h of commits would be lost, and maxLoss is 5 min' }) },
+  },
   'failover.plan-failed': { script: { scopeMove: failing('WrongTarget', 'system "shop" is active at site dr already') } },
   'failover.refused-id': { id: 'my-failover' },
   'failover.rejected': answerPlan({ decision: 'reject', note: 'the site is not lost' }),

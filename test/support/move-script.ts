@@ -39,6 +39,16 @@ export const oldSide: Script['observeTargets'] = (input) =>
 /** Nobody answers there. */
 export const oldSideGone: Script['observeTargets'] = (input) => (isDestination(input) ? [] : failing('AgentAbsent', 'no agent took the step: observeTargets')())
 
+/** Seen when the plan is made; then silent so many times. */
+export function oldSideDying(silent: number): Script['observeTargets'] {
+  let looks = 0
+  return (input, attempt) => {
+    if (isDestination(input)) return []
+    looks += 1
+    return looks > 1 && looks <= 1 + silent ? oldSideGone(input, attempt) : oldSide(input, attempt)
+  }
+}
+
 export function fencedBy(...fence: MoveScope['fence']): Script['scopeMove'] {
   return async (input, attempt) => ({ ...(await base.scopeMove(input, attempt)), fence })
 }

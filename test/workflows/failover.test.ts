@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { WorkflowHandle } from '@temporalio/client'
 import { madeAfterStop } from '../../domain/move.ts'
 import type { MoveResult } from '../../workflows/messages.ts'
-import { attestBy, fencedBy, fromStandby, oldSide, oldSideGone } from '../support/move-script.ts'
+import { attestBy, fencedBy, fromStandby, oldSide, oldSideDying, oldSideGone } from '../support/move-script.ts'
 import {
   type ActivityName,
   endOf,
@@ -160,20 +160,11 @@ describe('a failover', function () {
 
   describe('whose old host dies after the plan found WAL there', () => {
     const planRestore = shopRestorePlan({ tail: true })
-    /** Seen when the plan is made; then silent so many times. */
-    const dying = (silent: number): Script['observeTargets'] => {
-      let looks = 0
-      return (input, attempt) => {
-        if (input.components.includes('uploads')) return oldSide(input, attempt)
-        looks += 1
-        return looks > 1 && looks <= 1 + silent ? oldSideGone(input, attempt) : oldSide(input, attempt)
-      }
-    }
     const answer = (handle: WorkflowHandle, action: string) =>
       handle.executeUpdate('correct', { args: [{ action, person: 'bob', reason: 'its disk is gone' }] })
 
     it('asks whether to go on without it, and does when a person says so', async () => {
-      const { play, handle } = await begin({ planRestore, observeTargets: dying(99) })
+      const { play, handle } = await begin({ planRestore, observeTargets: oldSideDying(99) })
       await attestBy('alice', 'bob')(handle)
       await untilPhase(handle, 'paused: lost tail')
       assert.deepEqual(play.order('takeOver'), [], 'nothing is decided yet')
@@ -186,7 +177,7 @@ describe('a failover', function () {
     })
 
     it('saves it after all when the host is back, and a person says to try again', async () => {
-      const { play, handle } = await begin({ planRestore, observeTargets: dying(1) })
+      const { play, handle } = await begin({ planRestore, observeTargets: oldSideDying(1) })
       await attestBy('alice', 'bob')(handle)
       await untilPhase(handle, 'paused: lost tail')
       await answer(handle, 'retry')
@@ -195,14 +186,14 @@ describe('a failover', function () {
     })
 
     it('is rolled back when a person gives up, and asks nobody where the loss was accepted before', async () => {
-      const { handle } = await begin({ planRestore, observeTargets: dying(99) })
+      const { handle } = await begin({ planRestore, observeTargets: oldSideDying(99) })
       await attestBy('alice', 'bob')(handle)
       await untilPhase(handle, 'paused: lost tail')
       await answer(handle, 'giveUp')
       const end = await endOf(handle)
       assert.equal(end.type, 'OutOfBounds')
       assert.match(end.message, /bob gave up: its disk is gone; the plan found WAL at the old side/)
-      const accepted = await begin({ planRestore, observeTargets: dying(99) }, { acceptLoss: true })
+      const accepted = await begin({ planRestore, observeTargets: oldSideDying(99) }, { acceptLoss: true })
       await attestBy('alice', 'bob')(accepted.handle)
       assert.equal(((await accepted.handle.result()) as MoveResult).outcome, 'succeeded')
     })
