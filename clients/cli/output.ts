@@ -52,6 +52,9 @@ export interface ToldFailure {
   readonly exitCode: number
 }
 
+/** What the server says of an update that a run had accepted, and did not come to answer. */
+const endedMeanwhile = 'AcceptedUpdateCompletedWorkflow'
+
 /** What an error is to a person: type, what happened, what to do. Looks through the wrappers of Temporal's client. */
 export function explain(error: unknown): ToldFailure {
   for (let one: unknown = error; one instanceof Error; one = one.cause) {
@@ -61,6 +64,7 @@ export function explain(error: unknown): ToldFailure {
       const [detail] = 'details' in one && Array.isArray(one.details) ? (one.details as { hint?: string }[]) : []
       return told(type, one.message, detail?.hint)
     }
+    if (type === endedMeanwhile) return told('PreconditionFailed', 'the run ended before it took the answer', 'muster status shows what runs')
     const known = ofTemporal(one)
     if (known) return known
   }
