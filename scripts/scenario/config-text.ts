@@ -5,6 +5,7 @@ import type { Zone } from './name-servers.ts'
 import { addresses } from './network.ts'
 import type { Mode } from './options.ts'
 import type { Person } from './people.ts'
+import { trapSql } from './roll-back.ts'
 import type { ScenarioPlaces, SiteName } from './places.ts'
 import type { Vault } from './third-place.ts'
 
@@ -60,7 +61,7 @@ ${databaseAt(places, 'primary', '        ')}
         runAs: ${serverUser}
         checkpoint: fast
         wal: { shipEvery: ${shipEverySeconds}s }
-        checks: [{ sql: select count(*) from orders, database: shop, min: 1 }]
+        checks: [{ sql: select count(*) from orders, database: shop, min: 1 }, { sql: ${q(trapSql)}, database: shop, min: 1 }]
       uploads: { type: files, host: ${primary.host}, paths: [${q(primary.uploads)}], follows: database }
     restore: { commitAfter: 0 }
     failover:

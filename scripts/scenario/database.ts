@@ -82,7 +82,8 @@ async function fill(
   await query(shop, 'create table orders (number bigint primary key, placed_at timestamptz not null default clock_timestamp())')
   // Both sites share this machine's cores: the vacuum of a table that was filled just now would be measured as if the other site did it.
   await query(shop, 'create table ballast (id int primary key, text text not null) with (autovacuum_enabled = off)')
-  await query(shop, 'grant select on orders to muster')
+  await query(shop, 'create table trap (n int)')
+  await query(shop, 'grant select on orders, trap to muster')
   const rows = Math.round((megabytes * 1_000_000) / rowBytes)
   // Half of it can be compressed away, as of data that people write.
   await query(

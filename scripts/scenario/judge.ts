@@ -8,13 +8,28 @@ const mostWarmSeconds = 60
 const mostSecondsLost = 2 * shipEverySeconds
 /** Two looks of the return guard and stopping the database. */
 const mostSecondsUntilStopped = 20
+const mostRollbackSeconds = 10
 /** Of `muster guard`: active at the other site. */
 const notActiveHere = 37
 
 export type Measured = Omit<RunReport, 'checks' | 'ok'>
 
 export function judge(run: Measured): readonly Check[] {
-  return [...judgeFailover(run), ...judgeFence(run), ...judgeReturn(run), ...judgeHome(run)]
+  return [...judgeFailover(run), ...judgeFence(run), ...judgeReturn(run), ...judgeHome(run), ...judgeRollback(run)]
+}
+
+function judgeRollback({ rollback }: Measured): readonly Check[] {
+  if (rollback === null) return []
+  const { seconds, startSeconds, ordersLost } = rollback
+  const measured = `${(seconds - startSeconds).toFixed(1)} s, and ${startSeconds.toFixed(1)} s for the start; ${ordersLost} orders lost`
+  return [
+    check(
+      'back after a check that failed, without the start of the database',
+      `< ${mostRollbackSeconds} s`,
+      measured,
+      seconds - startSeconds < mostRollbackSeconds && ordersLost === 0,
+    ),
+  ]
 }
 
 function judgeFailover({ mode, approvalToDnsSeconds, restoreRatioToBare: ratio, secondsLost, markersLost, markersBeforeCut }: Measured): readonly Check[] {

@@ -2,6 +2,7 @@
 import type { Bare } from './bare.ts'
 import type { Loss, Mode } from './options.ts'
 import type { Return } from './return.ts'
+import type { RolledBack } from './roll-back.ts'
 
 export interface RunReport {
   /** How the primary was lost. */
@@ -40,6 +41,8 @@ export interface RunReport {
   /** How long the name server of the old site, once it was reached again, still said what it knew before it followed. */
   readonly staleNameServerSeconds: number
   readonly failback: { readonly markersLost: number; readonly markersExpected: number; readonly seconds: number }
+  /** Of a restore at home whose last check fails; null of a run that does without. */
+  readonly rollback: RolledBack | null
   /** Whether the signed records of both moves are archived, and everything in every store proves true. */
   readonly evidenceVerified: boolean
   readonly evidenceProblem: string | null

@@ -15,6 +15,7 @@ import type { Loss, Plot } from './options.ts'
 import type { ScenarioPlaces } from './places.ts'
 import type { RunReport } from './report.ts'
 import { comeBack } from './return.ts'
+import { type RolledBack, rollBackAtHome } from './roll-back.ts'
 import { setUp, type Stage } from './set-up.ts'
 import { acknowledgedAt } from './writers.ts'
 
@@ -37,6 +38,7 @@ export async function runScenario(places: ScenarioPlaces, plot: Plot, megabytes:
     await sleep(atOtherSiteMs)
     const fenced = (await acknowledgedAt(places, 'primary')).filter(({ ackedAt }) => ackedAt > cutAt)
     const home = await failBack(stage, away.kept, dns, teller)
+    const rollback = loss === 'partitioned' ? await rollBack(stage, home.done, teller) : null
     const evidence = await verifyEvidence(stage)
     teller.line('Evidence', evidence.problem ?? 'both moves are archived, and muster audit verify finds nothing edited, missing or cut')
     const found = {
@@ -64,6 +66,7 @@ export async function runScenario(places: ScenarioPlaces, plot: Plot, megabytes:
       afterReturn,
       staleNameServerSeconds: Math.max(0, (followedAt - Date.parse(afterReturn.healedAt)) / 1000),
       failback: { markersLost: home.markersLost, markersExpected: home.expected, seconds: home.seconds },
+      rollback,
       evidenceVerified: evidence.verified,
       evidenceProblem: evidence.problem,
     }
@@ -128,5 +131,14 @@ async function failBack(stage: Stage, kept: readonly Marker[], dns: DnsWatch, te
   const lost = await lookForLost(database.shop.primary, expected)
   const taken = (Date.parse(done.result.times.verifiedAt ?? '') - done.approvedAt) / 1000
   teller.line('Failback', `${lost.markersLost} of ${count(lost.expected)} markers lost; DNS leads home`, taken)
-  return { ...lost, seconds: taken }
+  return { ...lost, seconds: taken, done }
+}
+
+/** Once: how the primary was lost makes no difference to it. */
+async function rollBack(stage: Stage, home: DoneMove, teller: Teller): Promise<RolledBack> {
+  // The backup that follows a failback holds the component.
+  await untilBackedUp(stage, home)
+  const found = await rollBackAtHome(stage)
+  teller.line('Roll back', 'a restore whose last check fails after the swap: the old database serves again', found.seconds)
+  return found
 }

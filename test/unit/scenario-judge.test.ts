@@ -32,6 +32,7 @@ const good: Measured = {
   },
   staleNameServerSeconds: 1,
   failback: { markersLost: 0, markersExpected: 200, seconds: 12 },
+  rollback: { seconds: 3, startSeconds: 1, ordersLost: 0 },
   evidenceVerified: true,
   evidenceProblem: null,
 }
@@ -43,14 +44,16 @@ const fenced = (more: Partial<Measured['fence']>): Measured => ({ ...good, fence
 describe('the two-site scenario', () => {
   it('holds where every figure is at its target', () => {
     assert.deepEqual(failing(good), [])
-    assert.equal(judge(good).length, 12)
-    assert.deepEqual(failing({ ...good, primary: 'killed', fencedSideCommits: 0, afterReturn: { ...good.afterReturn, diverged: null } }), [])
+    assert.equal(judge(good).length, 13)
+    assert.deepEqual(failing({ ...good, primary: 'killed', rollback: null, fencedSideCommits: 0, afterReturn: { ...good.afterReturn, diverged: null } }), [])
   })
 
   const bad: readonly (readonly [RegExp, Measured])[] = [
     [/approval to the new DNS/, { ...good, restoreRatioToBare: 1.31 }],
     [/approval to the new DNS/, { ...good, restoreRatioToBare: Number.NaN }],
     [/approval to the new DNS/, { ...good, mode: 'warm', approvalToDnsSeconds: 60.1 }],
+    [/back after a check/, { ...good, rollback: { seconds: 11.5, startSeconds: 1, ordersLost: 0 } }],
+    [/back after a check/, { ...good, rollback: { seconds: 3, startSeconds: 1, ordersLost: 1 } }],
     [/before the cut/, { ...good, secondsLost: 10.1 }],
     [/before the cut/, { ...good, markersBeforeCut: 0 }],
     [/went on committing/, { ...good, fencedSideCommits: 0 }],
