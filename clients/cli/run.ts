@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { MusterError } from '../../domain/failures.ts'
 import type { AskedAgent } from '../../workflows/messages.ts'
 import type { ApplyResult } from '../apply.ts'
+import { type FailoverReadiness, lookAtFailovers } from '../failover-readiness.ts'
 import { adoptTemporal, showAdopted } from './adopt.ts'
 import { kitLines } from './kit-view.ts'
 import type { Desk } from './desk.ts'
@@ -65,13 +66,26 @@ export function addApply(program: Command, desk: () => Desk): void {
       if (adoption !== null && !(await canApply())) return out.result({ adoption }, () => showAdopted(desk(), adoption))
       for (const warning of (await load()).warnings) out.warn(warning)
       const result = await apply({ dryRun, withoutTemporal })
-      out.result(adoption === null ? result : { adoption, ...result }, () => {
+      const failovers = dryRun || withoutTemporal || result.agents.length === 0 ? [] : await readiness(desk(), result)
+      out.result({ ...(adoption !== null && { adoption }), ...result, failovers }, () => {
         if (adoption !== null) showAdopted(desk(), adoption)
         showApplied(out, result, dryRun)
+        for (const one of failovers) out.line(`  failover ${one.system} to ${one.to}   ${readinessText(one)}`)
       })
       const refused = result.agents.find(({ state }) => state === 'refused')
       if (refused?.problem) throw new MusterError(refused.problem.type, refusalText(result), { hint: 'mend what the agent says, then apply again' })
     })
+}
+
+/** The readiness of every failover is part of what was applied. */
+async function readiness(desk: Desk, { agents }: ApplyResult): Promise<readonly FailoverReadiness[]> {
+  const { config, whole } = await desk.applied(null)
+  return lookAtFailovers(await desk.temporal(), { config, whole, agents, requestedBy: desk.user })
+}
+
+function readinessText({ ready, detail }: FailoverReadiness): string {
+  if (ready === null) return `could not be looked at: ${detail}`
+  return ready ? `✓ can be planned; ${detail}` : `NOT READY: ${detail}`
 }
 
 interface ApplyOptions {
