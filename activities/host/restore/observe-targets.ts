@@ -103,6 +103,9 @@ async function mountFacts(agent: Agent, tablespaces: readonly { readonly oid: nu
   return Promise.all(tablespaces.map(async ({ oid, path }) => ({ oid, path, mountPoint: await agent.members.isMountPoint(path).catch(() => false) })))
 }
 
+/** It replays from the repository, and no link leads to it. */
+export const standbyHasNothing = 'a standby of Muster replays what the stores hold, so it has nothing later'
+
 /** Where later WAL could still be: each source looked for, found or not. */
 async function tailSources(agent: Agent, component: string, system: string, running: boolean, hasDirectory: boolean, directory: string) {
   const wal =
@@ -118,6 +121,7 @@ async function tailSources(agent: Agent, component: string, system: string, runn
     { source: 'running server', found: running, detail: running ? 'it will be stopped and its WAL saved' : 'no server runs on the data directory' },
     { source: 'pg_wal', found: wal, detail: wal ? `${directory}/pg_wal` : `${directory} holds no WAL` },
     { source: 'spool', found: spool, detail: spool ? `received to ${instance.receivedLsn ?? 'unknown'}` : 'the WAL shipper has nothing received' },
+    { source: 'standby', found: false, detail: standbyHasNothing },
   ]
 }
 

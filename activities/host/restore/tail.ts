@@ -9,6 +9,7 @@ import { formatLsn, type Lsn, parseLsn, segmentStart } from '../../../domain/wal
 import { coveredIntervals, replayableUntil } from '../../../domain/wal-shipments.ts'
 import { listShipments, publishWal } from '../../../repository/wal-publish.ts'
 import { type Agent, componentOf } from '../../agent.ts'
+import { standbyHasNothing } from './observe-targets.ts'
 import type { Work } from '../../boundary.ts'
 import { databaseMember } from './places.ts'
 import { readState } from './repository-view.ts'
@@ -39,6 +40,7 @@ export function saveTail(agent: Agent) {
       found: wal !== null && wal.segments.length > 0,
       detail: wal === null ? 'the data directory is not there' : `${wal.segments.length} segments, last commit ${wal.lastCommitAt ?? 'unknown'}`,
     })
+    sources.push({ source: 'standby', found: false, detail: standbyHasNothing })
     const stores = left === null ? [] : await shipMissing(agent, config, step, left, work)
     const stored = left === null && step.target.kind === 'latest' ? await lastStoredCommit(agent, config, step) : null
     // A byte further than where a record begins is reached only by having replayed it.
