@@ -8,15 +8,23 @@ export function normaliseService(name: string, written: WrittenService, host: st
   return defined({
     name,
     host,
-    control:
-      written.type === 'systemd'
-        ? { type: written.type, unit: written.unit }
-        : { type: written.type, start: written.start, stop: written.stop, status: written.status },
+    control: controlOf(written),
     health: written.health && healthCheck(written.health),
     stopTimeoutSeconds: parseDuration(written.stopTimeout),
     startTimeoutSeconds: parseDuration(written.startTimeout),
     runAs: written.runAs,
   })
+}
+
+function controlOf(written: WrittenService): ServiceConfig['control'] {
+  switch (written.type) {
+    case 'systemd':
+      return { type: written.type, unit: written.unit }
+    case 'compose':
+      return defined({ type: written.type, file: written.file, project: written.project, service: written.service })
+    case 'command':
+      return { type: written.type, start: written.start, stop: written.stop, status: written.status }
+  }
 }
 
 /** The schema has made sure that exactly one of the three is there. */

@@ -36,7 +36,6 @@ export const absentValues: readonly AbsentValue[] = [
   { path: 'encryption.type', values: ['gpg'], hides: 'parent' },
   { path: 'systems.*.components.*.type', values: ['sqlite', 'redis', 'command'], hides: 'parent' },
   { path: 'systems.*.components.*.wal.from', values: ['archive'], hides: 'value' },
-  { path: 'systems.*.services.*.type', values: ['compose'], hides: 'parent' },
   {
     path: 'systems.*.backups.*.kind',
     values: ['incremental', 'differential', 'logical', 'restore point', 'safety'],

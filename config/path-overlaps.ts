@@ -92,7 +92,7 @@ function units(config: Config): Claim[] {
   return Object.entries(config.systems).flatMap(([system, { services }]) =>
     services.flatMap((service) => {
       const { control } = service
-      const place = control.type === 'systemd' ? `unit ${control.unit.replace(/\.service$/, '')}` : `command ${JSON.stringify(control.start)}`
+      const place = managedAs(control)
       return [
         {
           host: service.host,
@@ -103,6 +103,17 @@ function units(config: Config): Claim[] {
       ]
     }),
   )
+}
+
+function managedAs(control: Config['systems'][string]['services'][number]['control']): string {
+  switch (control.type) {
+    case 'systemd':
+      return `unit ${control.unit.replace(/\.service$/, '')}`
+    case 'compose':
+      return `compose service ${control.service} of ${control.project ?? control.file}`
+    case 'command':
+      return `command ${JSON.stringify(control.start)}`
+  }
 }
 
 /** At home and at the site of a failover: they are never in service at once, but share what is on one host. */

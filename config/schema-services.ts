@@ -1,6 +1,6 @@
 /** A service as people write it. */
 import { z } from 'zod'
-import { commandWords, hostAndPort, nameText, positiveDuration, unitName, userName, webAddress } from './schema-values.ts'
+import { absolutePath, commandWords, composeName, hostAndPort, nameText, positiveDuration, unitName, userName, webAddress } from './schema-values.ts'
 
 const health = z
   .strictObject({
@@ -44,6 +44,15 @@ export const service = z.discriminatedUnion('type', [
       ...serviceCommon,
     })
     .meta({ title: 'systemd' }),
+  z
+    .strictObject({
+      type: z.literal('compose').meta({ description: 'A service of a compose project, by docker compose.' }),
+      file: absolutePath.meta({ description: 'The compose file.', examples: ['/srv/shop/compose.yml'] }),
+      project: nameText.optional().meta({ description: 'The project. What compose takes from the file, unless configured.', examples: ['shop'] }),
+      service: composeName.meta({ description: 'The service in it. What it depends on is a service of its own here.', examples: ['api'] }),
+      ...serviceCommon,
+    })
+    .meta({ title: 'compose' }),
   z
     .strictObject({
       type: z.literal('command').meta({ description: 'Controlled by commands of yours.' }),

@@ -51,6 +51,11 @@ export const sizeText = checkedText((value) => void parseSize(value)).meta({
 
 export const scheduleText = checkedText((value) => void parseSchedule(value))
 
+/** Of a service in a compose file; it never begins like an option. */
+export const composeName = checkedText((value) => {
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$/.test(value)) refuse(`${shown(value)} is not a service of a compose file: letters, digits, . - and _`)
+}).meta({ pattern: '^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$' })
+
 export const absolutePath = checkedText(checkPath).meta({ pattern: '^/' })
 
 function checkPath(value: string): void {

@@ -277,6 +277,7 @@ export interface ServiceConfig {
   readonly host: string
   readonly control:
     | { readonly type: 'systemd'; readonly unit: string }
+    | { readonly type: 'compose'; readonly file: string; readonly project?: string; readonly service: string }
     | {
         readonly type: 'command'
         readonly start: readonly string[]

@@ -7,6 +7,7 @@ import { createService } from '../../adapters/service/create.ts'
 import type { ServiceAdapter } from '../../adapters/service/service.ts'
 import type { ServiceConfig } from '../../domain/config.ts'
 import { MusterError } from '../../domain/failures.ts'
+import { createDockerStandIn } from '../support/docker-stand-in.ts'
 import { createSystemctlStandIn } from '../support/systemctl-stand-in.ts'
 
 interface Bench {
@@ -22,7 +23,7 @@ interface Bench {
 
 const limits = { startTimeoutSeconds: 1, stopTimeoutSeconds: 1 }
 
-const vendors: Readonly<Record<string, () => Promise<Bench>>> = { command: commandBench, systemd: systemdBench }
+const vendors: Readonly<Record<string, () => Promise<Bench>>> = { command: commandBench, systemd: systemdBench, compose: composeBench }
 
 for (const [vendor, prepare] of Object.entries(vendors)) {
   describe(`a service controlled by ${vendor}`, () => {
@@ -144,5 +145,23 @@ async function systemdBench(): Promise<Bench> {
       return (await systemctl.calls()).filter((call) => call.includes('start') || call.includes('stop')).length
     },
     remove: systemctl.remove,
+  }
+}
+
+async function composeBench(): Promise<Bench> {
+  const docker = await createDockerStandIn()
+  await docker.setService('api', { state: 'none' })
+  await docker.setService('slow', { state: 'none', onUp: 'restarting' })
+  await docker.setService('stuck', { state: 'running', onStop: 'running' })
+  const make = (name: string, service: string): ServiceAdapter =>
+    createService({ name, host: 'app1', control: { type: 'compose', file: '/srv/shop/compose.yml', service }, ...limits }, { docker: docker.path })
+  return {
+    service: make('api', 'api'),
+    neverComesUp: make('stubborn', 'slow'),
+    neverStops: make('stubborn', 'stuck'),
+    async orders() {
+      return (await docker.calls()).filter((call) => call.includes('up') || call.includes('stop')).length
+    },
+    remove: docker.remove,
   }
 }

@@ -137,6 +137,16 @@ describe('muster.yaml', () => {
     assert.equal(config.stores['nas']?.type === 'directory' && config.stores['nas'].mountRequired, true)
   })
 
+  it('has a service of a compose project as such, and owns it once', () => {
+    const compose = 'worker: { type: compose, host: app1, file: /srv/shop/compose.yml, project: shop, service: Worker.1 }'
+    const text = edit(shop, ['worker: { type: systemd, host: app1, unit: shop-worker }', compose])
+    const [worker] = parse(text).config.systems['shop']?.services ?? []
+    assert.deepEqual(worker?.control, { type: 'compose', file: '/srv/shop/compose.yml', project: 'shop', service: 'Worker.1' })
+    const twice = edit(text, ['    services:\n', `    services:\n      again: ${compose.slice('worker: '.length)}\n`])
+    assert.match(refusal(twice).message, /service shop\/worker is the same on host app1 as service shop\/again/)
+    assert.match(refusal(edit(text, ['service: Worker.1', 'service: --help'])).message, /is not a service of a compose file/)
+  })
+
   it('has one hash, whatever the order, spacing and comments of its keys', () => {
     const [before, stores, systems] = [minimal.split('stores:')[0], /stores:.*?(?=systems:)/s.exec(minimal)?.[0], /systems:.*/s.exec(minimal)?.[0]]
     const turned = `# turned round\r\n${systems}${stores}${before}`.replace('/srv/shop/uploads', '/srv//shop/uploads/')
@@ -419,7 +429,6 @@ describe('what this version does not have', () => {
       [edit(shop, ['name: nightly,', 'keep: { for: 7d },']), '"keep" is not in this version'],
       [edit(shop, ['{ shipEvery: 30s', '{ from: archive']), 'from archive is not in this version'],
       [edit(shop, ['{ shipEvery: 30s', '{ keep: { for: 24h }']), '"keep" is not in this version'],
-      [edit(shop, ['type: systemd, host: app1', 'type: compose, host: app1']), 'type compose is not in this version'],
       [edit(shop, ['log: {', 'sms: {} \n  log: {']), '"sms" is not in this version'],
     ]
     for (const [text, line] of cases) {

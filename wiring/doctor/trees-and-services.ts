@@ -1,6 +1,7 @@
 /** Trees can be read, services can be controlled. */
 import { inspectTree } from '../../adapters/component/files/inspect.ts'
 import { createService } from '../../adapters/service/create.ts'
+import type { ServiceConfig } from '../../domain/config.ts'
 import { formatSize } from '../../domain/durations.ts'
 import type { Examined, Findings } from './findings.ts'
 
@@ -37,11 +38,16 @@ export async function examineServices(findings: Findings, { config, hosts, syste
       const adapter = createService(service)
       const state = await findings.look(about, () => adapter.observe())
       if (state === null) continue
-      findings.ok(about, `is ${state}; observed by ${service.control.type === 'systemd' ? `unit ${service.control.unit}` : service.control.status[0]}`)
+      findings.ok(about, `is ${state}; observed by ${observerOf(service.control)}`)
       if (state === 'stopped') findings.warning(about, 'it does not run', 'start it; a restore leaves stopped what was stopped')
       const health = state === 'running' ? await findings.look(about, () => adapter.health()) : null
       if (health && !health.healthy)
         findings.warning(about, `it runs and is not healthy: ${health.detail}`, 'look at its log; after a restore this would be a failure')
     }
   }
+}
+
+function observerOf(control: ServiceConfig['control']): string {
+  if (control.type === 'systemd') return `unit ${control.unit}`
+  return control.type === 'compose' ? `docker compose, as ${control.service} of ${control.file}` : (control.status[0] ?? 'its command')
 }

@@ -54,7 +54,10 @@ function partOf(text: string): Part {
 /** A line for each row as its run ends: a sweep of minutes that says nothing looks as if it hung. */
 function tell({ family, row, seen, seconds, sharedWith }: SweptRow): void {
   const word = seen.problems.length === 0 ? 'ok  ' : 'FAIL'
-  const where = `${seen.outcome.padEnd(11)} old data ${seen.oldData}`
+  const effects = seen.effects === undefined ? '' : `, ${seen.effects}`
+  // Good data, and nothing left running or beside, is asserted of every row.
+  const service = word === 'ok  ' ? ', good data, nothing left' : ''
+  const where = `${seen.outcome.padEnd(11)} old data ${seen.oldData}${service}${effects}`
   const run = `${seconds.toFixed(1).padStart(5)} s${sharedWith.length > 0 ? ` for ${sharedWith.length + 1}` : '      '}`
   process.stdout.write(`      ${word} ${run}  ${where.padEnd(32)} ${family.name} | ${rowName(row)}\n`)
   for (const problem of seen.problems) process.stdout.write(`           ${problem}\n`)

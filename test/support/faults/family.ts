@@ -9,6 +9,8 @@ export interface Seen {
   readonly outcome: string
   /** Where the data that was there before is now. */
   readonly oldData: string
+  /** How often each effect that may happen once was seen at the target; absent where nothing is counted. */
+  readonly effects?: string
   readonly problems: readonly string[]
 }
 

@@ -41,14 +41,21 @@ export async function failOver(
   expect('outcome', [ended.outcome, fails ? '' : ended.message], [fails ? 'rolled-back' : 'succeeded', ''])
   const moved = ended.outcome === 'succeeded'
   problems.push(...(moved ? await lookThere(lane, n) : await lookAtHome(lane, n)))
-  if (moved) problems.push(...lookAtCounts(before, await countsOf(lane), rows))
+  const now = await countsOf(lane)
+  if (moved) problems.push(...lookAtCounts(before, now, rows))
   if (moved) expect('the full backup that follows', await lane.backupAfter(ended), 'succeeded')
   problems.push(...(await lookForRemains(lane, ended)))
   problems.push(...(await ended.thaw()))
   for (const member of lane.members) await dropSafetySets(member)
   if (moved) await lane.comeBack()
   for (const member of [sites.cluster.directory, join(sites.installation.base, 'uploads')]) await dropSafetySets(member)
-  return { losses: ended.losses, outcome: ended.outcome, oldData: moved ? 'at home' : 'in service', problems }
+  return { losses: ended.losses, outcome: ended.outcome, oldData: moved ? 'at home' : 'in service', effects: effectsOf(before, now), problems }
+}
+
+function effectsOf(before: Counts, now: Counts): string {
+  return Object.entries(now)
+    .map(([name, count]) => `${name} ${count - before[name as keyof Counts]}`)
+    .join(', ')
 }
 
 async function lookThere({ sites }: MoveLane, n: number): Promise<string[]> {
