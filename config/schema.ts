@@ -33,7 +33,12 @@ const people = z
   .record(
     nameText,
     z.strictObject({
-      email: emailAddress.optional().meta({ description: 'Address of the person.', examples: ['alice@example.com'] }),
+      email: emailAddress
+        .optional()
+        .meta({
+          description: 'Address of the person, for those who read the file. Notices go to the channels of notifications and to contacts.',
+          examples: ['alice@example.com'],
+        }),
       approve: sshPublicKey.optional().meta({
         description: 'Public SSH key, of any type, whose signature is an approval of this person; keys in an agent and on hardware work.',
         examples: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI…'],
@@ -42,7 +47,7 @@ const people = z
         .enum(['viewer', 'operator', 'approver', 'admin'])
         .default('operator')
         .meta({
-          description: 'What the person may do; everyone but a viewer may approve.',
+          description: 'Whether the person may approve: everyone may but a viewer. The other roles say the same and differ for those who read the file.',
           examples: ['approver'],
         }),
     }),
