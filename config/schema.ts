@@ -33,12 +33,10 @@ const people = z
   .record(
     nameText,
     z.strictObject({
-      email: emailAddress
-        .optional()
-        .meta({
-          description: 'Address of the person, for those who read the file. Notices go to the channels of notifications and to contacts.',
-          examples: ['alice@example.com'],
-        }),
+      email: emailAddress.optional().meta({
+        description: 'Address of the person, for those who read the file. Notices go to the channels of notifications and to contacts.',
+        examples: ['alice@example.com'],
+      }),
       approve: sshPublicKey.optional().meta({
         description: 'Public SSH key, of any type, whose signature is an approval of this person; keys in an agent and on hardware work.',
         examples: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI…'],
