@@ -168,9 +168,11 @@ describe('a failover', function () {
       await attestBy('alice', 'bob')(handle)
       await untilPhase(handle, 'paused: lost tail')
       assert.deepEqual(play.order('takeOver'), [], 'nothing is decided yet')
-      const told = play.calls('notifyPeople').at(-1)?.input.notice
-      assert.match(told?.body ?? '', /it could not be saved: database comes back to 2026-11-21T02:14:00.000000Z only/)
-      assert.match(told?.body ?? '', /muster resume .* --accept-loss --reason TEXT/)
+      // Its phase is told before people are: whoever looks at once sees the one without the other.
+      const told = () => play.calls('notifyPeople').find(({ input }) => input.notice.subject.includes('would lose the tail'))?.input.notice.body
+      await until('somebody to be told', () => told() !== undefined)
+      assert.match(told() ?? '', /it could not be saved: database comes back to 2026-11-21T02:14:00.000000Z only/)
+      assert.match(told() ?? '', /muster resume .* --accept-loss --reason TEXT/)
       await answer(handle, 'acceptLoss')
       assert.equal(((await handle.result()) as MoveResult).outcome, 'succeeded')
       assert.deepEqual(play.order('saveTail'), [])

@@ -112,7 +112,13 @@ async function runTask<L extends Runner>(lane: L, { family, rows }: Task<L>, may
   if (problems.length === 0 || rows.length === 1 || !mayTakeApart()) return together
   const alone: SweptRow[] = []
   for (const row of rows) alone.push(...(await runTask(lane, { family, rows: [row] }, mayTakeApart)))
-  return alone.some((one) => one.seen.problems.length > 0) ? alone : together
+  return alone.some((one) => one.seen.problems.length > 0) ? withWhatCameFirst(alone, problems) : together
+}
+
+/** A run that does not hold may leave a system on which nothing can hold: what it said itself is the cause. */
+function withWhatCameFirst(alone: readonly SweptRow[], problems: readonly string[]): SweptRow[] {
+  const first = problems.map((problem) => `in one run with the others, before: ${problem}`)
+  return alone.map((one, index) => (index === 0 ? { ...one, seen: { ...one.seen, problems: [...first, ...one.seen.problems] } } : one))
 }
 
 async function playOne<L extends Runner>(lane: L, family: Family<L>, rows: readonly Row[]): Promise<Seen> {
