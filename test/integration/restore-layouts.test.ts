@@ -116,10 +116,11 @@ describe('restore of a database with a tablespace whose data directory is a moun
     assert.notEqual(youngs[0], place)
     assert.deepEqual(await contentOf(place), kept)
     assert.ok(result.safety.some(({ safetyPath }) => safetyPath === place))
+    // The backup that follows looks at the server: it is started again only after it.
+    await env.client.workflow.getHandle(result.backup ?? '').result()
     await cluster.stop()
     await cluster.start()
     await cluster.sql('insert into late values (7)')
-    await env.client.workflow.getHandle(result.backup ?? '').result()
 
     // Pinned to the backup before it was made: its directory is not replayed, and none is left.
     const earlier = await recover(before)
