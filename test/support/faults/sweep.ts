@@ -122,7 +122,13 @@ function withWhatCameFirst(alone: readonly SweptRow[], problems: readonly string
 }
 
 async function playOne<L extends Runner>(lane: L, family: Family<L>, rows: readonly Row[]): Promise<Seen> {
-  return family.play(lane, rows).catch((error: Error): Seen => ({ losses: [], outcome: 'none', oldData: 'not looked for', problems: [String(error.stack)] }))
+  return family.play(lane, rows).catch((error: Error): Seen => ({ losses: [], outcome: 'none', oldData: 'not looked for', problems: [whole(error)] }))
+}
+
+/** A workflow that failed says only in its cause what it failed with. */
+function whole(error: Error): string {
+  const cause = error.cause instanceof Error ? `; caused by: ${whole(error.cause)}` : ''
+  return `${String(error.stack)}${cause}`
 }
 
 function lossProblem({ signal }: Pick<Family, 'signal'>, row: Row, lost: Seen['losses'][number] | undefined): readonly string[] {
