@@ -9,6 +9,7 @@ import type { HostActivities } from '../activities/host/index.ts'
 import type { SiteActivities } from '../activities/site/index.ts'
 import { nonRetryableFailureTypes } from '../domain/failures.ts'
 import { defaultTimeLimits, type TimeLimits } from '../domain/time-limits.ts'
+import { failedAt } from './failure-of.ts'
 
 /** `control`: short work; `transfer`: reads or restores a component; `copy`: one store. */
 export type ActivityWeight = 'control' | 'transfer' | 'copy' | 'notify'
@@ -42,14 +43,33 @@ function milliseconds(seconds: number): number {
 
 type Proxied<A> = ReturnType<typeof proxyActivities<A>>
 
+/** Activities of a queue; what one of them ends with is known to be of this place. */
+function proxied<A extends object>(place: string, chosen: ActivityOptions): Proxied<A> {
+  return new Proxy(proxyActivities<A>(chosen), { get: (target, name) => ofPlace(place, Reflect.get(target, name)) })
+}
+
+/** An activity, and its form that takes options for one call. */
+function ofPlace<F>(place: string, activity: F): F {
+  if (typeof activity !== 'function') return activity
+  return new Proxy(activity, {
+    get: (target, name) => ofPlace(place, Reflect.get(target, name)),
+    apply(target, self, args) {
+      const answer: unknown = Reflect.apply(target, self, args)
+      // Beside the answer, not before it: what waits for it goes on in the same order as without.
+      if (answer instanceof Promise) answer.catch((error: unknown) => failedAt(error, place))
+      return answer
+    },
+  })
+}
+
 /** Activities on a host's ordinary queue: backups. */
 export function onHost(host: string, weight: ActivityWeight, limits: TimeLimits = defaultTimeLimits): Proxied<HostActivities> {
-  return proxyActivities<HostActivities>(options(`muster-host-${host}`, weight, limits, false))
+  return proxied<HostActivities>(`host ${host}`, options(`muster-host-${host}`, weight, limits, false))
 }
 
 /** Activities on a host's urgent queue: restores, which a backup storm must not starve. */
 export function urgentOnHost(host: string, weight: ActivityWeight, limits: TimeLimits = defaultTimeLimits): Proxied<HostActivities> {
-  return proxyActivities<HostActivities>(options(`muster-host-${host}-urgent`, weight, limits, true))
+  return proxied<HostActivities>(`host ${host}`, options(`muster-host-${host}-urgent`, weight, limits, true))
 }
 
 /** Work on a host of a site that may be lost: whether its agent is there is said within seconds. */
@@ -62,7 +82,7 @@ const lostAgentSeconds = 10
 
 /** Work of a site that says within seconds when nobody is there to do it. */
 export function promptOnSite(site: string, limits: TimeLimits): Proxied<SiteActivities> {
-  return proxyActivities<SiteActivities>(options(`muster-site-${site}`, 'control', limits, true))
+  return proxied<SiteActivities>(`site ${site}`, options(`muster-site-${site}`, 'control', limits, true))
 }
 
 /** Tries of one compensation: with the pauses between them about as long as any other short step. */
@@ -75,7 +95,7 @@ const undoAttempts = 10
  */
 export function undoOnHost(host: string, limits: TimeLimits = defaultTimeLimits): Proxied<HostActivities> {
   const { retry, ...rest } = options(`muster-host-${host}-urgent`, 'control', limits, false)
-  return proxyActivities<HostActivities>({
+  return proxied<HostActivities>(`host ${host}`, {
     ...rest,
     scheduleToCloseTimeout: milliseconds(Math.max(limits.correctionSeconds, limits.transferSeconds)),
     startToCloseTimeout: milliseconds(limits.transferSeconds),
@@ -85,5 +105,5 @@ export function undoOnHost(host: string, limits: TimeLimits = defaultTimeLimits)
 
 /** Short control work of a site. */
 export function onSite(site: string, weight: ActivityWeight = 'control', limits: TimeLimits = defaultTimeLimits): Proxied<SiteActivities> {
-  return proxyActivities<SiteActivities>(options(`muster-site-${site}`, weight, limits, false))
+  return proxied<SiteActivities>(`site ${site}`, options(`muster-site-${site}`, weight, limits, false))
 }

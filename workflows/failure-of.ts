@@ -8,6 +8,14 @@ export interface PlainFailure {
   readonly message: string
 }
 
+/** Temporal says which step failed, and not on which host or site: the reader at night has to know where to look. */
+const places = new WeakMap<object, string>()
+
+/** @param place such as `host db1`, `site dr` */
+export function failedAt(error: unknown, place: string): void {
+  if (error instanceof ActivityFailure) places.set(error, place)
+}
+
 /** @returns the innermost failure's type and message, as one pair for results, notices and evidence */
 export function failureOf(error: unknown): PlainFailure {
   if (isCancellation(error)) return { type: 'Cancelled', message: 'cancelled' }
@@ -18,7 +26,9 @@ export function failureOf(error: unknown): PlainFailure {
       // The SDK reads a time-out without its cause, which the server does send: what the last attempt failed with.
       const earlier = cause.failure?.cause?.message
       const last = earlier ? `; before that: ${earlier}` : ''
-      const what = type === 'AgentAbsent' ? 'no agent took the step' : 'the step did not end in time'
+      const place = places.get(error)
+      const what =
+        type === 'AgentAbsent' ? `no agent${place ? ` of ${place}` : ''} took the step` : `the step did not end in time${place ? ` on ${place}` : ''}`
       return { type, message: `${what}: ${error.activityType}${last}` }
     }
     return cause ? failureOf(cause) : { type: 'MusterBug', message: error.message }

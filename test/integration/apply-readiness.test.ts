@@ -30,7 +30,7 @@ describe('an apply where systems may fail over', function () {
   it('says which agent is missing, or that nobody there could look, and is applied all the same', async () => {
     await sites.away.stopAgent()
     await sites.away.startAgent({ host: false })
-    assert.match(await muster.good('apply'), /failover shop to dr {3}NOT READY: no agent took the step: observeTargets/)
+    assert.match(await muster.good('apply'), /failover shop to dr {3}NOT READY: no agent of host beta took the step: observeTargets/)
     await sites.away.stopAgent()
     await sites.home.stopAgent()
     await sites.home.startAgent({ workflows: true })

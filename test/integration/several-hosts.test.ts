@@ -131,7 +131,7 @@ describe('a configuration reaches every host', function () {
     const result = await here.apply(text('daily 02:00'), env.client)
     assert.ok(Date.now() - began < 15_000, `${Date.now() - began} ms`)
     assert.deepEqual(states(result), ['host alpha: has', 'host beta: owed', 'site primary: has'])
-    assert.match(result.agents[1]?.problem?.message ?? '', /no agent took the step/)
+    assert.match(result.agents[1]?.problem?.message ?? '', /no agent of host beta took the step/)
     // Backups, health, the archive of histories.
     assert.deepEqual(
       result.schedules.map(({ change }) => change),

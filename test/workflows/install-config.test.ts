@@ -56,7 +56,7 @@ describe('installConfig', function () {
     assert.ok(Date.now() - began < 10_000)
     assert.equal(found.outcome, 'degraded')
     assert.deepEqual(states(found), ['host nowhere: owed', 'host localhost: has', 'site dr: owed'])
-    assert.deepEqual(found.agents[0]?.problem, { type: 'AgentAbsent', message: 'no agent took the step: installConfig' })
+    assert.deepEqual(found.agents[0]?.problem, { type: 'AgentAbsent', message: 'no agent of host nowhere took the step: installConfig' })
   })
 
   it('tells an agent that refuses from one that is absent, and does not ask it again', async () => {
