@@ -70,6 +70,8 @@ export interface Agent extends BoundaryDeps {
       readonly timeoutSeconds?: number
     },
   ): Promise<void>
+  /** Whether a program of the owner's is on this host and may be run; nothing is started. */
+  hasProgram(program: string): boolean
   /** Runs a command of the owner's. @throws MusterError CommandFailed with its last words, Timeout, Cancelled */
   runCommand(words: readonly string[], options: { readonly signal: AbortSignal; readonly label: string; readonly timeoutSeconds: number }): Promise<void>
   /** The same with what it prints in a new file. @throws MusterError as `runCommand` */

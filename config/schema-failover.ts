@@ -34,7 +34,8 @@ const fence = z
       examples: [['/usr/local/bin/power', 'off', 'db1']],
     }),
     proof: commandWords.meta({
-      description: 'Shows that it is stopped: exits with 0 only when that was seen. A command that was sent proves nothing.',
+      description:
+        'Shows that it is stopped: exits with 0 only when that was seen. A command that was sent proves nothing. It only looks: each hour it is tried, and has to fail while the site serves.',
       examples: [['/usr/local/bin/power', 'is-off', 'db1']],
     }),
     timeout: positiveDuration.default('60s').meta({ description: 'How long each of them may take.', examples: ['2m'] }),

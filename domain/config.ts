@@ -143,6 +143,13 @@ export interface ProbesConfig {
   readonly check: ProbeCheck
 }
 
+/** Stops a lost site by another way than through it, and shows that it is stopped. Each has its words one by one. */
+export interface FenceConfig {
+  readonly command: readonly string[]
+  readonly proof: readonly string[]
+  readonly timeoutSeconds: number
+}
+
 /** `service`: its own health check, at the site where it is active. */
 export type ProbeCheck = { readonly service: string } | Exclude<HealthCheck, { readonly command: readonly string[] }>
 
@@ -153,7 +160,7 @@ export interface FailoverConfig {
   readonly mode: 'restore' | 'warm'
   /** Of mode `warm`: how often the standby replays. */
   readonly refreshEverySeconds?: number
-  /** A failover that would lose more waits for a new approval. */
+  /** A failover that would lose more begins only where somebody accepts it. */
   readonly maxLossSeconds?: number
   readonly approvals: ApprovalsConfig
   readonly copies: { readonly required: RequiredCopies }
@@ -161,7 +168,7 @@ export interface FailoverConfig {
   /** In start order. */
   readonly services: readonly ServiceConfig[]
   /** How the lost site is stopped when its agents do not answer; two people in writing where absent. */
-  readonly fence?: { readonly command: readonly string[]; readonly proof: readonly string[]; readonly timeoutSeconds: number }
+  readonly fence?: FenceConfig
 }
 
 export interface ApprovalsConfig {

@@ -1,6 +1,7 @@
 /** The recorded histories of what looks after a system on a schedule: `monitorHealth` and `probeSystem`. */
 import type { ProbeScope } from '../activities/site/scope-probes.ts'
 import { failing, type Script, untilCancelled } from '../test/support/scripted-activities.ts'
+import { oldSide } from '../test/support/move-script.ts'
 import { shopScript } from '../test/support/shop-script.ts'
 import { cancelAt, type Recording, turns, unheard } from './recording.ts'
 
@@ -32,6 +33,13 @@ export const lookRecordings: Readonly<Record<string, Recording>> = {
     script: {
       judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), failoverTo: 'primary' }),
       scopeMove: failing('IdentityMissing', 'beta has no age identity'),
+    },
+  },
+  'monitorHealth.degraded-fence': {
+    script: {
+      judgeHealth: async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), failoverTo: 'primary', fenced: true }),
+      observeTargets: oldSide,
+      tryFence: () => ({ problem: 'the fence needs /usr/local/bin/power, not found here or not executable' }),
     },
   },
   'monitorHealth.degraded-nobody-reached': {

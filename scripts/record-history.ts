@@ -236,6 +236,15 @@ const recordings: Readonly<Record<string, Recording>> = {
     script: { holdAtTarget: heldJustNow, planDrill: (input) => shopDrillPlan(input, { objectives: { rpoSeconds: 1 } }) },
   },
   'drill.succeeded-failover': { input: { kind: 'failover' }, script: { holdAtTarget: heldJustNow, observeTargets: oldSide } },
+  'drill.degraded-fence': {
+    input: { kind: 'failover' },
+    script: {
+      holdAtTarget: heldJustNow,
+      observeTargets: oldSide,
+      scopeMove: fencedBy('agents', 'command', 'people'),
+      tryFence: () => ({ problem: 'the fence needs /usr/local/bin/power, not found here or not executable' }),
+    },
+  },
   'drill.planned': { input: { kind: 'restore', planOnly: true }, id: 'plan/shop/2' },
   'drill.failed': { input: { kind: 'pitr' }, script: { checkRestored: broken } },
   'drill.plan-failed': { input: { kind: 'restore' }, script: { planDrill: failing('BackupNotFound', 'nothing of shop/database was ever backed up') } },

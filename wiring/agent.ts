@@ -13,6 +13,7 @@ import { createAgeEncryption } from '../adapters/crypto/age.ts'
 import { loadSigner } from '../adapters/crypto/signature.ts'
 import { runSmokeCommand } from '../adapters/process/smoke-command.ts'
 import { endLabelled } from '../adapters/process/find-processes.ts'
+import { hasProgram } from '../adapters/process/launch.ts'
 import { recordOwnerCommand, runOwnerCommand } from '../adapters/process/owner-command.ts'
 import { runTool } from '../adapters/process/run-tool.ts'
 import type { Histories } from '../adapters/history/history.ts'
@@ -105,6 +106,7 @@ export async function createAgent({ places, host, site, noProgressSeconds = 900,
     decryption: (config, identityFile) => decryptionOf(config, identityFile),
     approvals: approvalVerifier,
     runSmokeCommand,
+    hasProgram,
     runCommand: runOwnerCommand,
     recordCommand: recordOwnerCommand,
     secret: (reference) => secrets.resolve(reference),

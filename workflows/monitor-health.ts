@@ -3,7 +3,7 @@
  *
  *  1. judge      freshness, copies and gaps from the stores themselves, the WAL shipper, missed and failed drills
  *  2. names      every authoritative name server leads to the site where the system is active: one that comes back may not
- *  3. readiness  the plan of a failover is made at the other site and thrown away: what stands in its way is known before
+ *  3. readiness  the plan of a failover is made at the other site and thrown away, and its fence is tried: what stands in its way is known before
  *  4. alarm      what is new, what is over, once a day what is still so, and to the next contact what nobody has mended
  *
  * Additive: nothing to undo. What people were told of comes from the result of the schedule's last run, or from its failure.
@@ -19,6 +19,7 @@ import type { Look } from './alarm-notices.ts'
 import { tellOfAlarms } from './alarms.ts'
 import { isFailedLook, leftByLooks, tellOfFailedLook, tellThatItLooksAgain } from './failed-look.ts'
 import { dnsHealth } from './dns-health.ts'
+import { fenceHealth } from './fence-health.ts'
 import { failureOf, isFailure } from './failure-of.ts'
 import { type MonitorHealthInput, monitorHealthMessage } from './messages.ts'
 import { makeMovePlan } from './move/plan.ts'
@@ -87,13 +88,14 @@ function end(board: ProgressBoard, outcome: Outcome): void {
 }
 
 /** What would stop a failover that was started now. */
-async function readiness({ system }: MonitorHealthInput, { failoverTo, configHash }: Health): Promise<readonly Reason[]> {
+async function readiness({ system }: MonitorHealthInput, health: Health): Promise<readonly Reason[]> {
+  const { failoverTo, configHash } = health
   if (failoverTo === null) return []
   try {
     const ask = { system, configHash, requestedBy: 'monitor-health' }
     const plan = () => makeMovePlan(failoverTo, 'failover', ask, null, `whether ${system} could fail over to ${failoverTo}`)
     const { dnsWarnings, plan: ready } = await CancellationScope.withTimeout(readinessSeconds * 1000, plan)
-    return [...dnsWarnings, ...(ready.notWarm ?? [])].map((text) => notReady(system, failoverTo, text))
+    return [...dnsWarnings, ...(ready.notWarm ?? []), ...(await fenceHealth(system, health))].map((text) => notReady(system, failoverTo, text))
   } catch (error) {
     if (!isFailure(error) || (isCancellation(error) && CancellationScope.current().consideredCancelled)) throw error
     const late = `no plan in ${readinessSeconds / 60} min`

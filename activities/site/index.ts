@@ -19,6 +19,7 @@ import { scopeProbes } from './scope-probes.ts'
 import { scopeSite } from './scope-site.ts'
 import { scopeStandby } from './scope-standby.ts'
 import { scopeRestore } from './scope-restore.ts'
+import { tryFence } from './try-fence.ts'
 import { verifyApproval } from './verify-approval.ts'
 import { writeEvidence } from './write-evidence.ts'
 
@@ -37,6 +38,7 @@ export function createSiteActivities(agent: Agent) {
     scopeProbes: atBoundary(agent, scopeProbes(agent)),
     scopeSite: atBoundary(agent, scopeSite(agent)),
     scopeStandby: atBoundary(agent, scopeStandby(agent)),
+    tryFence: atBoundary(agent, tryFence(agent)),
     planDns: atBoundary(agent, planDns(agent)),
     scopeRestore: atBoundary(agent, scopeRestore(agent)),
     installConfig: atBoundary(agent, installConfig(agent)),

@@ -23,6 +23,8 @@ export interface Health {
   /** The site that it would fail over to; null where it has none. */
   readonly failoverTo: string | null
   readonly limits: TimeLimits
+  /** Whether that failover has a fence command. Absent where not, and in older histories. */
+  readonly fenced?: true
   /** Its DNS records, as `planDns` names them. Absent where it has none, and in older histories; the same of `activeSite`. */
   readonly dns?: readonly string[]
   /** Where the stores say that it is active: where its records have to lead. */
@@ -82,6 +84,7 @@ export function judgeHealth(agent: Agent) {
       lastProvenAt: proof.lastProven?.at ?? null,
       failoverTo,
       limits: config.limits ?? defaultTimeLimits,
+      ...(system.failover?.fence && failoverTo === system.failover.to && { fenced: true as const }),
       ...(records.length > 0 && { dns: records, activeSite: state.site?.site ?? siteOfSystem(whole, input.system) }),
       ...(turns.length > 0 && { contacts: turns }),
     }

@@ -72,18 +72,27 @@ export function deathSignalWrapper(): readonly string[] {
   return deathSignal ? [path, '--pdeathsig', 'KILL', '--'] : []
 }
 
+/** Whether a command would be found and may be run; a path, or a name that is looked for as `launch` does. Starts nothing. */
+export function hasProgram(command: string): boolean {
+  return programOf(command, process.env['PATH'] ?? defaultPath, process.cwd()) !== undefined
+}
+
 function findProgram(command: string, path: string, cwd: string): string {
+  const found = programOf(command, path, cwd)
+  if (found === undefined) {
+    throw new MusterError('CommandFailed', `the program ${command} was not found on this host`, { hint: installHint })
+  }
+  return found
+}
+
+function programOf(command: string, path: string, cwd: string): string | undefined {
   const candidates = command.includes('/')
     ? [resolve(cwd, command)]
     : path
         .split(delimiter)
         .filter(Boolean)
         .map((directory) => join(directory, command))
-  const found = candidates.find(isExecutable)
-  if (found === undefined) {
-    throw new MusterError('CommandFailed', `the program ${command} was not found on this host`, { hint: installHint })
-  }
-  return found
+  return candidates.find(isExecutable)
 }
 
 function isExecutable(path: string): boolean {

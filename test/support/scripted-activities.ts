@@ -361,6 +361,7 @@ const named: { readonly [N in ActivityName]: true } = {
   runFence: true,
   scopeMove: true,
   takeOver: true,
+  tryFence: true,
   openDatabase: true,
   payDebts: true,
   placeElsewhere: true,

@@ -368,6 +368,7 @@ export function shopScript(changes: Partial<Script> = {}): Script {
     catchUpStandby: () => ({ replayedLsn: '0/4000100', lastCommitAt: '2026-11-21T02:14:00.000000Z' }),
     adoptStandby: () => ({ adopted: true, restoredBytes: 0, seconds: 0.1 }),
     runFence: () => ({ by: 'command', detail: 'power is-off holds', at: '2026-11-21T02:21:00.000Z' }),
+    tryFence: () => ({ problem: null }),
     moveSchedules: () => ({ changed: ['muster/example/shop/daily'] }),
     takeOver: () => ({ controlIncarnation: 2 }),
     giveBack: ({ from }) => ({ site: from }),

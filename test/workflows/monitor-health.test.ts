@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ScheduleHandle, ScheduleOverlapPolicy } from '@temporalio/client'
 import type { Reason } from '../../domain/protection.ts'
 import type { MonitorHealthResult } from '../../workflows/messages.ts'
+import { oldSide } from '../support/move-script.ts'
 import { endOf, failing, openStage, type Play, type Script, type Stage, until, untilCancelled } from '../support/scripted-activities.ts'
 import { shopScript } from '../support/shop-script.ts'
 
@@ -68,6 +69,21 @@ describe('monitorHealth', function () {
       ['a failover to primary is not ready: beta has no age identity'],
     )
     assert.deepEqual(notices(acting), [['alarm', 'warning', `${acting.system} is degraded: a failover to primary is not ready: beta has no age identity`]])
+  })
+
+  it('tries the fence at the other site, and says what is wrong with it, or that nobody there could try', async () => {
+    const fenced: Script['judgeHealth'] = async (input, attempt) => ({ ...(await base.judgeHealth(input, attempt)), failoverTo: 'primary', fenced: true })
+    const reasonsWith = async (tryFence: Script['tryFence']) => {
+      const acting = play({ judgeHealth: fenced, observeTargets: oldSide, tryFence })
+      const { reasons } = (await (await start(acting)).result()) as MonitorHealthResult
+      assert.equal(acting.calls('runFence').length, 0)
+      return reasons.map(({ text }) => text)
+    }
+    assert.deepEqual(await reasonsWith(() => ({ problem: null })), [])
+    assert.deepEqual(await reasonsWith(() => ({ problem: 'its proof holds now' })), ['a failover to primary is not ready: its proof holds now'])
+    assert.deepEqual(await reasonsWith(failing('SecretMissing', 'there is no host key')), [
+      'a failover to primary is not ready: its fence could not be tried: there is no host key',
+    ])
   })
 
   it('looks whether every name server leads to the site where it is active, and says of each that does not', async () => {

@@ -1,6 +1,9 @@
 /** What systems that are active at another site would be brought to on this host: looked at before it is needed. Starts nothing, and stops nothing. */
+import { fenceProblem } from '../../activities/site/try-fence.ts'
+import { hasProgram } from '../../adapters/process/launch.ts'
+import { runOwnerCommand } from '../../adapters/process/owner-command.ts'
 import { createService } from '../../adapters/service/create.ts'
-import type { Config } from '../../domain/config.ts'
+import type { Config, FenceConfig } from '../../domain/config.ts'
 import { siteOfSystem } from '../../domain/copies.ts'
 import { otherSite, placedSystem, sitesOf } from '../../domain/placement.ts'
 import type { Examined, Findings } from './findings.ts'
@@ -24,6 +27,8 @@ export async function examineStandingBy(findings: Findings, examined: Examined, 
       if (found.type === 'postgresql') await findings.look(toBe.about, () => examineDatabaseToBe(findings, examined, toBe, found), { seconds: 120 })
       else for (const path of found.paths) await findings.look(toBe.about, () => examinePlaceToBe(findings, toBe, path, found))
     }
+    const fence = examined.config.systems[system]?.failover?.fence
+    if (fence && site === examined.config.systems[system]?.failover?.to && isHere(examined, site)) await examineFence(findings, system, fence)
     for (const service of services.filter(({ host }) => examined.hosts.includes(host))) {
       const about = `failover of service ${system}/${service.name} to ${site}`
       const state = await findings.look(about, () => createService(service).observe())
@@ -32,4 +37,22 @@ export async function examineStandingBy(findings: Findings, examined: Examined, 
         findings.warning(about, `it runs, and ${system} is active at ${siteOfSystem(active, system)}`, `stop it: a failover to ${site} starts it`)
     }
   }
+}
+
+/** A worker of the site runs it, on whichever of its hosts. */
+function isHere({ config, hosts }: Examined, site: string): boolean {
+  return (config.sites[site]?.hosts ?? []).some((host) => hosts.includes(host))
+}
+
+async function examineFence(findings: Findings, system: string, fence: FenceConfig): Promise<void> {
+  const about = `fence ${system}`
+  const signal = AbortSignal.timeout(fence.timeoutSeconds * 1000)
+  const found = await findings.look(
+    about,
+    async () => ({ problem: await fenceProblem(fence, system, { hasProgram, runCommand: runOwnerCommand }, { signal, label: `doctor/${system}` }) }),
+    { seconds: fence.timeoutSeconds + 5 },
+  )
+  if (found?.problem === null) findings.ok(about, 'its programs are here, and its proof does not hold while nobody stopped anything')
+  if (found?.problem)
+    findings.problem(about, found.problem, `correct fence in muster.yaml, then: muster apply; until then two people say what they saw: muster fence RUN`)
 }
