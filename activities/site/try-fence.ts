@@ -44,5 +44,6 @@ export async function fenceProblem(
     if (error instanceof MusterError && error.type === 'CommandFailed') return null
     return `the proof of the fence could not be tried: ${error instanceof Error ? error.message : String(error)}`
   }
-  return `the proof of the fence, ${proof.join(' ')}, holds now: if ${system} is still served at the other side, it proves nothing, and two sites could serve`
+  // The program alone: among its words may be a password, and people are told by mail.
+  return `the proof of the fence, ${proof[0]}, holds now: if ${system} is still served at the other side, it proves nothing, and two sites could serve`
 }

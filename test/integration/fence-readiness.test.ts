@@ -66,7 +66,7 @@ describe('the fence command of a failover', function () {
 
   it('is not ready where its proof always holds: two sites could serve', async () => {
     await power('exit 0')
-    const text = `the proof of the fence, ${base()}/power is-off, holds now: if shop is still served at the other side, it proves nothing, and two sites could serve`
+    const text = `the proof of the fence, ${base()}/power, holds now: if shop is still served at the other side, it proves nothing, and two sites could serve`
     assert.deepEqual(await byHealth(), [`a failover to dr is not ready: ${text}`])
     assert.deepEqual(await byDoctor(), [`problem: ${text}`])
     assert.deepEqual(await byDrill(), { outcome: 'degraded', checks: 0, deviations: [text] })

@@ -204,7 +204,7 @@ describe('a restore that is only planned or is refused', function () {
     const startedAt = Date.now()
     const end = await endOf(await start('restoreSystem', { system: play.system }, `target/${play.system}`))
     assert.equal(end.type, 'AgentAbsent')
-    assert.match(end.message, /no agent took the step: proveRestorable/)
+    assert.match(end.message, /no agent of host db9 took the step: proveRestorable/)
     nothingChanged(play)
     // Nothing was stopped: the target is not held until an agent comes to remove what may have been restored.
     assert.ok(Date.now() - startedAt < 10_000, 'the run waited for an agent although nothing had to be given back')
