@@ -1,7 +1,7 @@
 /**
  * Rehearses a recovery in quarantine: nothing in service is touched, nothing can reach what is restored.
  *
- *  0. readiness             of kind failover: the failover is planned at the other site, with its DNS records, and thrown away
+ *  0. readiness             of kind failover: the failover is planned at the other site, with its DNS records, its fence tried, and thrown away
  *  1. plan                  which recovery point, which backups, on which host        undo: remove the drill's folder
  *  2. restore aside         replayed to the target, held there                        undo: stop it, remove it
  *  3. check                 the configured checks, read-only; trees against their index; the drill's smoke command; of a

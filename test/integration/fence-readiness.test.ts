@@ -75,6 +75,7 @@ describe('the fence command of a failover', function () {
   it('is not ready where its proof does not end', async () => {
     await power('exec sleep 60')
     assert.match((await byHealth()).join(), /the proof of the fence could not be tried: .*power .*2 s/)
+    assert.match((await byDoctor()).join(), /^problem: the proof of the fence could not be tried: .*power .*2 s/)
   })
 
   it('is not ready where its program is not there; the host of the lost site needs none', async () => {

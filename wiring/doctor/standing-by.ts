@@ -46,13 +46,14 @@ function isHere({ config, hosts }: Examined, site: string): boolean {
 
 async function examineFence(findings: Findings, system: string, fence: FenceConfig): Promise<void> {
   const about = `fence ${system}`
-  const signal = AbortSignal.timeout(fence.timeoutSeconds * 1000)
+  // Its own limit ends it first, and says so: an aborted look says nothing.
+  const signal = AbortSignal.timeout((fence.timeoutSeconds + 5) * 1000)
   const found = await findings.look(
     about,
     async () => ({ problem: await fenceProblem(fence, system, { hasProgram, runCommand: runOwnerCommand }, { signal, label: `doctor/${system}` }) }),
-    { seconds: fence.timeoutSeconds + 5 },
+    { seconds: fence.timeoutSeconds + 10 },
   )
   if (found?.problem === null) findings.ok(about, 'its programs are here, and its proof does not hold while nobody stopped anything')
   if (found?.problem)
-    findings.problem(about, found.problem, `correct fence in muster.yaml, then: muster apply; until then two people say what they saw: muster fence RUN`)
+    findings.problem(about, found.problem, 'correct fence in muster.yaml, then: muster apply; until then two people say what they saw: muster fence RUN')
 }
