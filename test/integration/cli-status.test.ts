@@ -158,7 +158,11 @@ describe('muster status, drill, list, ls and repository on a real system', funct
     assert.match(before.text, /expected duration .* \(assumed, never measured: nothing of this system was restored yet\)/)
     const { text } = await muster('drill', 'shop')
     assert.match(text, /worked for .*, expected .* \(assumed, never measured/)
-    assert.match((await muster('drill', 'shop', '--dry-run')).text, /expected duration .* \(measured in 1 run, newest \d{4}-\d\d-\d\d\)/)
+    // The store that reaches the newest moment is chosen, and which of the two that is changes with each shipment: the next drill may be forecast by what the other one took.
+    assert.match(
+      (await muster('drill', 'shop', '--dry-run')).text,
+      /expected duration .* \(measured in 1 run, newest \d{4}-\d\d-\d\d(; \w+ as on localhost from (local|nas))*\)/,
+    )
   })
 
   it('goes on without Temporal and says that schedules do not run', async () => {
