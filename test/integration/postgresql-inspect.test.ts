@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, open, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connectionArguments, withConnection } from '../../adapters/component/postgresql/connection.ts'
 import { inspectDataDirectory } from '../../adapters/component/postgresql/data-directory.ts'
@@ -87,6 +87,20 @@ describe('what a PostgreSQL server is asked', () => {
     } finally {
       await writeFile(pidFile, stdout)
     }
+  })
+
+  it('takes a server that ends while it is asked for one that is down, not for another one', async () => {
+    const pidFile = join(cluster.directory, 'postmaster.pid')
+    await rename(pidFile, `${pidFile}.aside`)
+    await runTool('mkfifo', ['--mode=0666', pidFile])
+    const asked = assert.rejects(inspectServer(cluster.instance), { type: 'DatabaseDown' })
+    // Opens once the reader is there: everything else is answered by then.
+    const lock = await open(pidFile, 'w')
+    await cluster.kill()
+    await lock.close()
+    await asked
+    await rename(`${pidFile}.aside`, pidFile)
+    await cluster.start()
   })
 
   it('answers null for a directory without a database', async () => {

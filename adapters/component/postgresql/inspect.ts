@@ -60,7 +60,11 @@ export async function inspectServer(instance: PostgresqlInstance, at?: Quarantin
       const roleAttributes = await readRoleAttributes(client)
       if (!roleAttributes.monitor) throw monitorMissing(instance)
       const facts = await readServer(client, roleAttributes)
-      await assertSameServer(instance, directory, facts)
+      await assertSameServer(instance, directory, facts).catch(async (error: unknown) => {
+        // One that ends at this moment has no lock file any more either: its own connection tells the two apart.
+        await client.query('select 1')
+        throw error
+      })
       return { facts, databases: await readDatabases(client) }
     },
     target,
