@@ -3,6 +3,7 @@ import { describeTarget } from './decision.ts'
 import { decisionSection, type KeptDecision } from './decision-section.ts'
 import { formatDuration, formatSize } from './durations.ts'
 import type { Evidence } from './evidence.ts'
+import { lostSiteSection } from './evidence-page-site.ts'
 import { sheetStyle } from './evidence-page-style.ts'
 import { facts, html, list, section, table } from './html.ts'
 
@@ -13,6 +14,7 @@ const names: Readonly<Record<Evidence['procedure'], string>> = {
   recoverToPointInTime: 'recovery to a point in time',
   drill: 'drill',
   respondToBreach: 'answer to a breach',
+  failoverSite: 'failover',
   failover: 'failover',
   switchover: 'switchover',
   failback: 'failback',
@@ -23,8 +25,8 @@ const names: Readonly<Record<Evidence['procedure'], string>> = {
  * @param decision the one that the record names
  */
 export function evidencePage(evidence: Evidence, key: string, sha256: string, decision: KeptDecision | null = null): string {
-  const { system, organisation, outcome, times, reviewDue } = evidence
-  const title = `${titleOf(evidence)} of ${system}, ${times.declaredAt.slice(0, 16).replace('T', ' ')} UTC`
+  const { system, organisation, outcome, times, reviewDue, lostSite } = evidence
+  const title = `${titleOf(evidence)} of ${lostSite ? `site ${lostSite.site}` : system}, ${times.declaredAt.slice(0, 16).replace('T', ' ')} UTC`
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${html(title)}</title><style>${sheetStyle}</style></head><body><main>
 <header><p>${html(organisation)}</p><h1>${html(title)}</h1><p class="outcome ${html(outcome)}">${html(outcome)}</p></header>
@@ -33,8 +35,8 @@ ${isRecovery(evidence) ? `<section class="figures">${figure('back in', evidence.
 ${section('Who and where', whoAndWhere(evidence))}
 ${decision && evidence.decision ? decisionSection(decision, evidence.decision.key) : ''}
 ${section('Time line', timeLine(evidence))}
-${moved(evidence)}${recovered(evidence)}${made(evidence)}${wal(evidence)}${setAside(evidence)}
-${isRecovery(evidence) ? section('Checks', checks(evidence)) : ''}
+${lostSite ? lostSiteSection(lostSite) : ''}${moved(evidence)}${recovered(evidence)}${made(evidence)}${wal(evidence)}${setAside(evidence)}
+${hasDecision(evidence) ? section('Checks', checks(evidence)) : ''}
 ${section('Deviations', list(evidence.deviations))}
 ${section('Notifications', notifications(evidence))}
 <footer><h2>Verify this yourself</h2><p>The signed record is <code>${html(key)}</code> in each store. Its first line has the SHA-256 <code>${html(sha256)}</code>:
@@ -52,24 +54,29 @@ function isRecovery({ procedure }: Evidence): boolean {
   return procedure !== 'backupSystem' && procedure !== 'archiveWal'
 }
 
+/** Of the failover of a site each system has its own. */
+function hasDecision(evidence: Evidence): boolean {
+  return isRecovery(evidence) && !evidence.lostSite
+}
+
 function whoAndWhere(evidence: Evidence): string {
-  const { run, ran, approvals, targets, procedure } = evidence
+  const { run, ran, approvals, targets } = evidence
   const by = approvals.map(
     ({ person, accept, key, note, breakGlass }) => `${person} (${key ?? accept}${breakGlass ? ', broke the glass' : ''}${note ? `: ${note}` : ''})`,
   )
-  const asked = procedure === 'backupSystem' || procedure === 'archiveWal' ? [] : [['approved by', by.join(', ') || 'nobody had to, or nobody did']]
+  const asked = !hasDecision(evidence) ? [] : [['approved by', by.join(', ') || 'nobody had to, or nobody did']]
   return facts([
     ['asked by', evidence.requestedBy],
     ...asked,
     ['carried out by', ran ? ran.workers.join(', ') : 'not known'],
-    ['on', targets.map(({ component, host, paths }) => [component, 'on', host, ...paths].join(' ')).join('; ') || evidence.host],
+    ['on', targets.map(({ component, host, paths }) => [component, 'on', host, ...paths].join(' ')).join('; ') || evidence.host || evidence.writer.host],
     ...targets.flatMap(({ component, identity }) =>
       identity ? [[`${component} is`, `system ${identity.systemIdentifier}, incarnation ${identity.incarnation}`]] : [],
     ),
     ...(evidence.target ? [['to', describeTarget(evidence.target)]] : []),
     ['run', `${run.workflowId} · ${run.runId}`],
     ['configuration', evidence.configHash],
-    ...(isRecovery(evidence) ? [['plan', evidence.plan ?? 'none could be made']] : []),
+    ...(hasDecision(evidence) ? [['plan', evidence.plan ?? 'none could be made']] : []),
     [
       'code',
       ran ? `${ran.code.join(', ') || 'not known'} · SDK ${ran.sdk ?? 'not known'} · Muster ${evidence.writer.muster}` : `Muster ${evidence.writer.muster}`,
@@ -140,9 +147,9 @@ function moved({ move }: Evidence): string {
   return section('The move', facts([['from', from], ['to', to], ['fenced', fenced], ...dns.map((seen) => ['DNS', seen])]))
 }
 
-function recovered({ recovered: all, procedure }: Evidence): string {
-  if (procedure === 'backupSystem' || procedure === 'archiveWal') return ''
-  const rows = all.map(({ component, backup, manifestSha256, fromStore, at }) => [
+function recovered(evidence: Evidence): string {
+  if (!hasDecision(evidence)) return ''
+  const rows = evidence.recovered.map(({ component, backup, manifestSha256, fromStore, at }) => [
     html(component),
     `${html(backup)}<br><small>manifest ${html(manifestSha256 ?? 'not known')}</small>`,
     html(fromStore),

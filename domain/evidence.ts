@@ -3,11 +3,12 @@
  * not as it should be. docs/repository-format.md has each member.
  */
 import type { AuditHead } from './audit.ts'
-import type { ObjectivesConfig } from './config.ts'
+import type { ObjectivesConfig, Priority } from './config.ts'
 import type { RecoveryTarget } from './decision.ts'
 import type { FenceProof, MoveProcedure } from './move.ts'
 import type { Writer } from './repository-format.ts'
 import type { RunRan } from './run-history.ts'
+import type { LeftOut } from './site-failover.ts'
 
 export interface Evidence extends RunEvidence {
   readonly organisation: string
@@ -23,6 +24,7 @@ export interface Evidence extends RunEvidence {
 /** What the run itself knows; who writes it down adds the rest. */
 export interface RunEvidence {
   readonly format: 'muster-evidence-1'
+  /** `_installation` where the run concerns several. */
   readonly system: string
   readonly procedure: EvidencedProcedure
   readonly kind: string | null
@@ -51,6 +53,8 @@ export interface RunEvidence {
   readonly wal: readonly EvidenceWal[]
   /** Only of a move. */
   readonly move: EvidenceMove | null
+  /** Only of the failover of a site. */
+  readonly lostSite?: EvidenceLostSite
   readonly setAside: readonly { readonly path: string; readonly safetyPath: string; readonly sizeBytes: number }[]
   readonly steps: readonly EvidenceStep[]
   readonly checks: readonly EvidenceCheck[]
@@ -69,7 +73,15 @@ export interface DeliveredNotice {
   readonly contacts?: readonly string[]
 }
 
-export type EvidencedProcedure = 'backupSystem' | 'archiveWal' | 'restoreSystem' | 'recoverToPointInTime' | 'drill' | 'respondToBreach' | MoveProcedure
+export type EvidencedProcedure =
+  | 'backupSystem'
+  | 'archiveWal'
+  | 'restoreSystem'
+  | 'recoverToPointInTime'
+  | 'drill'
+  | 'respondToBreach'
+  | 'failoverSite'
+  | MoveProcedure
 
 /** Those that people approve, and whose glass can be broken. */
 export const approvedProcedures: readonly EvidencedProcedure[] = [
@@ -178,6 +190,33 @@ export interface EvidenceMove {
   readonly fence: FenceProof | null
   /** What was seen of each DNS record. */
   readonly dns: readonly string[]
+}
+
+export interface EvidenceLostSite {
+  readonly site: string
+  /** In the order in which they went. */
+  readonly systems: readonly EvidenceOfSystem[]
+  readonly leftOut: readonly LeftOut[]
+}
+
+/** One system of a lost site; what was done with it is in the evidence of its own run. */
+export interface EvidenceOfSystem {
+  readonly system: string
+  readonly priority: Priority
+  readonly to: string
+  readonly outcome: EvidenceOutcome
+  readonly workflowId: string
+  /** Null where it was not started. */
+  readonly runId: string | null
+  /** Hash of its decision; null where the run did not come back with one. */
+  readonly plan: string | null
+  /** From when the failover of the site was asked for. */
+  readonly rtoSeconds: number | null
+  readonly rtoObjectiveSeconds: number | null
+  readonly lossSeconds: number | null
+  readonly problem: string | null
+  /** Its own record; null where the run gave up: that record is named after the run. */
+  readonly evidence: { readonly key: string; readonly sha256: string } | null
 }
 
 export interface EvidenceWal {

@@ -108,8 +108,9 @@ export function recordKey(chain: string, sequence: number): string {
   return `${recordPrefix(chain)}${eightDigits(sequence)}.json`
 }
 
+/** @param system or the chain of the installation, of a run that concerns several systems */
 export function evidencePrefix(system: string): string {
-  return `${evidencesPrefix}${checked(system)}/`
+  return `${evidencesPrefix}${system === installationChain ? system : checked(system)}/`
 }
 
 /** `runId`: Temporal's, of which the last 8 digits are used: the first are a clock's. */

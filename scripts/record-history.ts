@@ -31,6 +31,7 @@ import { database, ruledUploads, uploads, shopBackupPlan, shopDrillPlan, shopRes
 import { lookRecordings } from './look-recordings.ts'
 import { cancelAt, type Recording, roles, turns, unheard } from './recording.ts'
 import { runInTurn } from './run-in-turn.ts'
+import { siteRecordings } from './site-recordings.ts'
 
 /** Stands in many events; says nothing about the machine. */
 const recorder = 'muster-recorder'
@@ -294,42 +295,7 @@ const recordings: Readonly<Record<string, Recording>> = {
       }),
     },
   },
-  'failoverSite.planned': { input: { planOnly: true }, id: 'plan-of-a-site' },
-  'failoverSite.plan-cancelled': {
-    input: { planOnly: true },
-    id: 'plan-of-a-site',
-    script: { planRestore: untilCancelled() },
-    meanwhile: cancelAt('planRestore'),
-  },
-  'failoverSite.succeeded': { script: { observeTargets: oldSide }, child: 'failover.succeeded-in-turn' },
-  'failoverSite.succeeded-after-waits': {
-    script: { observeTargets: oldSideGone, planRestore: shopRestorePlan({ approvals: { count: 1 } }) },
-    meanwhile: async (_, play) => {
-      const child = await childOf(play)
-      await untilPhase(child, 'waiting for approval')
-      await until('the copy to be held', () => play.calls('checkRestored').length > 0)
-      await child.executeUpdate('approve', { args: [{ plan: (await child.describe()).memo?.['plan'], person: 'bob' }] })
-      await attestBy('alice', 'bob')(child)
-    },
-    child: 'failover.succeeded-in-turn-after-waits',
-  },
-  'failoverSite.succeeded-started-by-hand': { input: { at: 'dr' }, script: { observeTargets: oldSide } },
-  'failoverSite.degraded': {
-    script: {
-      observeTargets: oldSide,
-      scopeSite: async (input, attempt) => ({
-        ...(await base.scopeSite(input, attempt)),
-        leftOut: [{ system: 'wiki', priority: 'P3', why: 'no failover plan', detail: 'write failover for it in muster.yaml' }],
-      }),
-    },
-  },
-  'failoverSite.rolled-back': { script: { observeTargets: oldSide, holdAtTarget: failing('WalGap', 'WAL is missing after 0/5000000') } },
-  'failoverSite.nothing-to-do': { script: { scopeSite: async (input, attempt) => ({ ...(await base.scopeSite(input, attempt)), systems: [] }) } },
-  'failoverSite.cancelled': {
-    script: { observeTargets: oldSide, saveTail: untilCancelled() },
-    meanwhile: cancelAt('saveTail'),
-    child: 'failover.stopped-in-turn',
-  },
+  ...siteRecordings,
 
   'switchover.succeeded': { script: { observeTargets: oldSide } },
   'switchover.plan-failed': { script: { observeTargets: oldSideGone } },
@@ -381,21 +347,11 @@ async function record(stage: Stage, name: string, recording: Recording): Promise
     return void (await keep(stage, name, id, await runInTurn(stage, play, { type, workflowId: id, input }, scripts)))
   }
   const handle = await stage.start(type, id, input)
-  current = stage
   await recording.meanwhile?.(handle, play)
   await handle.result().catch(() => undefined)
   const runId = await keep(stage, name, id)
   await childrenEnd(stage, runId)
   if (recording.child !== undefined) await childrenEnd(stage, await keep(stage, recording.child, 'target/shop'))
-}
-
-/** Where what people do finds the runs that a run has started. */
-let current: Stage | null = null
-
-/** The failover of the system, as soon as the failover of its site has started it. */
-async function childOf(play: Play): Promise<WorkflowHandle> {
-  await until('the failover of the system', () => play.calls('scopeMove').length > 0)
-  return (current as Stage).client.workflow.getHandle('target/shop')
 }
 
 /** @returns the run's id */

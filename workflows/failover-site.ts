@@ -7,15 +7,17 @@
  *                work on a host at a time (domain/turns.ts), and who waits for a person is passed over. Each has its own plan,
  *                approval, fence, way back and evidence
  *  4. outcome    that of the worst; what was left out although the site is lost counts
+ *  5. evidence   signed: how each system ended, and the record of each
  *
  * Nothing to undo of its own: each system undoes its own, and none undoes another.
  */
-import { CancellationScope, CancelledFailure, isCancellation, upsertMemo } from '@temporalio/workflow'
+import { CancellationScope, CancelledFailure, isCancellation, patched, upsertMemo, workflowInfo } from '@temporalio/workflow'
 import type { SiteScope } from '../activities/site/scope-site.ts'
 import { installationChain } from '../domain/object-keys.ts'
 import { isMissed, type LeftOut, worstOutcome } from '../domain/site-failover.ts'
 import { firstLimits } from '../domain/time-limits.ts'
 import { promptOnSite } from './activity-options.ts'
+import { keepEvidence } from './evidence.ts'
 import { isFailure } from './failure-of.ts'
 import { type FailoverSiteInput, failoverSiteMessage } from './messages.ts'
 import { unlessNobodyWorks } from './nobody-works.ts'
@@ -23,17 +25,18 @@ import { createNotices } from './notices.ts'
 import { fail, procedure } from './procedure.ts'
 import { createProgressBoard, type Outcome, type ProgressBoard } from './progress.ts'
 import { siteOfQueue } from './queues.ts'
+import { siteEvidence } from './site/evidence.ts'
 import { moveSystems } from './site/move-systems.ts'
 import { planSystems } from './site/plan.ts'
 import type { FailoverSiteResult, SystemMoved } from './site/result.ts'
 import { leftOutLine, movedLine, movingLine, plannedLine } from './site/summary.ts'
 
 export const failoverSite = procedure('failoverSite', failoverSiteMessage, async (input: FailoverSiteInput): Promise<FailoverSiteResult> => {
-  const declaredAt = new Date().toISOString()
+  const declaredAt = workflowInfo().startTime.toISOString()
   const board = createProgressBoard('failoverSite', null)
   const scope = await scopeOrEnd(input, board)
   const leftOut = scope.leftOut.map(leftOutLine)
-  const nothing = { site: input.site, perHost: scope.perHost, planned: [], systems: [], leftOut: scope.leftOut, declaredAt, undelivered: [] }
+  const nothing = { site: input.site, perHost: scope.perHost, planned: [], systems: [], leftOut: scope.leftOut, declaredAt, undelivered: [], record: null }
   if (input.planOnly) {
     const planned = await planSystems(input, scope).catch((error: unknown) => endWith(error, board))
     board.note([...planned.map(plannedLine), ...leftOut])
@@ -90,12 +93,13 @@ async function end(
   board: ProgressBoard,
   result: Omit<FailoverSiteResult, 'outcome' | 'endedAt'>,
 ): Promise<FailoverSiteResult> {
-  const { systems, leftOut } = result
+  const { systems, leftOut, declaredAt } = result
+  const { configHash, limits } = scope
   const outcome = worstOutcome([...systems.map((one) => one.outcome), ...leftOut.map(outcomeOfLeftOut)])
   const back = systems.filter((one) => one.outcome === 'succeeded').length
   const title = `failover of site ${input.site}: ${back} of ${systems.length + leftOut.filter(isMissed).length} systems are back`
   const lines = [...systems.map(movedLine), ...leftOut.map(leftOutLine)]
-  const notices = createNotices(siteOfQueue(), scope.limits, { configHash: scope.configHash, system: installationChain, procedure: 'failoverSite' })
+  const notices = createNotices(siteOfQueue(), limits, { configHash, system: installationChain, procedure: 'failoverSite' })
   board.note(lines)
   board.phase(outcome)
   board.outcome(outcome)
@@ -103,7 +107,10 @@ async function end(
   upsertMemo({ systems: systems.map((one) => ({ ...one })), leftOut: leftOut.map((one) => ({ ...one })) })
   notices.send(outcome === 'succeeded' ? 'succeeded' : 'failed', 'critical', title, lines.join('\n'))
   const undelivered = await CancellationScope.nonCancellable(() => notices.settled())
-  if (outcome === 'succeeded' || outcome === 'degraded') return { ...result, outcome, undelivered, endedAt: new Date().toISOString() }
+  const about = { site: siteOfQueue(), limits, board, title: `failover of site ${input.site}` }
+  const evidence = { configHash, systems, leftOut, declaredAt, outcome, undelivered, delivered: notices.delivered() }
+  const record = patched('site-evidence') ? await keepEvidence(about, siteEvidence(input, evidence)) : null
+  if (outcome === 'succeeded' || outcome === 'degraded') return { ...result, outcome, undelivered, record, endedAt: new Date().toISOString() }
   if (outcome === 'cancelled' && CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled')
   throw failureOfWorst(outcome, systems, leftOut, title)
 }

@@ -55,7 +55,7 @@ export interface RespondToBreachResult {
 
 export const respondToBreach = procedure('respondToBreach', respondToBreachMessage, async (input: RespondToBreachInput): Promise<RespondToBreachResult> => {
   refuseOtherId(input)
-  const declaredAt = new Date().toISOString()
+  const declaredAt = workflowInfo().startTime.toISOString()
   const run = runName()
   const told: { context: BreachContext | null } = { context: null }
   const desk = createApprovalDesk({

@@ -4,6 +4,7 @@ import { type Evidence, missedObjectives, type RecoveredComponent, type RunEvide
 import { MusterError } from '../../domain/failures.ts'
 import type { RunRan } from '../../domain/run-history.ts'
 import { canonicalJson } from '../../domain/canonical-json.ts'
+import { installationChain } from '../../domain/object-keys.ts'
 import { readManifest } from '../../repository/catalog.ts'
 import { sha256Hex } from '../../repository/signed-document.ts'
 import { within } from '../../repository/within.ts'
@@ -15,7 +16,7 @@ const lookSeconds = 30
 
 /** What cannot be found out is left out and named: evidence with a hole is better than none. @throws MusterError UnknownName */
 export async function completeEvidence(agent: Agent, config: Config, configHash: string, run: RunEvidence, work: Work): Promise<Evidence> {
-  const { objectives } = systemOf(config, run.system)
+  const objectives = run.system === installationChain ? run.objectives : systemOf(config, run.system).objectives
   const [recovered, { ran, problem }, auditHead] = await Promise.all([
     Promise.all(run.recovered.map((one) => withManifest(agent, config, run.system, one))),
     ranBy(agent, run, work),

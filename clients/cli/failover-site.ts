@@ -72,10 +72,11 @@ export async function failoverSite(desk: Desk, systems: readonly string[], optio
 /** Follows the failover of a site to its end, and says what came of each system. Sets the exit code: that of the worst. */
 export async function watchSite(desk: Followable, client: Client, workflowId: string, runId?: string): Promise<void> {
   const { out } = desk
-  const { systems, leftOut, outcome, problem, seconds } = await followSite(desk, client, client.workflow.getHandle(workflowId, runId))
+  const { systems, leftOut, outcome, problem, seconds, evidence } = await followSite(desk, client, client.workflow.getHandle(workflowId, runId))
   process.exitCode = problem?.exitCode ?? (outcome === 'degraded' ? notAll : 0)
-  out.result({ workflowId, outcome, seconds, systems, leftOut, ...(problem && { error: problem }) }, () => {
+  out.result({ workflowId, outcome, seconds, systems, leftOut, evidence, ...(problem && { error: problem }) }, () => {
     showMovedSystems(out, systems, leftOut)
+    out.line(`  evidence ${evidence ?? 'none'}`)
     out.line(`${outcome} in ${seconds.toFixed(1)} s${problem ? `: ${problem.message}` : ''}`)
   })
 }

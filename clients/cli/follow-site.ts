@@ -13,6 +13,8 @@ export interface FollowedSite {
   readonly systems: readonly SystemMoved[]
   readonly leftOut: readonly LeftOut[]
   readonly seconds: number
+  /** Key of the record of the whole; null where there is none. */
+  readonly evidence: string | null
   /** Of the worst, where not all went well. */
   readonly problem: ToldFailure | null
 }
@@ -41,7 +43,7 @@ export async function followSite(desk: Followable, client: Client, handle: Workf
   }
   try {
     const { result, seconds } = await followLooking<FailoverSiteResult>(desk, handle, look)
-    return { outcome: result.outcome, systems: result.systems, leftOut: result.leftOut, seconds, problem: null }
+    return { outcome: result.outcome, systems: result.systems, leftOut: result.leftOut, seconds, evidence: result.record?.key ?? null, problem: null }
   } catch (error) {
     const { memo, closeTime, startTime } = await handle.describe()
     const outcome = memo?.['outcome']
@@ -49,7 +51,7 @@ export async function followSite(desk: Followable, client: Client, handle: Workf
     if (typeof outcome !== 'string' || !isMoved(memo?.['systems'])) throw error
     const seconds = closeTime ? (closeTime.getTime() - startTime.getTime()) / 1000 : (Date.now() - startedAt) / 1000
     const systems = await withEvidence(memo['systems'], await systemRunsOf(client, handle))
-    return { outcome, systems, leftOut: (memo['leftOut'] ?? []) as readonly LeftOut[], seconds, problem: explain(error) }
+    return { outcome, systems, leftOut: (memo['leftOut'] ?? []) as readonly LeftOut[], seconds, evidence: keyIn(memo['evidence']), problem: explain(error) }
   }
 }
 
@@ -72,10 +74,14 @@ function isMoved(systems: unknown): systems is readonly SystemMoved[] {
   return Array.isArray(systems) && systems.every((one) => typeof one === 'object' && one !== null && 'outcome' in one)
 }
 
+function keyIn(kept: unknown): string | null {
+  return (kept as { readonly key?: string } | undefined)?.key ?? null
+}
+
 /** A run that failed cannot give its result: where its evidence is stands in its memo. */
 async function withEvidence(systems: readonly SystemMoved[], runs: readonly SystemRun[] | null): Promise<readonly SystemMoved[]> {
   return systems.map((one) => {
-    const kept = runs?.find(({ system }) => system === one.system)?.run?.description.memo?.['evidence'] as { readonly key?: string } | undefined
-    return one.record || kept?.key === undefined ? one : { ...one, record: { key: kept.key, sha256: '', stores: [] } }
+    const key = keyIn(runs?.find(({ system }) => system === one.system)?.run?.description.memo?.['evidence'])
+    return one.record || key === null ? one : { ...one, record: { key, sha256: '', stores: [] } }
   })
 }

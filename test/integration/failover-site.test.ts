@@ -1,9 +1,13 @@
 /** A site with several systems is lost, and Temporal with it: one command at the other site, as it is typed at night. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Client, Connection } from '@temporalio/client'
 import { runTool } from '../../adapters/process/run-tool.ts'
+import type { AuditRecord } from '../../domain/audit.ts'
+import type { Evidence } from '../../domain/evidence.ts'
 import { failures } from '../../domain/failures.ts'
 import { createAgent } from '../../wiring/agent.ts'
 import { openRepository } from '../../wiring/open-repository.ts'
@@ -132,6 +136,7 @@ systems:
     return { child, said: () => said.out + said.err, ended }
   }
 
+  const firstLine = async <T>(path: string): Promise<T> => JSON.parse((await readFile(path, 'utf8')).split('\n')[0] ?? '') as T
   const siteFailover = (...words: readonly string[]) => muster('alice', 'failover', '--site', 'primary', '--offline', ...ports, ...words)
   const isThere = (name: string) =>
     stat(join(installation.base, name)).then(
@@ -196,6 +201,7 @@ systems:
     assert.match(out, /^rolled-back in .*: failover of site primary: 2 of 4 systems are back; mail: /m)
     for (const system of ['shop', 'wiki']) assert.equal(await readFile(join(installation.base, `${system}-there`, 'one.txt'), 'utf8'), `first of ${system}`)
     assert.deepEqual([await isThere('mail-there'), await isThere('web-there')], [false, true])
+    assert.match(out, /^ {2}evidence evidence\/_installation\/\S+-failoverSite-\S+\.json$/m)
   })
 
   it('brings the rest back when it is asked again, and leaves alone what is there already', async () => {
@@ -221,5 +227,30 @@ systems:
       'wiki: active elsewhere',
     ])
     assert.equal(await readFile(join(installation.base, 'mail-there', 'one.txt'), 'utf8'), 'first of mail')
+  })
+
+  it('leaves a signed record and a sheet of each attempt, which the audit chain names and proves', async () => {
+    const store = join(installation.base, 'stores', 'offsite')
+    const client = new Client({ connection: await Connection.connect({ address: (await upHere(dr))?.address ?? assert.fail('muster up does not run') }) })
+    await waitFor('both to be listed', async () => (await client.workflow.count("WorkflowType = 'failoverSite' AND ExecutionStatus != 'Running'")).count >= 3)
+    await client.workflow.execute('archiveHistories', { taskQueue: 'muster', workflowId: 'archive-now', args: [{}], memo: { site: 'dr' } })
+    await client.connection.close()
+    const records = (await readdir(join(store, 'audit', 'dr'))).map(async (name) => firstLine<AuditRecord>(join(store, 'audit', 'dr', name)))
+    const runs = (await Promise.all(records)).flatMap((one) => one.runs).filter(({ procedure, evidence }) => procedure === 'failoverSite' && evidence)
+    const kept = await Promise.all(runs.map(({ evidence }) => firstLine<Evidence>(join(store, evidence?.key ?? ''))))
+    assert.deepEqual(
+      kept.map(({ outcome, lostSite }) => [outcome, lostSite?.site, lostSite?.systems.map((one) => `${one.system} ${one.outcome}`).toSorted()]).toSorted(),
+      [
+        ['degraded', 'primary', ['mail succeeded']],
+        ['rolled-back', 'primary', ['mail rolled-back', 'shop succeeded', 'wiki succeeded']],
+      ],
+    )
+    const shop = kept.flatMap(({ lostSite }) => lostSite?.systems ?? []).find(({ system }) => system === 'shop')
+    const text = (await readFile(join(store, shop?.evidence?.key ?? ''), 'utf8')).split('\n')[0]
+    assert.equal(createHash('sha256').update(`${text}\n`).digest('hex'), shop?.evidence?.sha256)
+    const sheet = await readFile(join(store, runs[0]?.evidence?.key.replace(/json$/, 'html') ?? ''), 'utf8')
+    assert.match(sheet, /<h1>failover of site primary, /)
+    const { code, out } = await muster('alice', 'audit', 'verify').ended
+    assert.equal(code, 0, out)
   })
 })

@@ -31,6 +31,8 @@ describe('the failover of a site', function () {
 
   interface Begun {
     readonly handle: WorkflowHandle
+    /** Of what concerns all of them. */
+    readonly whole: Play
     /** In the order of the case. */
     readonly plays: readonly Play[]
     readonly names: readonly string[]
@@ -74,10 +76,10 @@ describe('the failover of a site', function () {
       to: 'primary',
       rtoSeconds: 600,
     }))
-    stage.play({ ...base, scopeSite: () => ({ configHash, systems: found, leftOut: [], perHost: 1, limits: shortLimits, ...scope }) }, noSystem)
+    const whole = stage.play({ ...base, scopeSite: () => ({ configHash, systems: found, leftOut: [], perHost: 1, limits: shortLimits, ...scope }) }, noSystem)
     const handle = await stage.start('failoverSite', `failover-site/${site}`, { site, requestedBy: 'alice', ...input })
     const children = names.map((name) => stage.client.workflow.getHandle(`target/${name}`))
-    return { handle, plays, names, children, worked, most: () => most }
+    return { handle, whole, plays, names, children, worked, most: () => most }
   }
 
   /** A child is there a moment after its parent. */
@@ -147,6 +149,47 @@ describe('the failover of a site', function () {
       ],
     )
     assert.equal((await handle.describe()).memo?.['outcome'], 'failed')
+  })
+
+  it('leaves one record of the whole, with how each ended and where its own is, whatever became of them', async () => {
+    const broken: Partial<Script> = { holdAtTarget: failing('WalGap', 'WAL is missing after 0/5000000') }
+    const wiki = { system: 'wiki', priority: 'P3', why: 'no failover plan', detail: 'write failover' } as const
+    const { handle, whole, names } = await begin([{ script: broken }, {}], { leftOut: [wiki] })
+    assert.equal((await endOf(handle)).type, 'WalGap')
+    const [call, ...more] = whole.calls('writeEvidence')
+    const evidence = call?.input.evidence ?? assert.fail('there is none')
+    assert.deepEqual(more, [])
+    assert.deepEqual([evidence.system, evidence.procedure, evidence.outcome, evidence.requestedBy], ['_installation', 'failoverSite', 'rolled-back', 'alice'])
+    const { startTime, memo } = await handle.describe()
+    assert.equal(evidence.times.declaredAt, startTime.toISOString())
+    assert.deepEqual(memo?.['evidence'], { key: 'evidence/_installation/1.json' })
+    assert.deepEqual(
+      evidence.lostSite?.systems.map(({ system, outcome, problem, evidence: own }) => [system, outcome, problem?.split(':')[0], own?.key]),
+      [
+        [names[0], 'rolled-back', 'WalGap', undefined],
+        [names[1], 'succeeded', undefined, `evidence/${names[1]}/1.json`],
+      ],
+    )
+    assert.deepEqual(evidence.measured, { rtoSeconds: null, rpoSeconds: null })
+    assert.equal(evidence.deviations.length, 2)
+    assert.match(evidence.deviations[1] ?? '', /^P3 wiki: left out, no failover plan/)
+    assert.deepEqual(
+      evidence.delivered.map(({ event }) => event),
+      ['failed'],
+    )
+  })
+
+  it('measures the site by the last of its systems, and goes by the objective of each', async () => {
+    const { handle, whole, names } = await begin([{}, {}], {})
+    const { record, systems } = (await handle.result()) as FailoverSiteResult
+    const evidence = whole.calls('writeEvidence')[0]?.input.evidence
+    assert.deepEqual(record?.stores, ['local', 'nas'])
+    assert.equal(evidence?.measured.rtoSeconds, Math.max(...systems.map(({ rtoSeconds }) => rtoSeconds ?? Number.NaN)))
+    assert.deepEqual(
+      evidence?.steps.map(({ name }) => name),
+      names.map((name) => `failover of ${name}`),
+    )
+    assert.deepEqual([evidence?.deviations, evidence?.lostSite?.systems[0]?.rtoObjectiveSeconds], [[], 600])
   })
 
   it('asks for all approvals at once, and gives the place of one that only waits for its approval to the next', async () => {
@@ -276,7 +319,11 @@ describe('the failover of a site', function () {
         return { ...plan, forecast: { ...plan.forecast, storesOut } }
       },
     }
-    const { handle, plays } = await begin([{ script: out }, { script: { scopeMove: failing('IdentityMissing', 'no identity') } }, {}], {}, { planOnly: true })
+    const { handle, plays, whole } = await begin(
+      [{ script: out }, { script: { scopeMove: failing('IdentityMissing', 'no identity') } }, {}],
+      {},
+      { planOnly: true },
+    )
     const { planned, outcome, systems } = (await handle.result()) as FailoverSiteResult
     assert.deepEqual([outcome, systems], ['failed', []])
     assert.deepEqual(
@@ -292,6 +339,7 @@ describe('the failover of a site', function () {
     assert.match(first?.plan ?? '', /^[0-9a-f]{64}$/)
     assert.deepEqual(first?.missing, ['store offsite: it does not answer'])
     assert.deepEqual(plays[0]?.order('restoreDatabaseAside', 'stopDatabase', 'writeEvidence'), [])
+    assert.deepEqual(whole.calls('writeEvidence'), [])
   })
 
   it('ends as cancelled, with the plans that it had begun, when its planning is taken back', async () => {

@@ -58,6 +58,8 @@ export interface FailoverSiteResult {
   readonly declaredAt: string
   readonly endedAt: string
   readonly undelivered: readonly { readonly channel: string; readonly problem: string }[]
+  /** Of the whole; null of a plan. */
+  readonly record: KeptEvidence
 }
 
 /** Texts that a system has at most: its problem, its loss, and so on. */

@@ -5,7 +5,7 @@ import type { Store } from '../../../adapters/store/store.ts'
 import type { AuditedRun } from '../../../domain/audit.ts'
 import type { Evidence } from '../../../domain/evidence.ts'
 import { MusterError } from '../../../domain/failures.ts'
-import { evidenceKey, historyKey, isName, kitKey } from '../../../domain/object-keys.ts'
+import { evidenceKey, historyKey, installationChain, isName, kitKey } from '../../../domain/object-keys.ts'
 import type { AuditWriter } from '../../../repository/audit-writer.ts'
 import { sheetKey } from '../../../repository/evidence.ts'
 import { gzipObject } from '../../../repository/gzip-object.ts'
@@ -36,7 +36,9 @@ export async function archiveRun(parts: ArchiveParts, run: ClosedRun): Promise<A
   const { workflowId, runId, type, status, startedAt, closedAt, said } = run
   // A name from Temporal is a claim, and becomes part of keys.
   const system = said.system !== null && isName(said.system) ? said.system : null
-  const key = system === null ? null : evidenceKey(system, startedAt, type, runId)
+  // A run that concerns several systems says that it has left evidence; nothing is looked for where none does.
+  const concerns = system ?? (said.evidence === 'kept' ? installationChain : null)
+  const key = concerns === null ? null : evidenceKey(concerns, startedAt, type, runId)
   const evidence = key === null ? null : await keepFoundEvidence(parts, key, runId)
   if (said.evidence === 'kept' && evidence === null) {
     const isYoung = parts.agent.now().getTime() - Date.parse(closedAt) < waitForEvidenceSeconds * 1000
