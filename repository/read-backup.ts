@@ -73,10 +73,12 @@ export function openObject(
   const done = (async () => {
     const signal = options.signal
     const source = await store.read(object.key, signal ? { signal } : {})
+    const feed = pipeline(source, cipher.through)
+    // Looked at below, unless the decryption cannot even begin.
+    feed.catch(() => {})
     const decrypted = decryption.decrypt(cipher.through, { ...(signal && { signal }), ...(options.label && { label: options.label }) })
     // A decryption that gives up reads no further; what feeds it must not wait for ever.
     decrypted.done.catch((error: unknown) => cipher.through.destroy(error instanceof Error ? error : new Error(String(error))))
-    const feed = pipeline(source, cipher.through)
     const drain = pipeline(decrypted.plain, plainSide.through, out)
     const results = await Promise.allSettled([feed, drain, decrypted.done])
     signal?.throwIfAborted()

@@ -175,6 +175,8 @@ async function fetchPiece(
   const only = options.signal ? { signal: options.signal } : {}
   const stored = await parts.store.read(object.key, only)
   const fed = pipeline(stored, cipher.stream)
+  // Looked at below, unless the decryption cannot even begin.
+  fed.catch(() => {})
   const decrypted = parts.decryption.decrypt(cipher.stream, only)
   decrypted.done.catch((error: unknown) => cipher.stream.destroy(error instanceof Error ? error : new Error(String(error))))
   const hashed = pipeline(decrypted.plain, plain.stream)

@@ -10,6 +10,8 @@ export function guardStream(
   signal: AbortSignal | undefined,
 ): Readable {
   const out = new PassThrough({ highWaterMark: 1024 * 1024 })
+  // Whoever asked for it may have failed before reading from it: nobody is left to hear of it then.
+  out.on('error', () => {})
   const cancel = () => out.destroy(cancelled(doing, signal?.reason))
   source.on('error', (error) => {
     void Promise.resolve(explain(error)).then((failure) => out.destroy(failure))

@@ -3,6 +3,7 @@ import { MusterError } from '../../../domain/failures.ts'
 import { startTool } from '../../process/run-tool.ts'
 import type { ObjectSource } from '../component.ts'
 import { counted } from './counted-stream.ts'
+import { orDestroy } from './or-destroy.ts'
 
 export interface ExtractOrder {
   readonly role: string
@@ -70,13 +71,4 @@ function reason(directory: string, toolError: unknown, sourceError: unknown): un
   if (toolError instanceof MusterError && toolError.type === 'Cancelled') return toolError
   if (sourceError instanceof MusterError && sourceError.type !== 'Cancelled') return sourceError
   return toolError ?? sourceError
-}
-
-function orDestroy<T>(stream: { destroy(): unknown }, start: () => T): T {
-  try {
-    return start()
-  } catch (error) {
-    stream.destroy()
-    throw error
-  }
 }

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises'
 import { Readable, Transform } from 'node:stream'
 import { MusterError } from '../../../domain/failures.ts'
 import { startTool } from '../../process/run-tool.ts'
+import { orDestroy } from './or-destroy.ts'
 import type { CompressedStream } from './wal-source.ts'
 
 const level = '-3'
@@ -19,10 +20,9 @@ export function compressRange(path: string, startByte: number, endByte: number):
   })
   const source: Readable = endByte > startByte ? createReadStream(path, { start: startByte, end: endByte - 1 }) : Readable.from([])
   source.on('error', (error) => counter.destroy(error))
-  const tool = startTool('zstd', ['--quiet', '--check', '--no-progress', level, '--stdout', '-'], {
-    stdin: source.pipe(counter),
-    stdout: 'stream',
-  })
+  const tool = orDestroy(source, () =>
+    startTool('zstd', ['--quiet', '--check', '--no-progress', level, '--stdout', '-'], { stdin: source.pipe(counter), stdout: 'stream' }),
+  )
   const done = tool.done.then(() => {
     if (plainSizeBytes === endByte - startByte) return { plainSizeBytes }
     throw new MusterError('SourceChanged', `${path} gave ${plainSizeBytes} of ${endByte - startByte} bytes`)
@@ -36,11 +36,14 @@ export function compressRange(path: string, startByte: number, endByte: number):
  * @throws MusterError CommandFailed where the stream is no whole zstd frame
  */
 export async function decompressToFile(compressed: Readable, path: string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
-  const tool = startTool('zstd', ['--quiet', '--no-progress', '--decompress', '--stdout', '-'], {
-    stdin: compressed,
-    stdout: { file: path },
-    ...(options.signal ? { signal: options.signal } : {}),
-  })
+  // Where zstd cannot be started nobody would ever read what feeds it.
+  const tool = orDestroy(compressed, () =>
+    startTool('zstd', ['--quiet', '--no-progress', '--decompress', '--stdout', '-'], {
+      stdin: compressed,
+      stdout: { file: path },
+      ...(options.signal ? { signal: options.signal } : {}),
+    }),
+  )
   await tool.done
   return (await stat(path)).size
 }
