@@ -3,7 +3,14 @@
  * differs is written. An operator's pause is never undone.
  */
 import { createHash } from 'node:crypto'
-import { type Client, type ScheduleOptions, ScheduleOverlapPolicy, type ScheduleSpec as TemporalSpec } from '@temporalio/client'
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  type ScheduleOptions,
+  ScheduleOverlapPolicy,
+  type ScheduleSpec as TemporalSpec,
+} from '@temporalio/client'
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common'
 import { canonicalJson } from '../domain/canonical-json.ts'
 import type { Config } from '../domain/config.ts'
@@ -213,15 +220,15 @@ export async function applySchedules(
   const changes: ScheduleChange[] = []
   for (const one of wanted) {
     const hash = there.get(one.id)
-    const change = !there.has(one.id) ? 'create' : hash === specHash(one) ? 'keep' : 'update'
+    const listed = !there.has(one.id) ? 'create' : hash === specHash(one) ? 'keep' : 'update'
+    const change = write && listed === 'create' ? await createSchedule(client, one) : listed
     changes.push({ id: one.id, change, every: one.every })
-    if (write && change === 'create') await client.schedule.create(optionsOf(one))
-    if (write && change === 'update') await updateSchedule(client, one)
+    if (write && listed === 'update') await updateSchedule(client, one)
   }
   for (const id of there.keys()) {
     if (wanted.some((one) => one.id === id)) continue
     changes.push({ id, change: 'remove', every: null })
-    if (write) await client.schedule.getHandle(id).delete()
+    if (write) await removeSchedule(client, id)
   }
   return changes
 }
@@ -251,6 +258,27 @@ function configHashOf(action: { readonly args?: readonly unknown[] }): string | 
   const [input] = action.args ?? []
   const hash = typeof input === 'object' && input !== null ? (input as Record<string, unknown>)['configHash'] : null
   return typeof hash === 'string' ? hash : null
+}
+
+/** Temporal lists a schedule a moment after it was made: what another apply has just made is made equal. */
+async function createSchedule(client: Client, wanted: WantedSchedule): Promise<'create' | 'update'> {
+  try {
+    await client.schedule.create(optionsOf(wanted))
+    return 'create'
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error
+    await updateSchedule(client, wanted)
+    return 'update'
+  }
+}
+
+/** It is listed for a moment after it was removed. */
+async function removeSchedule(client: Client, id: string): Promise<void> {
+  try {
+    await client.schedule.getHandle(id).delete()
+  } catch (error) {
+    if (!(error instanceof ScheduleNotFoundError)) throw error
+  }
 }
 
 async function updateSchedule(client: Client, wanted: WantedSchedule): Promise<void> {

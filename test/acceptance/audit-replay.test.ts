@@ -99,7 +99,7 @@ describe('an archived run of another release', function () {
         assert.equal(worker.exitCode, null, said.join(''))
         return said.join('').includes('polling')
       },
-      60,
+      180,
     )
     const code = withStubMap(await readFile(join(older, 'bundle.js'), 'utf8'))
     await saveReplayKit(rig.places, { code }, older)

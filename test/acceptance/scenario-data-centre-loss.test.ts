@@ -23,6 +23,9 @@ describe('scenario data-centre-loss: the site does not answer any more', functio
     await muster.good('backup', 'shop')
     await sites.cluster.sql('insert into markers values (11)')
     await muster.good('archive-wal', 'shop')
+    // One copy is enough for that, and the near one is lost with the site.
+    const { postgresql, shipperSocket } = sites.home.agent
+    await postgresql.shipperRequest(shipperSocket, 'flush', { system: 'shop', component: 'database', stores: ['offsite'], timeoutSeconds: 60 })
   })
   after(async () => {
     muster?.stop()

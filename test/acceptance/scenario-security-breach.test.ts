@@ -49,7 +49,11 @@ describe('scenario security-breach: somebody else may have ruled the host', func
 
   before(async () => {
     env = await startTemporal()
-    sites = await createTwoSites(env, { failover: (at) => [`fence: { command: [${at}/cut, off], proof: [${at}/cut, is-off] }`], system: breachYaml })
+    sites = await createTwoSites(env, {
+      limits: '{ agent: 30s, heartbeat: 30s }',
+      failover: (at) => [`fence: { command: [${at}/cut, off], proof: [${at}/cut, is-off] }`],
+      system: breachYaml,
+    })
     await prepareCommands(base(), sites.cluster.config.binDirectory ?? '')
     muster = typedMuster(sites.installation.beta, env.client, { user: 'carol' })
     await sites.cluster.sql(`insert into markers select generate_series(1, 10); create role shop login password 'old'; create role report login password 'old'`)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { approvalSigner, approvalVerifier } from '../../adapters/crypto/approval-signature.ts'
@@ -95,9 +96,17 @@ describe('the approval of a person', () => {
 async function startAgent(folder: string): Promise<{ agent: ChildProcess; socket: string }> {
   const socket = join(folder, 'agent.sock')
   const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
-  for (let tries = 0; !(await stat(socket).catch(() => null)); tries++) {
-    if (tries > 100) throw new Error('ssh-agent did not come up')
+  for (let tries = 0; !(await accepts(socket)); tries++) {
+    if (tries > 600) throw new Error('ssh-agent did not come up')
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   return { agent, socket }
+}
+
+/** A socket is there a moment before anybody listens at it. */
+function accepts(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
 }

@@ -13,6 +13,7 @@ import { findLabelled } from '../../adapters/process/find-processes.ts'
 import { runTool } from '../../adapters/process/run-tool.ts'
 import { type FailureType, MusterError } from '../../domain/failures.ts'
 import { mountTmpfs } from '../support/mounts.ts'
+import { waitFor } from '../support/rig.ts'
 
 let directory: string
 let label: string
@@ -316,7 +317,7 @@ describe('encryption with age', () => {
     await once(0)
     const before = await openFiles()
     for (let n = 1; n <= 10; n++) await once(n)
-    await sleep(50)
-    assert.ok((await openFiles()) <= before, `${await openFiles()} open files, ${before} before`)
+    // They are closed in a thread, a moment after the work has ended.
+    await waitFor(`${before} open files, as before`, async () => (await openFiles()) <= before)
   })
 })

@@ -22,7 +22,7 @@ describe('a record in Route 53', () => {
     server = await startRoute53()
     config = route53Record(server, name, 'A', { primary: ['192.0.2.1'], dr: ['198.51.100.2'] })
     server.sets = [plain()]
-    dns = openDns(config, { pollSeconds: 0.05, retrySeconds: 5 })
+    dns = openDns(config, { pollSeconds: 0.05, retrySeconds: 30 })
     primary = setOf(config, 'primary')
     dr = setOf(config, 'dr')
   })
@@ -96,11 +96,11 @@ describe('a record in Route 53', () => {
 
   it('is given up when Route 53 stays busy, and says so', async () => {
     server.errors = Array.from({ length: 1000 }, () => ({ on: changes, status: 400, code: 'Throttling' }))
-    const impatient = openDns(config, { retrySeconds: 1 })
+    const impatient = openDns(config, { retrySeconds: 4 })
     const started = performance.now()
     await assert.rejects(impatient.change({ expected: primary, wanted: dr }), failsWith('Throttled', /changing app\.kennel\.example\. A .*Throttling/))
-    assert.ok(performance.now() - started < 3000)
-    assert.ok(sent().length > 1 && sent().length < 10, `${sent().length} requests in a second`)
+    assert.ok(performance.now() - started < 30_000)
+    assert.ok(sent().length > 1 && sent().length < 10, `${sent().length} requests in four seconds`)
     assert.deepEqual(server.sets, [plain()])
   })
 

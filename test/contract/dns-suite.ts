@@ -287,7 +287,7 @@ export function dnsRaceSuite(kind: string, open: () => Promise<DnsLab>): void {
 
 /** Secondaries follow within a moment; the looks of the moment when all have it. */
 async function observed(dns: Dns, wanted: RecordSet, rule: Parameters<typeof judgeObservations>[1]) {
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + 30_000
   for (;;) {
     const looks = await dns.observe(wanted)
     const verdict = judgeObservations(looks, rule)

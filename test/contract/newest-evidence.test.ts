@@ -20,7 +20,7 @@ const recoveries = [
 ] as const
 
 describe('the newest evidence', function () {
-  this.timeout(30_000)
+  this.timeout(60_000)
   let folder: string
   let local: Store
   let offsite: Store
@@ -96,7 +96,7 @@ describe('the newest evidence', function () {
     const run = await keep('drill', '2026-11-22T04:00:00.000Z', local)
     const { port } = silent.address() as AddressInfo
     const hanging = s3Store(s3, `http://127.0.0.1:${port}`)
-    assert.deepEqual(await look([hanging, local], 1), { found: [run], unread: [hanging.name] })
+    assert.deepEqual(await look([hanging, local], 5), { found: [run], unread: [hanging.name] })
     assert.deepEqual(await look([hanging], 1), { found: [], unread: [hanging.name] })
   })
 })

@@ -122,7 +122,8 @@ describe('the e-mail notifier', () => {
       const place = { host: '127.0.0.1', port: (silent.address() as AddressInfo).port }
       const started = performance.now()
       await assert.rejects(notifier(place).notify(notice, AbortSignal.timeout(200)), { type: 'Cancelled' })
-      assert.ok(performance.now() - started < 2000)
+      // Its own time-out would come after 15 s.
+      assert.ok(performance.now() - started < 12_000)
     } finally {
       for (const socket of sockets) socket.destroy()
       silent.close()

@@ -39,7 +39,7 @@ describe('a service controlled by commands', () => {
     const { commands = {}, ...rest } = changes
     const words = { start: [script, 'start'], stop: [script, 'stop'], status: [script, 'status'], ...commands }
     const control = { type: 'command' as const, ...words }
-    return createService({ name: 'api', host: 'app1', control, startTimeoutSeconds: 3, stopTimeoutSeconds: 3, ...rest })
+    return createService({ name: 'api', host: 'app1', control, startTimeoutSeconds: 30, stopTimeoutSeconds: 30, ...rest })
   }
 
   it('leaves what the launcher started running', async () => {
@@ -59,8 +59,10 @@ describe('a service controlled by commands', () => {
 
   it('sees that the service was killed', async () => {
     await service().start()
-    process.kill((await pidOf(directory)) as number, 'SIGKILL')
-    await sleep(100)
+    const pid = (await pidOf(directory)) as number
+    process.kill(pid, 'SIGKILL')
+    // A signal is on its way for a moment.
+    while (isAlive(pid)) await sleep(10)
     assert.equal(await service().observe(), 'stopped')
   })
 

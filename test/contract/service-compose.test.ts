@@ -13,9 +13,9 @@ describe('a service of a compose project', () => {
   })
   afterEach(() => docker.remove())
 
-  function service(name = 'api', project?: string): ServiceAdapter {
+  function service(name = 'api', project?: string, seconds = 20): ServiceAdapter {
     const control = { type: 'compose' as const, file, service: name, ...(project && { project }) }
-    return createService({ name: 'web', host: 'app1', control, startTimeoutSeconds: 1, stopTimeoutSeconds: 1 }, { docker: docker.path })
+    return createService({ name: 'web', host: 'app1', control, startTimeoutSeconds: seconds, stopTimeoutSeconds: seconds }, { docker: docker.path })
   }
 
   it('asks for exactly this service of this file and project, without what it depends on', async () => {
@@ -25,7 +25,7 @@ describe('a service of a compose project', () => {
     const look = [...place, 'ps', '--all', '--format', 'json', 'api']
     assert.deepEqual(await docker.calls(), [look, [...place, 'up', '--detach', '--no-deps', 'api'], look])
     await service('api').stop()
-    assert.deepEqual((await docker.calls()).at(-2), ['compose', '--file', file, 'stop', '--timeout', '1', 'api'])
+    assert.deepEqual((await docker.calls()).at(-2), ['compose', '--file', file, 'stop', '--timeout', '20', 'api'])
   })
 
   it('never takes a container that is paused or starts again and again for a stopped one, nor for a healthy one', async () => {
@@ -41,7 +41,11 @@ describe('a service of a compose project', () => {
   it('is up only when its own health check says so', async () => {
     await docker.setService('api', { state: 'running', health: 'unhealthy' })
     assert.match((await service().health()).detail, /shop-api-1 is running \(unhealthy\)/)
-    await assert.rejects(service().start(), { type: 'ServiceUnhealthy', message: /running \(unhealthy\) after it was started/, hint: /logs api/ })
+    await assert.rejects(service('api', undefined, 2).start(), {
+      type: 'ServiceUnhealthy',
+      message: /running \(unhealthy\) after it was started/,
+      hint: /logs api/,
+    })
     await docker.setService('api', { state: 'running', health: 'healthy' })
     assert.equal((await service().health()).healthy, true)
   })

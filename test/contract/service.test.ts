@@ -14,6 +14,8 @@ interface Bench {
   readonly service: ServiceAdapter
   /** Starting does not bring it up. */
   readonly neverComesUp: ServiceAdapter
+  /** The same, where that is waited for longer than a test lasts. */
+  readonly comesUpLate: ServiceAdapter
   /** Running, and stopping does not end it. */
   readonly neverStops: ServiceAdapter
   /** How often its manager was told to start or stop. */
@@ -21,7 +23,10 @@ interface Bench {
   remove(): Promise<void>
 }
 
-const limits = { startTimeoutSeconds: 1, stopTimeoutSeconds: 1 }
+/** Waited for by nobody but a machine that is busy. */
+const limits = { startTimeoutSeconds: 120, stopTimeoutSeconds: 120 }
+/** Of what is waited for in vain: its commands too have to end within that time. */
+const shortLimits = { startTimeoutSeconds: 3, stopTimeoutSeconds: 3 }
 
 const vendors: Readonly<Record<string, () => Promise<Bench>>> = { command: commandBench, systemd: systemdBench, compose: composeBench }
 
@@ -90,9 +95,7 @@ for (const [vendor, prepare] of Object.entries(vendors)) {
     })
 
     it('stops waiting when it is cancelled', async () => {
-      const started = performance.now()
-      await assert.rejects(bench.neverComesUp.start(AbortSignal.timeout(300)), failure('Cancelled', /./))
-      assert.ok(performance.now() - started < 900, 'it went on waiting')
+      await assert.rejects(bench.comesUpLate.start(AbortSignal.timeout(300)), failure('Cancelled', /./))
     })
   })
 }
@@ -117,14 +120,15 @@ async function commandBench(): Promise<Bench> {
   await writeFile(orders, '')
   await writeFile(stuck, '')
   const log = (command: string) => ['/bin/sh', '-c', `echo order >> ${orders}; ${command}`]
-  const make = (name: string, start: string, stop: string, file: string): ServiceAdapter => {
+  const make = (name: string, start: string, stop: string, file: string, within = limits): ServiceAdapter => {
     const control = { type: 'command' as const, start: log(start), stop: log(stop), status: ['test', '-e', file] }
-    return createService({ name, host: 'app1', control, ...limits } satisfies ServiceConfig)
+    return createService({ name, host: 'app1', control, ...within } satisfies ServiceConfig)
   }
   return {
     service: make('api', `touch ${flag}`, `rm ${flag}`, flag),
-    neverComesUp: make('stubborn', 'true', 'true', join(directory, 'never')),
-    neverStops: make('stubborn', 'true', 'true', stuck),
+    neverComesUp: make('stubborn', 'true', 'true', join(directory, 'never'), shortLimits),
+    comesUpLate: make('stubborn', 'true', 'true', join(directory, 'never')),
+    neverStops: make('stubborn', 'true', 'true', stuck, shortLimits),
     orders: async () => (await readFile(orders, 'utf8')).split('\n').length - 1,
     remove: () => rm(directory, { recursive: true }),
   }
@@ -135,12 +139,13 @@ async function systemdBench(): Promise<Bench> {
   await systemctl.setUnit('api.service', { state: 'inactive' })
   await systemctl.setUnit('slow.service', { state: 'inactive', onStart: 'activating' })
   await systemctl.setUnit('stuck.service', { state: 'active', onStop: 'deactivating' })
-  const make = (name: string, unit: string): ServiceAdapter =>
-    createService({ name, host: 'app1', control: { type: 'systemd', unit }, ...limits }, { systemctl: systemctl.path })
+  const make = (name: string, unit: string, within = limits): ServiceAdapter =>
+    createService({ name, host: 'app1', control: { type: 'systemd', unit }, ...within }, { systemctl: systemctl.path })
   return {
     service: make('api', 'api.service'),
-    neverComesUp: make('stubborn', 'slow.service'),
-    neverStops: make('stubborn', 'stuck.service'),
+    neverComesUp: make('stubborn', 'slow.service', shortLimits),
+    comesUpLate: make('stubborn', 'slow.service'),
+    neverStops: make('stubborn', 'stuck.service', shortLimits),
     async orders() {
       return (await systemctl.calls()).filter((call) => call.includes('start') || call.includes('stop')).length
     },
@@ -153,12 +158,13 @@ async function composeBench(): Promise<Bench> {
   await docker.setService('api', { state: 'none' })
   await docker.setService('slow', { state: 'none', onUp: 'restarting' })
   await docker.setService('stuck', { state: 'running', onStop: 'running' })
-  const make = (name: string, service: string): ServiceAdapter =>
-    createService({ name, host: 'app1', control: { type: 'compose', file: '/srv/shop/compose.yml', service }, ...limits }, { docker: docker.path })
+  const make = (name: string, service: string, within = limits): ServiceAdapter =>
+    createService({ name, host: 'app1', control: { type: 'compose', file: '/srv/shop/compose.yml', service }, ...within }, { docker: docker.path })
   return {
     service: make('api', 'api'),
-    neverComesUp: make('stubborn', 'slow'),
-    neverStops: make('stubborn', 'stuck'),
+    neverComesUp: make('stubborn', 'slow', shortLimits),
+    comesUpLate: make('stubborn', 'slow'),
+    neverStops: make('stubborn', 'stuck', shortLimits),
     async orders() {
       return (await docker.calls()).filter((call) => call.includes('up') || call.includes('stop')).length
     },

@@ -45,7 +45,8 @@ describe('a store in a bucket, in trouble', () => {
     assert.ok(finished >= 1 && finished < 3, `${finished} parts`)
     proxy.seen.length = 0
     assert.equal(await s3Store(server, proxy.endpoint).putFile('a/file', file), 'created')
-    assert.equal(proxy.sentParts().length, 3 - finished)
+    // A part that was on its way when it was cancelled may have been finished since.
+    assert.ok(proxy.sentParts().length <= 3 - finished, proxy.sentParts().join())
     assert.equal(sha256(await buffer(await store.read('a/file'))), file.sha256)
     assert.equal(await store.sweepUnfinished('', soon()), 0)
   })

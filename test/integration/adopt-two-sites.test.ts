@@ -25,7 +25,7 @@ import { createMusterUp } from '../support/muster-up.ts'
 import { startTemporal, waitFor, workflowBundle } from '../support/rig.ts'
 
 describe('a Temporal that does not know what was done, with two sites', function () {
-  this.timeout(120_000)
+  this.timeout(180_000)
   let installation: Installation
   let first: TestWorkflowEnvironment
   let other: TestWorkflowEnvironment
@@ -84,7 +84,7 @@ describe('a Temporal that does not know what was done, with two sites', function
     }
     return {
       isReleased,
-      released: () => waitFor(`the worker of ${host} to take work`, isReleased, 20),
+      released: () => waitFor(`the worker of ${host} to take work`, isReleased),
       async stop() {
         stop.abort()
         await ended
@@ -113,7 +113,7 @@ describe('a Temporal that does not know what was done, with two sites', function
   async function staysHeld(places: Places, host: string, env: TestWorkflowEnvironment, sentBy: SentBy | null): Promise<void> {
     await rm(join(places.home, 'hosts', host, 'held-back.json'), { force: true })
     const one = await worker(places, host, env, { sentBy })
-    await waitFor('the hold', async () => (await heldOn(places, host)) !== null || (await one.isReleased()), 20)
+    await waitFor('the hold', async () => (await heldOn(places, host)) !== null || (await one.isReleased()))
     assert.equal(await one.isReleased(), false)
     await one.stop()
   }
@@ -145,7 +145,7 @@ describe('a Temporal that does not know what was done, with two sites', function
   it('is seen by the notes of a host also while no store answers; where there are none, nothing is known and work goes on', async () => {
     await withoutStores(async () => {
       const noted = await worker(installation.alpha, 'alpha', other)
-      await waitFor('the hold', async () => (await heldOn(installation.alpha)) !== null, 20)
+      await waitFor('the hold', async () => (await heldOn(installation.alpha)) !== null)
       assert.equal(await noted.isReleased(), false)
       await noted.stop()
       const unnoted = await worker(installation.beta, 'beta', other, { decides: false })
@@ -158,7 +158,7 @@ describe('a Temporal that does not know what was done, with two sites', function
   it('holds workers of both sites, tells people once, and lets them go on when a person adopts it', async () => {
     const told = await notices(installation.alpha)
     const here = await worker(installation.alpha, 'alpha', other)
-    await waitFor('the hold', async () => (await heldOn(installation.alpha)) !== null, 20)
+    await waitFor('the hold', async () => (await heldOn(installation.alpha)) !== null)
     await here.stop()
     const [again, there] = [await worker(installation.alpha, 'alpha', other), await worker(installation.beta, 'beta', other, { decides: false })]
     await sleep(3000)

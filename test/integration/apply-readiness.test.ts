@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
-import { startTemporal } from '../support/rig.ts'
+import { startTemporal, waitFor } from '../support/rig.ts'
 import { createTwoSites, type TwoSites } from '../support/two-sites.ts'
 import { type Muster, typedMuster } from '../support/typed-muster.ts'
 
@@ -22,6 +22,8 @@ describe('an apply where systems may fail over', function () {
   })
 
   it('says that nothing could be restored there before the first backup, and that it could after it', async () => {
+    // Before its shipper has said who the database is, nothing is known of it at all.
+    await waitFor('the first incarnation', async () => (await sites.state()).incarnations.length > 0)
     assert.match(await muster.good('apply'), /failover shop to dr {3}NOT READY: no base backup leads to incarnation/)
     await muster.good('backup', 'shop')
     assert.match(await muster.good('apply'), /failover shop to dr {3}✓ can be planned; loss now: database: commits after /)

@@ -35,15 +35,12 @@ describe('the archive of histories on real parts', function () {
   const recordOf = async (store: string, sequence: number): Promise<AuditRecord> =>
     JSON.parse((await readFile(inStore(store, 'audit', 'primary', `${String(sequence).padStart(8, '0')}.json`), 'utf8')).split('\n')[0] ?? '') as AuditRecord
   const numbersIn = (store: string) => readdir(inStore(store, 'audit', 'primary')).catch(() => [])
-  /** The server lists a run a moment after it closed. */
-  const listed = async (...types: string[]) => {
-    for (const type of types) {
-      await waitFor(`${type} to be listed`, async () => {
-        const query = `WorkflowType = '${type}' AND ExecutionStatus != 'Running'`
-        return (await env.client.workflow.count(query)).count > 0
-      })
-    }
-  }
+  /** The server lists a moment later that a run has closed; until then it is listed as running. */
+  const listed = (count = 1) =>
+    waitFor(`${count} closed runs to be listed`, async () => {
+      const query = "WorkflowType = 'backupSystem' AND ExecutionStatus != 'Running'"
+      return (await env.client.workflow.count(query)).count === count
+    })
 
   async function without<T>(store: string, act: () => Promise<T>): Promise<T> {
     await rename(inStore(store), inStore(`${store}.away`))
@@ -57,8 +54,7 @@ describe('the archive of histories on real parts', function () {
   it('keeps history, evidence and kit of each run in each store, names them in a record, and keeps nothing twice', async () => {
     const { record } = await backUp()
     await assert.rejects(run('backupSystem', { system: 'shop', kind: 'weekly' }))
-    await listed('backupSystem')
-    await waitFor('both runs to be listed', async () => (await env.client.workflow.count("WorkflowType = 'backupSystem'")).count === 2)
+    await listed(2)
     const first = await archive()
     assert.deepEqual([first.outcome, first.archived, first.records, first.head?.sequence], ['succeeded', 2, 1, 1])
     for (const store of ['local', 'nas']) {
@@ -92,7 +88,7 @@ describe('the archive of histories on real parts', function () {
     const { record: later } = await backUp()
     const evidence = JSON.parse((await readFile(inStore('nas', later?.key ?? ''), 'utf8')).split('\n')[0] ?? '') as Evidence
     assert.deepEqual(evidence.auditHead, first.head)
-    await waitFor('the third run to be listed', async () => (await env.client.workflow.count("WorkflowType = 'backupSystem'")).count === 3)
+    await listed(3)
     const third = await archive()
     assert.deepEqual([third.archived, third.head?.sequence], [1, 2])
     assert.equal((await recordOf('local', 2)).previous, first.head?.sha256)
@@ -100,7 +96,7 @@ describe('the archive of histories on real parts', function () {
 
   it('gives a store that was out everything that the records name, in their order, and then the records', async () => {
     await backUp()
-    await listed('backupSystem')
+    await listed()
     const first = await without('nas', archive)
     assert.deepEqual([first.outcome, first.behind.map(({ store }) => store)], ['degraded', ['nas']])
     assert.deepEqual(await numbersIn('nas'), [])
@@ -117,7 +113,7 @@ describe('the archive of histories on real parts', function () {
   it('waits for evidence that only a store which is out has, and names it when that is back', async () => {
     const { record } = await backUp()
     await rm(inStore('local', 'evidence'), { recursive: true })
-    await listed('backupSystem')
+    await listed()
     assert.equal((await without('nas', archive)).archived, 0)
     assert.equal((await archive()).archived, 1)
     assert.equal((await recordOf('local', 1)).runs[0]?.evidence?.key, record?.key)
@@ -126,7 +122,7 @@ describe('the archive of histories on real parts', function () {
 
   it('waits for the store with the newest record rather than fork the chain, and goes on in the other meanwhile where that has it too', async () => {
     await backUp()
-    await listed('backupSystem')
+    await listed()
     await without('local', archive)
     await assert.rejects(without('nas', archive), (error: Error) => {
       assert.match(String((error.cause as Error).message), /record 1 of the audit chain of site "primary" is in no store that answers/)
@@ -138,7 +134,7 @@ describe('the archive of histories on real parts', function () {
 
   it('says in the next record, and to people, when records are gone: put back where another store has them, cut where none has', async () => {
     await backUp()
-    await listed('backupSystem')
+    await listed()
     const { head } = await archive()
     await rm(inStore('nas', 'audit'), { recursive: true })
     const one = await archive()
@@ -156,7 +152,7 @@ describe('the archive of histories on real parts', function () {
 
   it('goes on after an edited record as the chain really was, so that the edit stays visible', async () => {
     await backUp()
-    await listed('backupSystem')
+    await listed()
     const { head } = await archive()
     for (const store of ['local', 'nas']) {
       const file = inStore(store, 'audit', 'primary', '00000001.json')
@@ -169,7 +165,7 @@ describe('the archive of histories on real parts', function () {
 
   it('says that a store has another signed record of a run than the first, and which', async () => {
     const { record } = await backUp()
-    await listed('backupSystem')
+    await listed()
     const key = record?.key ?? ''
     const text = (await readFile(inStore('nas', key), 'utf8')).split('\n')[0] ?? ''
     await rm(inStore('nas', key))
@@ -191,7 +187,7 @@ describe('the archive of histories on real parts', function () {
         searchAttributes: { MusterSystem: ['../../../../tmp/x'] },
       })
       .catch(() => undefined)
-    await waitFor('both to be listed', async () => (await env.client.workflow.count("WorkflowType = 'backupSystem'")).count === 2)
+    await listed(2)
     const { archived } = await archive()
     // The one that names another site is left to that site for a day.
     assert.equal(archived, 1)
@@ -202,7 +198,7 @@ describe('the archive of histories on real parts', function () {
 
   it('is proven by hand, with the commands of docs/repository-format.md', async () => {
     await backUp()
-    await listed('backupSystem')
+    await listed()
     await archive()
     const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'repository-format.md'), 'utf8')
     const blockOf = (name: string) => new RegExp(`<!-- by-hand: ${name} -->\\n\`\`\`sh\\n([^]*?)\`\`\``).exec(page)?.[1] ?? assert.fail(name)

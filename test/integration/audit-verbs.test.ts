@@ -73,6 +73,12 @@ describe('muster audit on real parts', function () {
     await env.client.workflow.execute('archiveHistories', { taskQueue: 'muster', workflowId: `archive/${count++}`, args: [{}] })
   }
 
+  /** Some moments after it has ended. */
+  async function listedAsClosed(workflowId: string): Promise<void> {
+    const query = `WorkflowId = '${workflowId}' AND ExecutionStatus != 'Running'`
+    await waitFor(`${workflowId} in the list`, async () => (await env.client.workflow.count(query)).count > 0)
+  }
+
   function muster(...words: readonly string[]): Promise<Typed> {
     return musterAs('alice', ...words)
   }
@@ -383,7 +389,10 @@ describe('muster audit on real parts', function () {
 
     it('lists a run whose glass was broken as due for review until somebody else has looked at it', async () => {
       const due = (await muster('status')).stdout
-      assert.match(due, /! review due {2}target\/shop, today .*: bob broke the glass: nobody else answers\n +→ muster audit review [0-9a-f-]{36} --note TEXT/)
+      assert.match(
+        due,
+        /! review due {2}target\/shop, (today|\d+ \w+) \d\d:\d\d.*: bob broke the glass: nobody else answers\n +→ muster audit review [0-9a-f-]{36} --note TEXT/,
+      )
       const self = await musterAs('bob', 'audit', 'review', restore.runId, '--note', 'fine')
       assert.deepEqual([self.exitCode, /bob broke the glass: somebody else/.test(self.stderr)], [failures.ApprovalRejected.exitCode, true])
       const { exitCode, stderr } = await musterAs('carol', 'audit', 'review', restore.runId, '--note', 'the pager of the others was off')
@@ -429,6 +438,7 @@ describe('muster audit on real parts', function () {
       stop.abort()
       await done
       await rig.startWorkers()
+      await listedAsClosed('backup/changed')
       await archive(0)
       const { stdout, exitCode, stderr } = await muster('audit', 'replay', 'backup/changed')
       assert.equal(exitCode, 0, stdout + stderr)

@@ -209,6 +209,8 @@ describe('bad input ends with a clear error, and changes nothing', function () {
     const folder = join(rig.base, 'stores', 'local', 'wal', 'shop', 'database')
     const [incarnation = ''] = await readdir(folder)
     const index = join(folder, incarnation, 'index')
+    // What is shipped meanwhile is whole, and could do instead.
+    await rig.stopShipper()
     const texts = await Promise.all((await readdir(index)).map(async (name) => [join(index, name), await readFile(join(index, name), 'utf8')] as const))
     await rm(join(rig.places.home, 'hosts', 'localhost', 'catalog'), { recursive: true, force: true })
     for (const [path, text] of texts) await writeFile(path, text.replace('"organisation":"Test"', '"organisation":"Evil"'))
@@ -217,11 +219,14 @@ describe('bad input ends with a clear error, and changes nothing', function () {
     } finally {
       for (const [path, text] of texts) await writeFile(path, text)
       await rm(join(rig.places.home, 'hosts', 'localhost', 'catalog'), { recursive: true, force: true })
+      await rig.startShipper()
     }
   })
 
   it('a store that is gone is owed; when it was required the backup fails and says so', async () => {
     const nas = join(rig.base, 'stores', 'nas')
+    // The new configuration makes the folder again, which the shipper would fill while it is removed.
+    await rig.stopShipper()
     await rename(nas, `${nas}.away`)
     try {
       const yaml = yamlFor(rig.base, cluster)
@@ -236,6 +241,7 @@ describe('bad input ends with a clear error, and changes nothing', function () {
       await rm(nas, { recursive: true, force: true })
       await rename(`${nas}.away`, nas)
       await rig.reconfigure(yamlFor(rig.base, cluster))
+      await rig.startShipper()
     }
   })
 
@@ -281,7 +287,7 @@ stores:
   nas: { type: directory, path: ${base}/stores/nas }
 encryption: { identity: "file:${base}/keys/identity.txt" }
 people: { alice: { email: alice@example.com }, eve: { role: viewer } }
-limits: { retry: 1s, copy: 2s, control: 10s, transfer: 10s }
+limits: { retry: 1s, copy: 10s, control: 30s, transfer: 30s }
 systems:
   shop:
     components:

@@ -52,6 +52,8 @@ describe('restore by hand, with the commands of docs/repository-format.md', func
     target = await now()
     await cluster.sql('insert into markers values (99)')
     await run('archiveWal', { system: 'shop' })
+    // What it puts into the store from now on would come and go under those who copy the store.
+    await rig.stopShipper()
     // Both ways of rebuilding a segment must be tried.
     assert.ok(
       (await walIndexes()).some((name) => name.includes('.partial.')),

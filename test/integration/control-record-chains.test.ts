@@ -52,7 +52,7 @@ describe('one chain of control records over two stores', () => {
       const hangs = createS3Store('hangs', s3Config({ region: 'us-east-1' }, endpoint), { read: secret, write: secret })
       const stores = [hangs, one, two]
       await append(1)
-      const besides = { ...writer, stores, secondsEach: 0.5 }
+      const besides = { ...writer, stores, secondsEach: 3 }
       assert.equal((await readRecords(besides, '_installation')).records.length, 1)
       await appendRecord(besides, '_installation', () => ({ kind: 'config', configHash: 'ab'.repeat(32), number: 2 }))
       assert.deepEqual(await numbersIn(one), [1, 2])

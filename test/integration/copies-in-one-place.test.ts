@@ -84,7 +84,7 @@ stores:
   local: { type: directory, path: ${base}/stores/local }
   second: { type: directory, path: ${base}/stores/second }
 encryption: { identity: "file:${base}/keys/identity.txt" }
-limits: { retry: 1s, copy: 5s, control: 30s, transfer: 30s }
+limits: { retry: 1s, copy: 30s, control: 30s, transfer: 30s }
 systems:
   shop:
     copies: { required: { total: 2 } }

@@ -93,7 +93,7 @@ stores:
   local: { type: directory, path: ${base}/stores/local }
   nas: { type: directory, path: ${base}/stores/nas }
 encryption: { identity: "file:${base}/keys/identity.txt" }
-limits: { retry: 1s, copy: 3s }
+limits: { retry: 1s, copy: 10s }
 systems:
   shop:
     components:

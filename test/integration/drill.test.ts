@@ -91,7 +91,10 @@ describe('a drill on real parts', function () {
   it('keeps out of a tablespace that was made after the backup, and replays what is in it', async () => {
     const place = await cluster.makeDirectory('young')
     await cluster.sql(`create tablespace young location '${place}'`)
-    await cluster.sql('create table late (n int) tablespace young; grant select on late to muster; insert into late select generate_series(1, 1000)')
+    // Nobody but this test writes into it.
+    await cluster.sql(
+      'create table late (n int) with (autovacuum_enabled = off) tablespace young; grant select on late to muster; insert into late select generate_series(1, 1000)',
+    )
     await run('archiveWal', { system: 'shop' })
     await rig.stopShipper()
     // What the drill replays is older than what is in service.
@@ -133,7 +136,8 @@ describe('a drill on real parts', function () {
     const before = await records()
     const { plan, record } = await run<DrillResult>('drill', { system: 'shop', planOnly: true })
     assert.deepEqual([record, await records(), await leftovers()], [null, before, []])
-    assert.match(plan?.forecast.durationBasis ?? '', /^measured in [2-9] runs, newest \d{4}-\d\d-\d\d$/)
+    // The store that reaches the newest moment is chosen, and which of the two that is changes with each shipment.
+    assert.match(plan?.forecast.durationBasis ?? '', /^measured in [2-9] runs, newest \d{4}-\d\d-\d\d(; \w+ as on localhost from (local|nas))*$/)
     const { expected } = (await run<DrillResult>('drill', { system: 'shop' })).evidence
     assert.match(expected?.basis ?? '', /^measured in /)
     assert.ok((expected?.seconds ?? 0) > 0 && (expected?.measuredSeconds ?? 0) > 0, JSON.stringify(expected))

@@ -53,7 +53,9 @@ describe('evidence on real parts', function () {
   })
 
   it('of a restore names the manifest it came from and what was set aside, also where it was rolled back', async () => {
-    const { record, plan } = await run<RestoreResult>('restoreSystem', {}, 'target/shop')
+    const { record, plan, backup } = await run<RestoreResult>('restoreSystem', {}, 'target/shop')
+    // It would still write into a store that is taken away later.
+    await env.client.workflow.getHandle(backup ?? '').result()
     const evidence = await read('local', record?.key)
     const [one] = evidence.recovered
     assert.equal(one?.manifestSha256, await hashOf(fileOf('nas', `backups/shop/uploads/${one?.backup}/manifest.json`)))

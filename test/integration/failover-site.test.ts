@@ -25,7 +25,7 @@ const systems = ['shop', 'mail', 'wiki', 'notes'] as const
 const people = ['alice', 'bob', 'carol'] as const
 
 describe('a lost site with several systems, on real parts', function () {
-  this.timeout(180_000)
+  this.timeout(240_000)
   let installation: Installation
   let dr: Places
   let ports: readonly string[]
@@ -79,7 +79,7 @@ organisation: Test
 sites: { primary: { hosts: [alpha] }, dr: { hosts: [beta] } }
 stores: { offsite: { type: directory, path: ${base}/stores/offsite, hosts: [alpha, beta], site: dr, host: beta } }
 encryption: { identity: "file:${base}/dr/keys/identity.txt", restoreHosts: [alpha, beta] }
-limits: { agent: 2s, heartbeat: 5s, failoversPerHost: 1 }
+limits: { agent: 5s, heartbeat: 10s, failoversPerHost: 1 }
 people:
 ${keys.join('\n')}
 systems:
@@ -155,16 +155,12 @@ systems:
     await writeFile(path, bytes)
   }
 
-  async function signBy(person: string, ...words: readonly string[]): Promise<string> {
-    const { code, out, err } = await muster(person, ...words, '--key', join(installation.base, person)).ended
-    assert.equal(code, 0, `${words.join(' ')}: ${out}${err}`)
-    return out
-  }
+  const signedBy = (person: string, ...words: readonly string[]) => [...words, '--key', join(installation.base, person)]
 
   it('shows one table: what goes where, in which order, what it loses and takes, and what has no plan', async () => {
     const { code, out, err } = await siteFailover('--plan').ended
     assert.equal(code, 1, `${out}${err}`)
-    const rows = [...out.matchAll(/^ {2}(\d) +(\w+) +(P\d) +primary → dr +today \d\d:\d\d +at most .+? +1 signed +([0-9a-f]{12})$/gm)].map((row) =>
+    const rows = [...out.matchAll(/^ {2}(\d) +(\w+) +(P\d) +primary → dr +(?:today|\d[\w ]*) \d\d:\d\d +at most .+? +1 signed +([0-9a-f]{12})$/gm)].map((row) =>
       row.slice(1, 4),
     )
     assert.deepEqual(
@@ -184,14 +180,16 @@ systems:
   it('brings each back that it can, after one person has signed for all and two have said once that the site is stopped', async () => {
     await damage('mail')
     const run = siteFailover()
-    const says = (text: string) => waitFor(`${text}; ${run.said()}`, async () => run.said().includes(text) || run.child.exitCode !== null, 90)
+    const says = (text: string) => waitFor(`${text}; ${run.said()}`, async () => run.said().includes(text) || run.child.exitCode !== null, 120)
     await says('muster approve --run failover-site/primary')
-    const approved = await signBy('bob', 'approve', '--run', 'failover-site/primary')
-    // Mail may have given up by then: its copy is found to be damaged while it is prepared.
+    // Mail may have given up by then, or gives up right now: its copy is found to be damaged while it is prepared.
+    const { code: all, out: approved, err: refused } = await muster('bob', ...signedBy('bob', 'approve', '--run', 'failover-site/primary')).ended
+    assert.ok(all === 0 || /target\/mail: /.test(refused), `${approved}${refused}`)
     for (const system of ['shop', 'wiki']) assert.match(approved, new RegExp(`^approved [0-9a-f]{12} of target/${system} as bob$`, 'm'))
     await says('muster fence target/shop')
     for (const person of ['bob', 'carol']) {
-      await signBy(person, 'fence', 'failover-site/primary', '--statement', 'the building has burnt down')
+      const said = await muster(person, ...signedBy(person, 'fence', 'failover-site/primary', '--statement', 'the building has burnt down')).ended
+      assert.equal(said.code, 0, `${said.out}${said.err}`)
     }
     const { code, out, err } = await run.ended
     assert.equal(code, failures.ChecksumMismatch.exitCode, `${out}${err}`)
@@ -209,9 +207,8 @@ systems:
     const run = siteFailover('--json')
     await waitFor(
       `mail to wait; ${run.said()}`,
-      async () =>
-        muster('bob', '--json', 'approve', '--run', 'failover-site/primary', '--key', join(installation.base, 'bob')).ended.then(({ code }) => code === 0),
-      60,
+      async () => muster('bob', ...signedBy('bob', '--json', 'approve', '--run', 'failover-site/primary')).ended.then(({ code }) => code === 0),
+      120,
     )
     const { code, out, err } = await run.ended
     assert.equal(code, 1, `${out}${err}`)

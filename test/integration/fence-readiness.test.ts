@@ -19,7 +19,7 @@ describe('the fence command of a failover', function () {
   before(async () => {
     env = await startTemporal()
     sites = await createTwoSites(env, {
-      failover: (folder) => [`fence: { command: [${folder}/power, "off"], proof: [${folder}/power, is-off], timeout: 2s }`],
+      failover: (folder) => [`fence: { command: [${folder}/power, "off"], proof: [${folder}/power, is-off], timeout: 6s }`],
     })
     await power('exit 1')
     await sites.cluster.sql('insert into markers select generate_series(1, 10)')
@@ -74,8 +74,8 @@ describe('the fence command of a failover', function () {
 
   it('is not ready where its proof does not end', async () => {
     await power('exec sleep 60')
-    assert.match((await byHealth()).join(), /the proof of the fence could not be tried: .*power .*2 s/)
-    assert.match((await byDoctor()).join(), /^problem: the proof of the fence could not be tried: .*power .*2 s/)
+    assert.match((await byHealth()).join(), /the proof of the fence could not be tried: .*power .*6 s/)
+    assert.match((await byDoctor()).join(), /^problem: the proof of the fence could not be tried: .*power .*6 s/)
   })
 
   it('is not ready where its program is not there; the host of the lost site needs none', async () => {

@@ -53,7 +53,7 @@ describe('what the stores know of runs', () => {
   const known = (cache = noCache) => {
     const now = new Date()
     const since = new Date(now.getTime() - 86_400_000)
-    return knownRuns({ places: [place()], verifier, cache, now, secondsEach: 5, since, most: 3, alsoRuns: new Set() }, ['shop'])
+    return knownRuns({ places: [place()], verifier, cache, now, secondsEach: 30, since, most: 3, alsoRuns: new Set() }, ['shop'])
   }
 
   it('is not that a run has ended where its evidence is only a name in the listing', async () => {
@@ -96,7 +96,7 @@ describe('what the stores know of runs', () => {
     const writer = { stores: [store], verifier, signer, organisation: 'Test', by: 'alpha', now: () => new Date(Date.parse(startedAt) - 86_400_000) }
     const decided = [{ workflowId: 'target/shop', runId, decided: 'accepted' as const }]
     await recordAdoption(writer, { temporal, until: '2099-01-01T00:00:00.000Z', by: 'host alpha', reason: 'a test', runs: decided, more: 0 })
-    const deps = { places: [place()], verifier, secondsEach: 5 }
+    const deps = { places: [place()], verifier, secondsEach: 30 }
     const believed = await readAdoptions(deps, temporal, [])
     assert.deepEqual([believed.until, [...believed.decided], believed.count, believed.doubts], ['2099-01-01T00:00:00.000Z', [runId], 1, []])
     const suspicion: Suspicion = { run: 'target/shop:1', since: startedAt, hosts: ['alpha'], notedAt: startedAt }

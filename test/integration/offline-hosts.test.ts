@@ -149,7 +149,7 @@ organisation: Test
 sites: { primary: { hosts: [alpha] }, dr: { hosts: [beta, gamma] } }
 stores: { offsite: { type: directory, path: ${base}/stores/offsite, hosts: [alpha, beta, gamma], site: dr, host: beta } }
 encryption: { identity: "file:${base}/identity.txt", restoreHosts: [alpha, beta, gamma] }
-limits: { agent: 2s, heartbeat: 5s }
+limits: { agent: 5s, heartbeat: 10s }
 systems:
   shop:
     components:

@@ -130,6 +130,8 @@ describe('a system looked at from two sites, on real parts', function () {
     assert.deepEqual(await readdir(here.base).then((names) => names.filter((name) => name.startsWith('uploads'))), ['uploads'])
     const running = await env.client.workflow.list({ query: "WorkflowType = 'failover'" })[Symbol.asyncIterator]().next()
     assert.ok(running.done, 'no failover was started')
+    // Temporal's listing shows what a run notes a moment after it.
+    await waitFor('the listing', async () => ((await newestProbe(env.client, 'shop'))?.preparedAt ?? null) !== null)
     assert.equal((await newestProbe(env.client, 'shop'))?.verdict, 'lost')
     assert.match(await status(), /probed +CANNOT BE REACHED: reached from 0 of 2[^]*beta does not reach it[^]*→ muster failover shop {3}prepared/)
   })
@@ -222,7 +224,7 @@ organisation: Test
 sites: { primary: { hosts: [alpha] }, dr: { hosts: [beta] } }
 stores: { offsite: { type: directory, path: ${base}/stores/offsite, hosts: [alpha, beta], site: dr, host: beta } }
 encryption: { identity: "file:${base}/alpha/keys/identity.txt", restoreHosts: [alpha, beta] }
-limits: { agent: 3s, heartbeat: 5s }
+limits: { agent: 10s, heartbeat: 10s }
 systems:
   shop:
     components: { uploads: { type: files, host: alpha, paths: [${base}/uploads] } }

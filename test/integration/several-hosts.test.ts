@@ -25,7 +25,7 @@ import { startTemporal, waitFor, workflowBundle } from '../support/rig.ts'
 const muster = [join(import.meta.dirname, '..', '..', 'bin', 'muster')]
 
 describe('a configuration reaches every host', function () {
-  this.timeout(120_000)
+  this.timeout(180_000)
   let env: TestWorkflowEnvironment
   let here: Installation
   let cluster: TestCluster
@@ -61,6 +61,8 @@ describe('a configuration reaches every host', function () {
   })
 
   const text = (every: string) => twoHosts(here.base, { every })
+  /** A machine that is busy may let an agent that is up wait for some seconds. */
+  const apply = (all: string) => here.apply(all, env.client, 6)
   const numberOf = async (places: Places) => (await newestHere(places))?.number ?? null
   const states = ({ agents }: Pick<ApplyResult, 'agents'>) => agents.map(({ kind, name, state }) => `${kind} ${name}: ${state}`)
 
@@ -128,8 +130,8 @@ describe('a configuration reaches every host', function () {
 
   it('that answers; one that is down is named within seconds, and everyone sees it', async () => {
     const began = Date.now()
-    const result = await here.apply(text('daily 02:00'), env.client)
-    assert.ok(Date.now() - began < 15_000, `${Date.now() - began} ms`)
+    const result = await apply(text('daily 02:00'))
+    assert.ok(Date.now() - began < 40_000, `${Date.now() - began} ms`)
     assert.deepEqual(states(result), ['host alpha: has', 'host beta: owed', 'site primary: has'])
     assert.match(result.agents[1]?.problem?.message ?? '', /no agent of host beta took the step/)
     // Backups, health, the archive of histories.
@@ -165,7 +167,7 @@ describe('a configuration reaches every host', function () {
   })
 
   it('that was down at an apply: its agent catches up when it starts, and works by it', async () => {
-    const result = await here.apply(text('daily 03:00'), env.client)
+    const result = await apply(text('daily 03:00'))
     assert.deepEqual(states(result), ['host alpha: has', 'host beta: owed', 'site primary: has'])
     assert.equal(await numberOf(here.beta), 1)
     await withBeta(async () => {
@@ -220,7 +222,7 @@ describe('a configuration reaches every host', function () {
     await withBeta(async () => {
       await writeFile(pin, 'SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n')
       try {
-        const result = await here.apply(text('daily 06:00'), env.client)
+        const result = await apply(text('daily 06:00'))
         assert.deepEqual(states(result), ['host alpha: has', 'host beta: refused', 'site primary: has'])
         assert.deepEqual(result.schedules, [])
         const handle = env.client.schedule.getHandle('muster/test/shop/all')
@@ -231,7 +233,7 @@ describe('a configuration reaches every host', function () {
       } finally {
         await writeFile(pin, right)
       }
-      assert.deepEqual(states(await here.apply(text('daily 06:00'), env.client)), ['host alpha: has', 'host beta: has', 'site primary: has'])
+      assert.deepEqual(states(await apply(text('daily 06:00'))), ['host alpha: has', 'host beta: has', 'site primary: has'])
     })
   })
 
@@ -261,12 +263,12 @@ describe('a configuration reaches every host', function () {
     await waitFor('the shipper', async () => (await status()) !== null)
     assert.deepEqual((await status())?.instances, [])
     await withBeta(async () => {
-      await here.apply(withDatabase('[shared]'), env.client)
+      await apply(withDatabase('[shared]'))
       await waitFor('WAL in one store', async () => (await storesOf()).join() === 'shared')
-      await here.apply(withDatabase('[shared, other]'), env.client)
+      await apply(withDatabase('[shared, other]'))
       await waitFor('WAL in both stores', async () => (await storesOf()).join() === 'shared,other')
       // A secret that is not there yet: the old rule goes on.
-      await here.apply(withDatabase('[shared]').replace('user: muster', 'user: muster, password: "env:MUSTER_NOT_THERE"'), env.client)
+      await apply(withDatabase('[shared]').replace('user: muster', 'user: muster, password: "env:MUSTER_NOT_THERE"'))
       await new Promise((resolve) => setTimeout(resolve, 2500))
       assert.deepEqual(await storesOf(), ['shared', 'other'])
       await cluster.sql('select pg_switch_wal()')

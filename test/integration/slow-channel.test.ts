@@ -60,7 +60,7 @@ encryption: { identity: "file:${base}/keys/identity.txt" }
 notifications:
   email: { from: muster@example.com, to: [ops@example.com], smtp: { host: 127.0.0.1, port: ${mail.port} } }
   slack: { webhook: "file:${base}/hook" }
-limits: { notify: 6s }
+limits: { notify: 20s }
 systems: { shop: { components: { uploads: { type: files, paths: [${base}/uploads] } } } }
 `
 
@@ -68,7 +68,7 @@ systems: { shop: { components: { uploads: { type: files, paths: [${base}/uploads
     const input = { taskQueue: 'muster', workflowId: 'backup/1', args: [{ system: 'shop' }] }
     const { undelivered } = (await env.client.workflow.execute('backupSystem', input)) as BackupSystemResult
     assert.ok(undelivered.length > 0)
-    for (const one of undelivered) assert.deepEqual(one, { channel: 'email', problem: 'email did not answer in 3 s' })
+    for (const one of undelivered) assert.deepEqual(one, { channel: 'email', problem: 'email did not answer in 10 s' })
     assert.equal(slack.posts.length, undelivered.length, 'each notice was posted once')
   })
 })

@@ -21,6 +21,8 @@ describe('a standby in trouble, on real parts', function () {
   before(async () => {
     env = await startTemporal()
     sites = await createTwoSites(env, {
+      // No agent leaves here, and a busy machine may take seconds to wake one.
+      limits: '{ agent: 30s, heartbeat: 5s }',
       failover: ['mode: warm', 'refreshEvery: 24h'],
       restore: '{ commitAfter: 0, approvals: { count: 0 } }',
     })

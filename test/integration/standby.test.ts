@@ -17,6 +17,8 @@ describe('a standby at the other site, on real parts', function () {
   before(async () => {
     env = await startTemporal()
     sites = await createTwoSites(env, {
+      // Both agents are there all the time: nobody waits until one is missed.
+      limits: '{ agent: 30s, heartbeat: 30s }',
       failover: ['mode: warm', 'refreshEvery: 24h'],
       restore: '{ commitAfter: 0, approvals: { count: 0 } }',
       checks: '[{ sql: "select count(*) from markers", min: 1 }, { sql: "select count(*) from markers where n >= 0", min: 1 }]',

@@ -4,7 +4,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import type { RestoreResult } from '../../workflows/restore/run-restore.ts'
 import { databaseConfig } from '../support/database-config.ts'
 import { createCluster, type TestCluster } from '../support/postgres-cluster.ts'
-import { createRig, type Rig, startTemporal } from '../support/rig.ts'
+import { createRig, type Rig, startTemporal, waitFor } from '../support/rig.ts'
 
 /** The newest moment is what every source together has; none of them alone does. */
 describe('a recovery to the newest moment', function () {
@@ -37,6 +37,10 @@ describe('a recovery to the newest moment', function () {
 
   it('replays what only the spool had when the disk of the database was lost', async () => {
     await cluster.sql('insert into markers values (20)')
+    const [committed] = await cluster.sql<{ lsn: string }>('select pg_current_wal_lsn() as lsn')
+    // A commit does not wait for the spool.
+    const received = `select exists (select from pg_stat_replication where flush_lsn >= '${committed?.lsn}') as is`
+    await waitFor('the spool', async () => (await cluster.sql<{ is: boolean }>(received))[0]?.is === true)
     await cluster.kill()
     await rm(cluster.directory, { recursive: true, force: true })
     const result = await run<RestoreResult>('restoreSystem', { system: 'shop', components: ['database'] }, 'target/shop')

@@ -64,7 +64,7 @@ sites: { primary: { hosts: [alpha] }, dr: { hosts: [beta] } }
 stores:
   offsite: { type: directory, path: ${base}/stores/offsite, hosts: [alpha, beta], site: dr, host: beta }
 encryption: { identity: "file:${base}/alpha/keys/identity.txt", restoreHosts: [alpha, beta] }
-limits: { agent: 2s, heartbeat: 5s }
+limits: { agent: 30s, heartbeat: 30s }
 systems:
   shop:
     components:

@@ -25,7 +25,8 @@ describe('a failover started in the Temporal UI', function () {
     const executable = { type: 'existing-path', path: await temporalPath() } as const
     const extraArgs = ['--dynamic-config-value', 'history.timerProcessorMaxTimeShift="1ms"']
     env = await TestWorkflowEnvironment.createLocal({ server: { executable, log: { format: 'pretty', level: 'error' }, ui: true, uiPort, extraArgs } })
-    sites = await createTwoSites(env)
+    // No agent leaves here, and a busy machine may take seconds to wake one.
+    sites = await createTwoSites(env, { limits: '{ agent: 30s, heartbeat: 5s }' })
     const url = `http://127.0.0.1:${uiPort}`
     await waitFor('the server behind the UI', async () => (await fetch(`${url}/api/v1/namespaces/default`).catch(() => null))?.ok === true, 60)
     ui = await openTemporalUi(url)

@@ -66,7 +66,7 @@ describe('the Temporal UI', function () {
     const { outcome, failure } = await ui.ended(run)
     assert.equal(outcome, 'WORKFLOW_EXECUTION_STATUS_FAILED')
     assert.match(failure ?? '', /sytem.*a right input is \{"system":"shop","kind":"full"\}/)
-    assert.ok(Date.now() - startedAt < 10_000)
+    assert.ok(Date.now() - startedAt < 45_000)
   })
 
   it('answers an unknown workflow type with the ones there are', async () => {

@@ -51,7 +51,7 @@ systems: { shop: { components: { uploads: { type: files, paths: [${base}/tree] }
     started.push(child)
     const said: string[] = []
     child.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString('utf8')))
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
     return { child, ended, said: () => said.join('') }
   }
 
@@ -79,10 +79,12 @@ systems: { shop: { components: { uploads: { type: files, paths: [${base}/tree] }
     const first = up()
     await waitFor(`three parts; ${first.said()}`, isUp, 60)
     for (const part of parts) {
+      // Another one may have gone as well, and come back: what talked to a server that was killed.
+      await waitFor('each part', async () => isEach(running()))
       const before = running().find((one) => one.part === part)
       assert.ok(before, `${part} does not run`)
       process.kill(before.pid, 'SIGKILL')
-      await waitFor(`${part} again`, async () => running().some((one) => one.part === part && one.pid !== before.pid))
+      await waitFor(`${part} again`, async () => running().some((one) => one.part === part) && running().every(({ pid }) => pid !== before.pid))
     }
     const second = up(['--port', String(await freePort()), '--ui-port', String(await freePort())])
     assert.equal(await second.ended, 35)

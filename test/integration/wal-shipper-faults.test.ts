@@ -6,7 +6,7 @@ import { compareWithServer, createShipperLab, eventually } from '../support/wal-
 import type { ShipperLab } from '../support/wal-shipper-lab.ts'
 
 describe('WAL shipper under faults', function () {
-  this.timeout(90_000)
+  this.timeout(180_000)
   let lab: ShipperLab
 
   const begin = async (options: Parameters<typeof createShipperLab>[0] = {}) => {
@@ -79,7 +79,8 @@ describe('WAL shipper under faults', function () {
     await begin()
     await mark(1)
     await lab.flush()
-    const stopped = (await lab.status()).receiverPid as number
+    let stopped = 0
+    await eventually('a receiver', async () => (stopped = (await lab.status()).receiverPid ?? 0) > 0)
     process.kill(stopped, 'SIGSTOP')
     await eventually('another receiver', async () => {
       const { receiverPid } = await lab.status()
@@ -123,7 +124,7 @@ describe('WAL shipper under faults', function () {
     await lab.cluster.sql('checkpoint; select pg_switch_wal(); checkpoint')
     await lab.setOut(0, false)
     await lab.setOut(1, false)
-    await eventually('streaming', async () => (await lab.status()).state === 'streaming', 40)
+    await eventually('streaming', async () => (await lab.status()).state === 'streaming', 90)
     await lab.flush({ stores: ['one', 'two'] })
     const gaps = await lab.gaps()
     assert.equal(gaps[0]?.beforeLsn, null)

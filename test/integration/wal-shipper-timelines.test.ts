@@ -11,7 +11,7 @@ import { giveToCluster } from '../support/postgres-cluster.ts'
 import type { ShipperLab } from '../support/wal-shipper-lab.ts'
 
 describe('WAL shipper across timelines', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   let lab: ShipperLab
 
   beforeEach(async () => {
@@ -35,6 +35,9 @@ describe('WAL shipper across timelines', function () {
 
   it('begins a new incarnation at its fork, ships what is left of the old one, and its history file last', async () => {
     await lab.cluster.sql('insert into marks(id) values (1)')
+    // A receiver that was started is not connected yet, and a server that stops waits only for one that is.
+    const received = 'select exists (select from pg_stat_replication where flush_lsn >= pg_current_wal_lsn()) as is'
+    await eventually('the spool has it', async () => (await lab.cluster.sql<{ is: boolean }>(received))[0]?.is === true)
     await newTimeline()
     await eventually('the new incarnation', async () => (await lab.status()).incarnation === 'life2' && (await lab.status()).state === 'streaming')
     await lab.cluster.sql('insert into marks(id) values (2)')
@@ -43,6 +46,10 @@ describe('WAL shipper across timelines', function () {
     assert.equal(facts.timelineId, 2)
     const fork = parseTimelineHistory(facts.history as string)[0]?.forkLsn as bigint
     await eventually('the old spool is drained', async () => (await lab.status()).spoolsAside === 0)
+    // A flush waits for bytes; the history follows them.
+    for (const store of lab.stores) {
+      await eventually('its history file', async () => (await listShipments(store, 'test', 'database', 'life2')).some(({ kind }) => kind === 'history'))
+    }
     for (const store of lab.stores) {
       const old = await listShipments(store, 'test', 'database', 'life1')
       assert.ok(replayableUntil(old, parseLsn('0/1000000')) >= fork, 'the old incarnation is not whole up to the fork')

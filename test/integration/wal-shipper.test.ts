@@ -8,7 +8,7 @@ import { compareWithServer, createShipperLab, eventually, segmentSizeBytes } fro
 import type { ShipperLab } from '../support/wal-shipper-lab.ts'
 
 describe('WAL shipper', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   let lab: ShipperLab
 
   beforeEach(async () => {
@@ -72,8 +72,7 @@ describe('WAL shipper', function () {
     await lab.flush({ stores: ['one', 'two'] })
     const before = (await lab.status()).stores[0]?.lastCommitAt as string
     await eventually('a newer commit is shipped', async () => ((await lab.status()).stores[0]?.lastCommitAt ?? '') > before)
-    const lag = (await lab.status()).stores[0]?.lagSeconds
-    assert.ok(lag !== null && lag !== undefined && lag < 4, `lag ${lag}`)
+    await eventually('it lags by less than four seconds', async () => ((await lab.status()).stores[0]?.lagSeconds ?? Number.POSITIVE_INFINITY) < 4)
   })
 
   it('answers foolish questions with what is wrong, and goes on', async () => {
@@ -87,6 +86,7 @@ describe('WAL shipper', function () {
     await assert.rejects(lab.flush({ untilLsn: 'F/0', timeoutSeconds: 1 }), { type: 'Timeout' })
     await assert.rejects(shipperRequest(lab.setup.socketPath, 'pause', { system: 'no', component: 'such', reason: 'x' }), { type: 'UnknownName' })
     await assert.rejects(shipperRequest(`${lab.setup.socketPath}.none`, 'status', undefined), { type: 'Unreachable' })
-    assert.equal((await lab.status()).state, 'streaming')
+    // A receiver that stood still on a busy machine is started again.
+    await eventually('streaming', async () => (await lab.status()).state === 'streaming')
   })
 })

@@ -5,7 +5,7 @@ import { runTool } from '../../adapters/process/run-tool.ts'
 import { freeNetwork } from './free-port.ts'
 import { type KnotKey, type KnotPlace, type KnotServer, makeKey, startKnot } from './knot-server.ts'
 
-const followSeconds = 15
+const followSeconds = 30
 
 export interface DnsZone {
   readonly zone: string

@@ -1,13 +1,50 @@
 import { randomInt } from 'node:crypto'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 
-/** A TCP port of an address on which nobody listens right now. */
+/** Below those that Linux gives to whoever asks for any port: what is found free here is still free when it is used, minutes later. */
+const firstPort = 10_240
+const blocks = 110
+const portsOfBlock = 200
+
+/** Of this process alone, as long as it listens on the port right before them. */
+interface Block {
+  next: number
+  readonly end: number
+}
+
+let block: Promise<Block> | null = null
+
+/** A TCP port of an address on which nobody listens right now, and which no other test is given. */
 export async function freePort(address = '127.0.0.1'): Promise<number> {
+  for (;;) {
+    const taken = (block ??= takeBlock())
+    const mine = await taken
+    if (mine.next < mine.end) {
+      const port = mine.next++
+      const server = await listenAt(port, address)
+      await new Promise((resolve) => (server ? server.close(resolve) : resolve(null)))
+      if (server) return port
+    } else if (block === taken) block = null
+  }
+}
+
+async function takeBlock(): Promise<Block> {
+  for (;;) {
+    const port = firstPort + randomInt(blocks) * portsOfBlock
+    const server = await listenAt(port, '127.0.0.1')
+    if (!server) continue
+    server.unref()
+    return { next: port + 1, end: port + portsOfBlock }
+  }
+}
+
+/** @returns null where somebody listens there already */
+async function listenAt(port: number, address: string): Promise<Server | null> {
   const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, address, resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(null) : reject(error)))
+    server.listen(port, address, () => resolve(server))
+  })
 }
 
 /** A loopback network that nobody else of this machine is likely to use, and one port for all servers on it. */

@@ -38,7 +38,7 @@ export interface KnotZone {
   readonly updates?: readonly string[]
 }
 
-const startWithinSeconds = 10
+const startWithinSeconds = 30
 
 export function makeKey(name = 'muster.'): KnotKey {
   return { name, algorithm: 'hmac-sha256', secret: randomBytes(32).toString('base64') }

@@ -7,7 +7,7 @@ import type { ProcessIdentity } from '../../adapters/process/process.ts'
 /** Set where several runs go on beside each other: whose a process without a parent is, can only be told after the last. */
 export const besideOthersVariable = 'MUSTER_TEST_BESIDE_OTHERS'
 
-const graceSeconds = 5
+const graceSeconds = 30
 
 /** Names of those that run now. */
 export async function labelledProcesses(): Promise<readonly string[]> {
@@ -15,7 +15,7 @@ export async function labelledProcesses(): Promise<readonly string[]> {
 }
 
 /**
- * Waits a moment for new ones to end: those below this process and, unless `ownOnly`, those below nobody any more. Another
+ * Waits for new ones to end: those below this process and, unless `ownOnly`, those below nobody any more. Another
  * run's have that run above them.
  * @returns those that are left, with their labels
  */

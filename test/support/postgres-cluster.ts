@@ -1,5 +1,4 @@
 import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { PostgresqlInstance } from '../../adapters/component/postgresql/instance.ts'
@@ -9,6 +8,9 @@ import { lookUpUser } from '../../adapters/process/operating-system-user.ts'
 import { runTool } from '../../adapters/process/run-tool.ts'
 import type { PostgresqlComponentConfig } from '../../domain/config.ts'
 import { askPostgres } from './ask-postgres.ts'
+import { freePort } from './free-port.ts'
+
+export { freePort }
 
 export interface ClusterOptions {
   /** Page checksums; on by default. */
@@ -113,16 +115,6 @@ export async function createCluster(options: ClusterOptions = {}): Promise<TestC
     throw error
   }
   return cluster
-}
-
-/** A port that nothing listens at right now. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
 
 /** Gives a path to the operating-system user of the test's servers. */

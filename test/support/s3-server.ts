@@ -24,7 +24,7 @@ export interface S3Server {
   stop(): Promise<void>
 }
 
-const startWithinSeconds = 10
+const startWithinSeconds = 30
 
 /** @param directory an existing folder for the buckets, which stop() leaves there; a new one by default */
 export async function startS3Server(directory?: string): Promise<S3Server> {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Context } from '@temporalio/activity'
 import { Client, WorkflowFailedError, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client'
 import { ActivityFailure, ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common'
-import { TestWorkflowEnvironment } from '@temporalio/testing'
+import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { Worker, type WorkerOptions } from '@temporalio/worker'
 import { toFailure } from '../../activities/boundary.ts'
 import type { HostActivities } from '../../activities/host/index.ts'
@@ -19,7 +19,7 @@ import { quietTemporal } from '../../wiring/quiet-temporal.ts'
 import { modulePath } from '../../workers/bundle.ts'
 import { registerSearchAttributes } from '../../workers/search-attributes.ts'
 import { workflowQueue } from '../../workers/worker.ts'
-import { workflowBundle } from './rig.ts'
+import { startLocally, workflowBundle } from './rig.ts'
 import { temporalPath } from './tools.ts'
 
 export type Activities = HostActivities & SiteActivities
@@ -160,7 +160,7 @@ async function startServer(): Promise<TestWorkflowEnvironment> {
   quietly()
   const executable = { type: 'existing-path', path: await temporalPath() } as const
   const extraArgs = Object.entries(quickServer).flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${value}`])
-  return TestWorkflowEnvironment.createLocal({ server: { executable, log: { format: 'pretty', level: 'error' }, extraArgs } })
+  return startLocally({ server: { executable, log: { format: 'pretty', level: 'error' }, extraArgs } })
 }
 
 /** Fails as activities do at their boundary: type of the table, retried where the table says so. */
@@ -196,13 +196,22 @@ export function untilCancelled(windDownMilliseconds = 0): () => Promise<never> {
   }
 }
 
+/** Works until it is told of its cancellation, and then answers well all the same. */
+export function wellAlthoughCancelled<N extends ActivityName>(then: Answer<N>): Answer<N> {
+  return async (input, attempt): Promise<OutputOf<N>> => {
+    const { cancellationSignal } = Context.current()
+    if (!cancellationSignal.aborted) await new Promise((resolve) => cancellationSignal.addEventListener('abort', resolve, { once: true }))
+    return await then(input, attempt)
+  }
+}
+
 /** Different answers by what the call is about; `otherwise` for the rest. */
 export function when<N extends ActivityName>(about: string, then: Answer<N>, otherwise: Answer<N>): Answer<N> {
   return (input, attempt) => (subjectOf(input).split(' → ').includes(about) ? then(input, attempt) : otherwise(input, attempt))
 }
 
 /** Waits until something of a case can be seen. */
-export async function until(what: string, look: () => boolean | Promise<boolean>, seconds = 30): Promise<void> {
+export async function until(what: string, look: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
   const deadline = Date.now() + seconds * 1000
   while (!(await look())) {
     if (Date.now() > deadline) throw new Error(`waited ${seconds} s for ${what}`)

@@ -216,7 +216,7 @@ stores:
   near: { type: directory, path: ${base}/stores/near, hosts: [alpha] }
   offsite: { type: directory, path: ${base}/stores/offsite, hosts: [alpha, beta], site: dr, host: beta }
 encryption: { identity: "file:${base}/alpha/keys/identity.txt", restoreHosts: [alpha, beta] }
-limits: ${options.limits ?? '{ agent: 2s, heartbeat: 5s }'}
+limits: ${options.limits ?? '{ agent: 5s, heartbeat: 10s }'}
 systems:
   shop:
     objectives: { rpo: 1m, rto: 5m }

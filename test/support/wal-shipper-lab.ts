@@ -104,7 +104,7 @@ export async function createShipperLab(options: Partial<Omit<ShipperSetup, 'inst
       return instances[0] as InstanceStatus
     },
     async flush(asked = {}) {
-      const answer = await shipperRequest(setup.socketPath, 'flush', { ...place, timeoutSeconds: 15, ...asked })
+      const answer = await shipperRequest(setup.socketPath, 'flush', { ...place, timeoutSeconds: 45, ...asked })
       return answer.untilLsn
     },
     pause: () => shipperRequest(setup.socketPath, 'pause', { ...place, reason: 'a restore' }),
@@ -145,7 +145,7 @@ export async function createShipperLab(options: Partial<Omit<ShipperSetup, 'inst
 }
 
 /** Asks until it holds. */
-export async function eventually(what: string, holds: () => Promise<boolean>, seconds = 15): Promise<void> {
+export async function eventually(what: string, holds: () => Promise<boolean>, seconds = 45): Promise<void> {
   const deadlineMs = Date.now() + seconds * 1000
   let last: unknown = null
   while (Date.now() < deadlineMs) {

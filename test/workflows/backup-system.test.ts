@@ -3,13 +3,14 @@ import { explain } from '../../clients/cli/output.ts'
 import { failures } from '../../domain/failures.ts'
 import type { BackupSystemResult } from '../../workflows/backup-system.ts'
 import { besideEachOther } from '../support/beside-each-other.ts'
-import { endOf, failing, failingTimes, openStage, type Play, type Stage, slowly, until, untilCancelled, when } from '../support/scripted-activities.ts'
+import { createGate, createMeeting } from '../support/held-steps.ts'
+import { endOf, failing, failingTimes, openStage, type Play, type Stage, until, untilCancelled, when } from '../support/scripted-activities.ts'
 import { configHash, shopBackupPlan, shopScript, shortLimits } from '../support/shop-script.ts'
 
 const base = shopScript()
 const out = failing('Unreachable', 'nas does not answer')
 /** A copy that is out of reach is soon a debt. Between its tries lies so long that the limit never falls into one: what the last said counts. */
-const hasty = () => shopBackupPlan({ limits: { ...shortLimits, copySeconds: 2, retrySeconds: 0.5 } })
+const hasty = () => shopBackupPlan({ limits: { ...shortLimits, copySeconds: 5, retrySeconds: 2 } })
 
 describe('backupSystem', function () {
   this.timeout(60_000)
@@ -219,10 +220,12 @@ describe('backupSystem', function () {
   })
 
   test('keeps what was published when a copy ends well although the run was cancelled', async () => {
-    const play = stage.play({ ...base, publishCopy: slowly(200, base.publishCopy) })
+    const copying = createGate()
+    const play = stage.play({ ...base, publishCopy: copying.before(base.publishCopy) })
     const handle = await start(play)
     await until('a copy', () => play.calls('publishCopy').length === 3)
     await handle.cancel()
+    copying.open()
     assert.equal((await endOf(handle)).ended, 'cancelled')
     assert.equal(play.moments.filter(({ what, label }) => what === 'answered' && label.startsWith('publishCopy database')).length, 3)
     assert.deepEqual(play.order('releaseStaging'), ['releaseStaging database'])
@@ -235,7 +238,7 @@ describe('backupSystem', function () {
     const play = stage.play({
       ...base,
       planBackup: () => shopBackupPlan({ waves: [[first, second], [cache]] }),
-      produceBackup: slowly(150, base.produceBackup),
+      produceBackup: when('cache', base.produceBackup, createMeeting(2).before(base.produceBackup)),
     })
     const { components } = await result(play)
     assert.deepEqual(
@@ -283,12 +286,14 @@ describe('backupSystem', function () {
   })
 
   test('writes system, procedure, phase and outcome where lists find them, and the phases where people read them', async () => {
-    const play = stage.play({ ...base, publishCopy: slowly(300, base.publishCopy) })
+    const copying = createGate()
+    const play = stage.play({ ...base, publishCopy: copying.before(base.publishCopy) })
     const handle = await start(play)
     await until('a copy', () => play.calls('publishCopy').length > 0)
     const details = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata')
     assert.match(details.currentDetails ?? '', /\*\*backupSystem\*\* · shop-\d+\n[^]*- planning ✓\n- \*\*backing up database\*\*/)
     assert.equal((await handle.describe()).memo?.['phase'], 'backing up database')
+    copying.open()
     await handle.result()
     const { typedSearchAttributes, memo } = await handle.describe()
     const attributes = Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]))

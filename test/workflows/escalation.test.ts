@@ -29,7 +29,7 @@ function millisecondsOf(span: { readonly seconds?: unknown; readonly nanos?: num
 }
 
 describe('contacts of a run that waits for a person', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   let stage: Stage
 
   before(async () => {
@@ -47,8 +47,9 @@ describe('contacts of a run that waits for a person', function () {
     const plan = (await handle.describe()).memo?.['plan']
     return handle.executeUpdate('approve', { args: [{ plan, person: 'bob' }] })
   }
+  /** Of the run, not of the full backup that follows it. */
   const kept = (one: Play): RunEvidence => {
-    const evidence = one.calls('writeEvidence').at(-1)?.input.evidence
+    const evidence = one.calls('writeEvidence').find(({ input }) => input.evidence.procedure === 'restoreSystem')?.input.evidence
     assert.ok(evidence)
     return evidence
   }
@@ -60,7 +61,7 @@ describe('contacts of a run that waits for a person', function () {
     const [second] = escalated(one)
     assert.deepEqual(second?.input.contacts, [1])
     const { subject, body, event } = second?.input.notice ?? assert.fail()
-    assert.match(subject, /^unanswered for 1 s: restore of shop-\d+ waits for approval$/)
+    assert.match(subject, /^unanswered for \d+ s: restore of shop-\d+ waits for approval$/)
     assert.equal(event, 'approval-needed')
     assert.match(body, /Nobody has answered since 20\d\d-.*Z/)
     assert.match(body, /- 20\d\d-\S+Z on call by log, email/)
@@ -181,11 +182,16 @@ describe('contacts of a run that waits for a person', function () {
   })
 
   test('ends with the run: what was waited for is over when it is cancelled', async () => {
-    const one = play({ contacts: turns(1, long) }, { openDatabase: failing('CheckFailed', 'it broke here') })
+    const one = play({ contacts: turns(long, long) }, { openDatabase: failing('CheckFailed', 'it broke here') })
     const handle = await start(one)
     await untilPhase(handle, 'paused: open database')
+    await until('the first contact', () => one.calls('notifyPeople').some(({ input }) => input.notice.event === 'alarm'))
     await handle.cancel()
     await assert.rejects(handle.result())
+    const { events } = await handle.fetchHistory()
+    const timers = (kind: 'timerStartedEventAttributes' | 'timerCanceledEventAttributes') => (events ?? []).filter((event) => event[kind]).length
+    assert.ok(timers('timerStartedEventAttributes') > 0)
+    assert.equal(timers('timerCanceledEventAttributes'), timers('timerStartedEventAttributes'))
     assert.deepEqual(escalated(one), [])
     assert.deepEqual(one.calls('notifyPeople').at(-1)?.input.contacts, [0])
   })

@@ -31,7 +31,7 @@ const noStore: Partial<Script> = {
 }
 
 describe('the evidence of a run', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   let stage: Stage
 
   before(async () => {
@@ -104,7 +104,7 @@ describe('the evidence of a run', function () {
     test('names debts, failures and notices that could not be delivered', async () => {
       const out = failing('Unreachable', 'nas does not answer')
       const one = play({
-        planBackup: () => shopBackupPlan({ limits: { ...shortLimits, copySeconds: 1, retrySeconds: 0.4 } }),
+        planBackup: () => shopBackupPlan({ limits: { ...shortLimits, copySeconds: 5, retrySeconds: 0.4 } }),
         publishCopy: when('nas', out, base.publishCopy),
         produceBackup: when('uploads', failing('SourceUnreadable', 'no right to read a file'), base.produceBackup),
         notifyPeople: () => ({ delivered: [], failed: [{ channel: 'email', problem: 'connection refused' }] }),

@@ -13,7 +13,7 @@ const asksOne: Partial<Script> = { planRestore: shopRestorePlan({ approvals: { c
 const heavy = ['restoreDatabaseAside', 'restoreTreeAside', 'promoteAside', 'swapIn', 'startClosed', 'protectAgain', 'openDatabase'] as const
 
 describe('the failover of a site', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   let stage: Stage
 
   before(async () => {
@@ -400,7 +400,8 @@ describe('the failover of a site', function () {
         return base.restoreTreeAside(input, attempt)
       },
     }
-    const impatient: Partial<Script> = { planRestore: shopRestorePlan({ limits: { agentSeconds: 0.5 } }) }
+    // Its steps too have to be taken within that time.
+    const impatient: Partial<Script> = { planRestore: shopRestorePlan({ limits: { agentSeconds: 3 } }) }
     const { handle, children, plays } = await begin([{ script: slow }, { script: impatient }])
     const [first, second] = children as [WorkflowHandle, WorkflowHandle]
     await untilAt(second, 'waiting for its turn')

@@ -5,6 +5,8 @@ import { configHash, shopScript } from '../support/shop-script.ts'
 
 const base = shopScript()
 const packed = Buffer.from('documents').toString('base64')
+/** Whoever answers needs less, also on a machine that is busy. */
+const waitSeconds = 5
 
 describe('installConfig', function () {
   this.timeout(60_000)
@@ -52,8 +54,8 @@ describe('installConfig', function () {
   it('names within the time that was given whom nobody answers for, and asks the others all the same', async () => {
     play()
     const began = Date.now()
-    const found = await result({ hosts: ['nowhere', 'localhost'], sites: ['dr'], documents: packed, waitSeconds: 0.5 })
-    assert.ok(Date.now() - began < 10_000)
+    const found = await result({ hosts: ['nowhere', 'localhost'], sites: ['dr'], documents: packed, waitSeconds })
+    assert.ok(Date.now() - began < 30_000)
     assert.equal(found.outcome, 'degraded')
     assert.deepEqual(states(found), ['host nowhere: owed', 'host localhost: has', 'site dr: owed'])
     assert.deepEqual(found.agents[0]?.problem, { type: 'AgentAbsent', message: 'no agent of host nowhere took the step: installConfig' })
@@ -61,7 +63,7 @@ describe('installConfig', function () {
 
   it('tells an agent that refuses from one that is absent, and does not ask it again', async () => {
     const acting = play({ installConfig: failing('KeyNotTrusted', 'the key list was signed by another root key') })
-    const found = await result({ hosts: ['localhost', 'nowhere'], documents: packed, waitSeconds: 0.5 })
+    const found = await result({ hosts: ['localhost', 'nowhere'], documents: packed, waitSeconds })
     assert.equal(found.outcome, 'refused')
     assert.deepEqual(states(found), ['host localhost: refused', 'host nowhere: owed'])
     assert.equal(found.agents[0]?.problem?.message, 'the key list was signed by another root key')

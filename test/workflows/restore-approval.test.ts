@@ -9,7 +9,7 @@ const base = shopScript()
 const other = 'f'.repeat(64)
 
 describe('approval of a restore', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   let stage: Stage
 
   before(async () => {
@@ -120,11 +120,16 @@ describe('approval of a restore', function () {
   test('refuses an answer to a run that has been answered', async () => {
     const one = play()
     const { handle, plan } = await waiting(one)
+    const asked = { again: false }
     one.change({
-      restoreDatabaseAside: async (input, attempt) => (await new Promise((resolve) => setTimeout(resolve, 500)), base.restoreDatabaseAside(input, attempt)),
+      restoreDatabaseAside: async (input, attempt) => {
+        await until('the second answer', () => asked.again)
+        return base.restoreDatabaseAside(input, attempt)
+      },
     })
     await answer(handle, { plan, person: 'bob' })
     assert.equal((await refusalOf(answer(handle, { plan, person: 'carol' }))).type, 'ApprovalRejected')
+    asked.again = true
     assert.equal(((await handle.result()) as RestoreResult).approvals[0]?.person, 'bob')
   })
 

@@ -130,7 +130,7 @@ describe('a restore that is only planned or is refused', function () {
     const startedAt = Date.now()
     const end = await endOf(await start('restoreSystem', { system: play.system, planOnly: true }))
     assert.deepEqual([end.ended, end.type], ['failed', 'Timeout'])
-    assert.ok(Date.now() - startedAt < 10_000)
+    assert.ok(Date.now() - startedAt < 30_000)
   })
 
   it('is refused under another id than the target’s, and the right one is named', async () => {
@@ -207,27 +207,26 @@ describe('a restore that is only planned or is refused', function () {
     assert.match(end.message, /no agent of host db9 took the step: proveRestorable/)
     nothingChanged(play)
     // Nothing was stopped: the target is not held until an agent comes to remove what may have been restored.
-    assert.ok(Date.now() - startedAt < 10_000, 'the run waited for an agent although nothing had to be given back')
+    assert.ok(Date.now() - startedAt < 18_000, 'the run waited for an agent although nothing had to be given back')
   })
 
   it('rolls back when the agent is gone in the middle and returns later than it may be absent', async () => {
     const play = stage.play({
       ...base,
-      planRestore: shopRestorePlan({ limits: { agentSeconds: 0.5, heartbeatSeconds: 1 } }),
+      planRestore: shopRestorePlan({ limits: { agentSeconds: 3 } }),
       stopDatabase: (input, attempt) => {
         void stage.agentLeaves()
         return base.stopDatabase(input, attempt)
       },
     })
     const handle = await start('restoreSystem', { system: play.system }, `target/${play.system}`)
-    await until('the stop', () => play.calls('stopDatabase').length > 0)
-    await new Promise((resolve) => setTimeout(resolve, 2500))
+    const alarm = () => play.calls('notifyPeople').find(({ input }) => input.notice.event === 'alarm')?.input.notice
+    await until('people to be told that it is gone', () => alarm() !== undefined)
     await stage.agentReturns()
     const end = await endOf(handle)
     assert.equal(end.type, 'AgentAbsent')
     assert.deepEqual(play.order('startOldDatabase', 'discardAside'), ['startOldDatabase database', 'discardAside uploads', 'discardAside database'])
     assert.match(end.message, /rolled back: what ran before is running again/)
-    const alarm = play.calls('notifyPeople').find(({ input }) => input.notice.event === 'alarm')?.input.notice
-    assert.match(alarm?.subject ?? '', /needs an agent to roll back/)
+    assert.match(alarm()?.subject ?? '', /needs an agent to roll back/)
   })
 })

@@ -12,9 +12,9 @@ import {
   type Play,
   type Script,
   type Stage,
-  slowly,
   until,
   untilCancelled,
+  wellAlthoughCancelled,
   when,
 } from '../support/scripted-activities.ts'
 import { database, ruledUploads, shopRestorePlan, shopScript, uploads } from '../support/shop-script.ts'
@@ -77,7 +77,7 @@ const rows: readonly [title: string, changes: Partial<Script>, at: string, first
 ]
 
 describe('a restore that fails before the point of no return', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   let stage: Stage
   const runs = new Map<string, { play: Play; handle: WorkflowHandle; end: Promise<EndOfRun> }>()
 
@@ -240,7 +240,7 @@ describe('a restore that fails before the point of no return', function () {
   })
 
   test('puts the old data back when it is cancelled while it swaps, although the swap went well', async () => {
-    const play = stage.play({ ...base, swapIn: slowly(300, base.swapIn) })
+    const play = stage.play({ ...base, swapIn: wellAlthoughCancelled(base.swapIn) })
     const handle = await start(play)
     await until('the swap', () => play.calls('swapIn').length === 1)
     await handle.cancel()
@@ -254,7 +254,7 @@ describe('a restore that fails before the point of no return', function () {
   })
 
   test('is rolled back when it is cancelled while it protects again, although that went well', async () => {
-    const play = stage.play({ ...base, protectAgain: slowly(300, base.protectAgain) })
+    const play = stage.play({ ...base, protectAgain: wellAlthoughCancelled(base.protectAgain) })
     const handle = await start(play)
     await until('the last step before the point of no return', () => play.calls('protectAgain').length === 1)
     await handle.cancel()
@@ -264,10 +264,16 @@ describe('a restore that fails before the point of no return', function () {
   })
 
   test('finishes rolling back when it is cancelled again meanwhile', async () => {
-    const play = stage.play({ ...base, startClosed: broken, swapBack: slowly(200, base.swapBack) })
+    const cancelled = { again: false }
+    const held: Script['swapBack'] = async (input, attempt) => {
+      await until('the cancellation', () => cancelled.again)
+      return base.swapBack(input, attempt)
+    }
+    const play = stage.play({ ...base, startClosed: broken, swapBack: held })
     const handle = await start(play)
     await until('the way back', () => play.calls('swapBack').length === 1)
     await handle.cancel()
+    cancelled.again = true
     await endOf(handle)
     assert.deepEqual(undone(play), undoFrom('stopClosed database'))
     assert.equal(play.moments.filter(({ what }) => what === 'cancelled').length, 0)
