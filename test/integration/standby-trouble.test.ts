@@ -13,7 +13,7 @@ import { startTemporal } from '../support/rig.ts'
 import { createTwoSites, type TwoSites } from '../support/two-sites.ts'
 
 describe('a standby in trouble, on real parts', function () {
-  this.timeout(90_000)
+  this.timeout(240_000)
   let env: TestWorkflowEnvironment
   let sites: TwoSites
   let number = 0

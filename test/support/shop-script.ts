@@ -25,7 +25,7 @@ export const shortLimits: TimeLimits = {
   agentSeconds: 10,
   retrySeconds: 0.02,
   notifySeconds: 5,
-  correctionSeconds: 20,
+  correctionSeconds: 60,
 }
 
 const stores = [
